@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pipeline/base/result.h"
+#include "pipeline/store/artifact.h"
+
+namespace besom::stages {
+
+/// One decoded image of a shard.
+struct PixelRecord {
+  Digest content;        ///< SHA-256 of the file it was decoded from.
+  std::string error;     ///< Why it could not be decoded; empty = decoded.
+  std::string mode;      ///< As Pillow names it: L, LA, RGB, RGBA, P, I;16 ...
+  int source_width = 0;  ///< Of the file after EXIF orientation, pixels.
+  int source_height = 0;
+  int channels = 0;      ///< 1 (grey, also RGB with R = G = B) or 3 (RGB).
+  Digest pixels;         ///< SHA-256 of the packed pixels and channel count.
+  std::uint64_t offset = 0;  ///< Of its pixels within the shard, bytes.
+};
+
+/// A read-only view of a packed shard: `size` x `size` pixels an image, 8 bit,
+/// rows top to bottom, channels interleaved. Layout: see pixel_shard.cc.
+class PixelShard {
+ public:
+  /// kCorrupt when the bytes are not a shard.
+  static Result<PixelShard> Open(Artifact artifact);
+  /// Packs images; `pixels[i]` is empty where records[i].error is set.
+  /// Fills offsets and pixel digests.
+  static std::string Pack(int size, std::vector<PixelRecord> records,
+                          const std::vector<std::vector<std::uint8_t>>& pixels);
+
+  int size() const { return size_; }
+  const std::vector<PixelRecord>& records() const { return records_; }
+  /// size*size*channels bytes of record `index`. REQUIRES: no error there.
+  std::span<const std::uint8_t> pixels(std::size_t index) const;
+  /// Index of the record with that content digest.
+  std::optional<std::size_t> Find(const Digest& content) const;
+
+ private:
+  int size_ = 0;
+  std::vector<PixelRecord> records_;
+  Artifact artifact_;
+};
+
+}  // namespace besom::stages

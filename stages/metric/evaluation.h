@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/base/json.h"
+#include "pipeline/base/result.h"
+
+namespace besom::stages {
+
+/// One number about one set, as a row of the `metrics` view. No value = NULL
+/// (INTERFACE: "Metric names").
+struct MetricValue {
+  std::string name;                    ///< "recall", "loss", ...
+  std::optional<std::string> cls;      ///< Class, "macro avg", ...; none = all.
+  std::optional<double> value;
+  std::optional<int> epoch;            ///< None = the chosen weights.
+};
+
+struct Prediction {
+  std::string source, path;            ///< The image.
+  int actual = 0, predicted = 0;       ///< Class indices.
+  std::vector<double> probabilities;   ///< One per class, sum 1.
+};
+
+/// Everything about one set ("train", "validation", "test", an external name)
+/// in one fit.
+struct SetEvaluation {
+  std::string set;
+  std::vector<MetricValue> metrics;
+  /// counts[actual][predicted].
+  std::vector<std::vector<std::int64_t>> confusion;
+  std::vector<Prediction> predictions; ///< As `evaluate.predictions` asks.
+};
+
+/// The outcome of the evaluate stage for one fit.
+struct Evaluation {
+  std::vector<std::string> classes;
+  int repeat = 0, fold = 0;
+  std::vector<SetEvaluation> sets;
+  /// Per-epoch figures of train and validation, from the history.
+  std::vector<std::pair<std::string, MetricValue>> history;
+  int chosen_epoch = 0;
+
+  Json ToJson() const;
+  static Result<Evaluation> FromJson(const Json& json);
+};
+
+}  // namespace besom::stages

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pipeline/base/json.h"
+#include "pipeline/base/result.h"
+#include "pipeline/store/artifact.h"
+
+namespace besom::stages {
+
+/// What a stage may read.
+struct StageInput {
+  /// Canonical parameters; all of them are part of the action key.
+  const Json& params;
+  /// How and where, never what: absolute paths, thread counts. Not in the key,
+  /// and must not change a bit of the output.
+  const Json& hints;
+  const ArtifactMap& artifacts;
+  /// Called after each unit of work (an image, an epoch) with the share done
+  /// in [0, 1]; returns true when the task must stop (then Run returns
+  /// kInterrupted). Any thread.
+  const std::function<bool(double)>& progress;
+};
+
+/// What a stage produced. Values only: the runner, not the stage, stores them.
+struct StageOutput {
+  /// One blob per port.
+  std::map<std::string, std::string> blobs;
+  /// Small numbers about the work for the records (images, epochs, hits).
+  Json counters = Json::object();
+};
+
+/// Computes one step of an experiment.
+///
+/// Invariants:
+/// (1) The blobs depend on `params`, `artifacts`, version() and the numerics
+///     tag alone, bit for bit on CPUs; the action key holds exactly these.
+/// (2) Run() holds no state between calls that could change a result (caches
+///     of parsed inputs, keyed by digest, are fine).
+/// Thread safety: one thread at a time.
+class Stage {
+ public:
+  Stage() = default;
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+  virtual ~Stage() = default;
+
+  /// The name that keys, tables and YAML use, e.g. "fine_tune".
+  virtual std::string_view name() const noexcept = 0;
+  /// Bump it when equal input would give a different output; older actions
+  /// then stop matching.
+  virtual int version() const noexcept = 0;
+  virtual Result<StageOutput> Run(const StageInput& input) = 0;
+};
+
+/// The stages that a process can run, by name.
+using StageRegistry = std::map<std::string, std::unique_ptr<Stage>, std::less<>>;
+
+}  // namespace besom::stages

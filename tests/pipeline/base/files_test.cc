@@ -1,0 +1,50 @@
+#include "pipeline/base/files.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace besom {
+namespace {
+
+class FilesTest : public testing::Test {
+ protected:
+  const Path folder_ =
+      Path(testing::TempDir()) /
+      testing::UnitTest::GetInstance()->current_test_info()->name();
+  void SetUp() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+};
+
+TEST_F(FilesTest, AtomicWriteReplacesAndLeavesNothingBehind) {
+  const Path path = folder_ / "deep" / "file";
+  ASSERT_TRUE(WriteFileAtomic(path, "one").ok());
+  ASSERT_TRUE(WriteFileAtomic(path, "two").ok());
+  EXPECT_EQ(*ReadFile(path), "two");
+  const auto entries = std::filesystem::directory_iterator(path.parent_path());
+  EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
+}
+
+TEST_F(FilesTest, WriteIntoAFileAsFolderFails) {
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "file", "x").ok());
+  EXPECT_EQ(WriteFileAtomic(folder_ / "file" / "y", "x").code(),
+            StatusCode::kIo);
+}
+
+TEST_F(FilesTest, MissingFileIsNotFound) {
+  EXPECT_EQ(ReadFile(folder_ / "no").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(StatFile(folder_ / "no").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(MappedFile::Open(folder_ / "no").status().code(),
+            StatusCode::kNotFound);
+}
+
+TEST_F(FilesTest, MapAndDigestSeeTheBytes) {
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "file", "abc").ok());
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "empty", "").ok());
+  const auto map = *MappedFile::Open(folder_ / "file");
+  EXPECT_EQ(DigestOf(map->bytes()), *DigestOfFile(folder_ / "file"));
+  EXPECT_TRUE((*MappedFile::Open(folder_ / "empty"))->bytes().empty());
+}
+
+}  // namespace
+}  // namespace besom
