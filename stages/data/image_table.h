@@ -20,6 +20,7 @@ struct ScanEntry {
   std::string use;       ///< auto | train | validation | test (| external).
   std::string overlap;   ///< External sets: exclude | keep | error.
   Digest content;        ///< SHA-256 of the file; zero when unreadable.
+  Json generator;        ///< Null for a file; else what `phantom` draws from.
   std::string left_out;  ///< Why it is not used; empty = used so far.
 };
 
