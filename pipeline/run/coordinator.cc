@@ -18,12 +18,6 @@ bool MayPass(const Status& status) {
          status.code() == StatusCode::kUnavailable;
 }
 
-/// An input that was there is not any more, or is not what was written.
-bool IsBrokenInput(const Status& status) {
-  return status.code() == StatusCode::kCorrupt ||
-         status.code() == StatusCode::kNotFound;
-}
-
 }  // namespace
 
 Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
@@ -169,7 +163,8 @@ Status Coordinator::HandleReport(int rank, const TaskReport& report) {
     return Status::Ok();
   }
   recorder_.TaskNotDone(report, rank, "failed");
-  if (IsBrokenInput(report.status)) {
+  if (report.broken_input) {
+    // The next run finds the blob gone and makes it anew.
     scheduler_->PutBack(task);
     Stop(report.status.ToString());
     return Status::Ok();
