@@ -45,7 +45,7 @@ def run_all(commands):
         )
         for (name, _), run in zip(commands, runs):
             if run.returncode != 0:
-                print(f"{name}\n{run.stdout}{run.stderr}")
+                print(f"{name}\n{run.stdout}{run.stderr}", file=sys.stderr)
                 code = 1
     return code
 

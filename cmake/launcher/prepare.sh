@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2120
 # Sourced by `besom`: prepares this checkout. Every step can be broken off at
 # any instant and goes on at the next call; a step that is done leaves a stamp
 # in .deps/stamps (or in its build folder) that names what it was done for.

@@ -28,4 +28,8 @@ void AddInitVerb(CLI::App& app, VerbAction& action);
 /// that `app` holds when the action runs, so it may be added at any point.
 void AddCompletionVerb(CLI::App& app, VerbAction& action);
 
+/// `demo`, `test`, `build`: names for --help; the launcher runs them itself
+/// and the action only says so.
+void AddLauncherVerbs(CLI::App& app, VerbAction& action);
+
 }  // namespace besom::cli
