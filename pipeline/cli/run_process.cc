@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "pipeline/base/log.h"
 #include "pipeline/cli/report_status.h"
@@ -33,6 +34,12 @@ int Coordinate(const run::RunOptions& options, const RankProcess& process,
                             [&] { return process.interrupt.count(); },
                             process.host, process.threads};
   const Result<run::RunOutcome> outcome = run::RunSweep(options, services);
+  if (outcome.ok() && outcome->abandoned) {
+    // All that is finished is committed; a thread may compute for long yet.
+    const int code = Summarise(*outcome);
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
   const Status closed = executor.Shutdown();
   if (!outcome.ok()) return ReportStatus(outcome.status());
   if (!closed.ok()) Log(LogLevel::kWarning, closed.ToString());

@@ -12,6 +12,9 @@ namespace {
 /// The longest sleep of the loop: bounds how late a time limit is seen.
 constexpr double kLongestWait = 0.2;
 
+/// How long running tasks may take to end after a request to stop.
+constexpr double kStopSeconds = 5;
+
 /// Failures that may pass when the task runs again.
 bool MayPass(const Status& status) {
   return status.code() == StatusCode::kIo ||
@@ -56,6 +59,10 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
     StopIfAsked();
     BESOM_RETURN_IF_ERROR(StartReadyTasks());
     if (scheduler_->finished()) break;
+    if (MustAbandon()) {
+      outcome_.abandoned = true;
+      break;
+    }
     BESOM_ASSIGN_OR_RETURN(
         std::optional<ExecutorEvent> event,
         executor_.Wait(std::min(kLongestWait, Recorder::kCommitWindow)));
@@ -78,11 +85,18 @@ void Coordinator::StopIfAsked() {
 }
 
 void Coordinator::Stop(std::string why) {
+  if (outcome_.interrupted) return;
   outcome_.interrupted = true;
   outcome_.why = std::move(why);
+  stop_by_ = clock_.Monotonic() + kStopSeconds;
   scheduler_->Stop();
   executor_.Interrupt();
   recorder_.Event("stopping", {{"why", outcome_.why}});
+}
+
+bool Coordinator::MustAbandon() const {
+  return outcome_.interrupted &&
+         (stop_requests_() > 1 || clock_.Monotonic() > stop_by_);
 }
 
 Status Coordinator::StartReadyTasks() {

@@ -28,6 +28,8 @@ class FakeExecutor final : public run::Executor {
   }
   Result<std::optional<run::ExecutorEvent>> Wait(double) override {
     if (queue_.empty()) return std::optional<run::ExecutorEvent>();
+    if (hang_at_task.contains(queue_.front().second.task))
+      return std::optional<run::ExecutorEvent>();
     auto [rank, request] = std::move(queue_.front());
     queue_.pop_front();
     if (die_at_task.contains(request.task)) {
@@ -41,6 +43,7 @@ class FakeExecutor final : public run::Executor {
 
   std::vector<run::TaskRequest> started;
   std::set<TaskId> die_at_task;  ///< The rank that gets it dies.
+  std::set<TaskId> hang_at_task;  ///< Never ends.
   bool interrupted = false;
 
  private:

@@ -201,6 +201,17 @@ TEST_F(CoordinatorTest, AskedToStopItStartsNothingMore) {
   EXPECT_EQ(executor.started.size() + resumed.started.size(), 7u);
 }
 
+TEST_F(CoordinatorTest, AskedTwiceItAbandonsWhatRuns) {
+  testing::FakeExecutor executor = Executor(1);
+  executor.hang_at_task.insert(kTuneA);
+  stop_requests_ = [&] {
+    return executor.started.size() >= 4 ? 2 : 0;
+  };
+  const RunOutcome outcome = Run(executor);
+  EXPECT_TRUE(outcome.interrupted);
+  EXPECT_TRUE(outcome.abandoned);
+}
+
 TEST_F(CoordinatorTest, AMissingBlobIsMadeAgain) {
   testing::FakeExecutor first = Executor(1), second = Executor(1);
   Run(first);
