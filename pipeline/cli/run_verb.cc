@@ -23,9 +23,9 @@ namespace {
 Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
   if (exit_code != 0 || !options.until.empty() || options.limit > 0)
     return exit_code;
-  BESOM_ASSIGN_OR_RETURN(const bool complete,
-                         run::NothingLeft(options, cluster::UsableCores()));
-  if (complete) return 0;
+  BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
+                         run::FindStanding(options, cluster::UsableCores()));
+  if (standing.complete) return standing.failed > 0 ? 1 : 0;
   std::fputs(
       "besom: the job ended before the sweep was complete\n"
       "  cure: run the same command again, it resumes\n",
@@ -63,12 +63,16 @@ Result<int> Run(const RunArguments& arguments) {
   BESOM_ASSIGN_OR_RETURN(const run::PreparedSweep sweep,
                          run::ReadSweep(arguments.options));
   BESOM_ASSIGN_OR_RETURN(
-      const bool complete,
-      run::NothingLeft(arguments.options, cluster::UsableCores()));
-  if (complete) {
-    std::printf("%s: nothing to do, all %zu trials have ended\n",
+      const run::Standing standing,
+      run::FindStanding(arguments.options, cluster::UsableCores()));
+  if (standing.complete) {
+    std::printf("%s: nothing to do, all %zu trials have ended",
                 sweep.spec.name.c_str(), sweep.trials.trials.size());
-    return 0;
+    if (standing.failed > 0)
+      std::printf(", %zu of them failed (--rerun failed tries them again)",
+                  standing.failed);
+    std::printf("\n");
+    return standing.failed > 0 ? 1 : 0;
   }
   if (arguments.ranks <= 1) return ExecWorker(arguments.ForWorker());
   return RunUnderMpirun(arguments);

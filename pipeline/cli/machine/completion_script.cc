@@ -26,7 +26,8 @@ void AppendCases(const CLI::App& app, const std::string& path,
                  std::string& cases) {
   cases += fmt::format("    '{}') words='{}' ;;\n", path, WordsOf(app));
   for (const CLI::App* verb : app.get_subcommands(nullptr))
-    AppendCases(*verb, path.empty() ? verb->get_name() : path + " " + verb->get_name(),
+    AppendCases(*verb,
+                path.empty() ? verb->get_name() : path + " " + verb->get_name(),
                 cases);
 }
 
@@ -34,7 +35,8 @@ void AppendCases(const CLI::App& app, const std::string& path,
 void AppendPaths(const CLI::App& app, const std::string& path,
                  std::vector<std::string>& paths) {
   for (const CLI::App* verb : app.get_subcommands(nullptr)) {
-    const std::string below = path.empty() ? verb->get_name() : path + " " + verb->get_name();
+    const std::string below =
+        path.empty() ? verb->get_name() : path + " " + verb->get_name();
     paths.push_back("'" + below + "'");
     AppendPaths(*verb, below, paths);
   }

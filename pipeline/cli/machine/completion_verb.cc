@@ -15,7 +15,8 @@ void AddCompletionVerb(CLI::App& app, VerbAction& action) {
   verb->callback([&app, &action, shell] {
     action = [&app, shell] {
       // zsh runs bash's completions through its own adapter.
-      if (*shell == "zsh") fmt::print("autoload -U +X bashcompinit && bashcompinit\n");
+      if (*shell == "zsh")
+        fmt::print("autoload -U +X bashcompinit && bashcompinit\n");
       fmt::print("{}", BashCompletion(app));
       return 0;
     };

@@ -205,7 +205,7 @@ TEST_F(CoordinatorTest, AskedTwiceItAbandonsWhatRuns) {
   testing::FakeExecutor executor = Executor(1);
   executor.hang_at_task.insert(kTuneA);
   stop_requests_ = [&] {
-    return executor.started.size() >= 4 ? 2 : 0;
+    return executor.started.size() >= 3 ? 2 : 0;
   };
   const RunOutcome outcome = Run(executor);
   EXPECT_TRUE(outcome.interrupted);
