@@ -35,17 +35,16 @@ class Interrupt {
 
   /// A file descriptor that is readable once a signal came, and stays so until
   /// Drain(): for poll(). Borrowed.
-  int fd() const { return wait_fd_; }
+  int fd() const;
   /// Makes fd() unreadable until the next signal.
   void Drain();
 
  private:
   void Relay();
 
-  int relay_fd_ = -1;
-  int wait_fd_ = -1;
   std::mutex mutex_;
   std::function<void()> callback_;  // Guarded by mutex_.
+  bool stopping_ = false;           // Guarded by mutex_.
   std::thread thread_;
 };
 

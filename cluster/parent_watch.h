@@ -29,12 +29,13 @@ std::vector<pid_t> LauncherChain(const std::vector<Ancestor>& ancestors);
 /// Ends this process when its launcher dies, as mpirun killed by SIGKILL does
 /// not end its ranks. A thread waits for it (pidfd, the parent-death signal,
 /// and a look at the parent twice a second): costs nothing while waiting.
-/// At most one at a time in a process.
+/// At most one at a time in a process. For ranks only: a program started by
+/// hand may outlive its shell.
 class ParentWatch {
  public:
   struct Options {
-    /// Called once, from the watching thread, when the launcher is gone; the
-    /// process may end by itself from then on.
+    /// Called once, from the watching thread, when the launcher is gone; must
+    /// not block. The process may end by itself from then on.
     std::function<void()> on_lost;
     /// Seconds from then until the process is ended with _exit.
     double grace_seconds = 1.0;
@@ -54,12 +55,14 @@ class ParentWatch {
 
  private:
   void Watch();
-  bool WaitForDeath();
+  bool LauncherIsGone() const;
+  void WaitForEvent(int milliseconds) const;
 
   const Options options_;
   const pid_t parent_;
   const std::vector<pid_t> chain_;
-  int stop_fd_ = -1;
+  std::vector<int> pid_fds_;  // Of the chain; -1 where there is none.
+  std::atomic<bool> stopping_ = false;
   std::atomic<bool> lost_ = false;
   std::thread thread_;
 };

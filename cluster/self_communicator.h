@@ -1,10 +1,9 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 
 #include "cluster/communicator.h"
+#include "cluster/wake_signal.h"
 
 namespace besom::cluster {
 
@@ -21,12 +20,9 @@ class SelfCommunicator final : public Communicator {
 
  private:
   const std::vector<int> failed_;
-  std::deque<std::string> inbox_;  // Of the control thread alone.
+  std::deque<std::string> inbox_;
   bool closed_ = false;
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool woken_ = false;  // Guarded by mutex_.
+  WakeSignal signal_;
 };
 
 }  // namespace besom::cluster

@@ -75,7 +75,7 @@ class Schema {
   std::vector<std::string> Children(const std::string& section) const;
   /// Full paths that `name` may stand for: the path itself if it is a key or
   /// section, else every key or section whose last word it is, without
-  /// elements of lists.
+  /// elements of lists. `resources.precision` stands for `model.precision`.
   std::vector<std::string> Resolve(const std::string& name) const;
   /// True when an axis may vary `path`: seed, and all of ingest, split,
   /// augment, model, train and evaluate outside lists.
@@ -97,8 +97,9 @@ std::string DescribeForms(const std::vector<Form>& forms);
 std::string SettingsTable(const Schema& schema);
 
 // The parts of the table, one file each.
-std::vector<Key> DataKeys();    ///< name, seed, ingest, split, augment.
-std::vector<Key> ModelKeys();   ///< model, train, evaluate.
-std::vector<Key> SearchKeys();  ///< method to slurm.
+std::vector<Key> DataKeys();      ///< name, seed, ingest, split, augment.
+std::vector<Key> ModelKeys();     ///< model, train, evaluate.
+std::vector<Key> SearchKeys();    ///< method to slurm.
+std::vector<Key> ExternalKeys();  ///< Elements of evaluate.external.
 
 }  // namespace besom::sweeps

@@ -12,16 +12,13 @@ namespace {
 /// The longest sleep of the loop: bounds how late a time limit is seen.
 constexpr double kLongestWait = 0.2;
 
+/// How long running tasks may take to end after a request to stop.
+constexpr double kStopSeconds = 5;
+
 /// Failures that may pass when the task runs again.
 bool MayPass(const Status& status) {
   return status.code() == StatusCode::kIo ||
          status.code() == StatusCode::kUnavailable;
-}
-
-/// An input that was there is not any more, or is not what was written.
-bool IsBrokenInput(const Status& status) {
-  return status.code() == StatusCode::kCorrupt ||
-         status.code() == StatusCode::kNotFound;
 }
 
 }  // namespace
@@ -62,6 +59,10 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
     StopIfAsked();
     BESOM_RETURN_IF_ERROR(StartReadyTasks());
     if (scheduler_->finished()) break;
+    if (MustAbandon()) {
+      outcome_.abandoned = true;
+      break;
+    }
     BESOM_ASSIGN_OR_RETURN(
         std::optional<ExecutorEvent> event,
         executor_.Wait(std::min(kLongestWait, Recorder::kCommitWindow)));
@@ -84,11 +85,18 @@ void Coordinator::StopIfAsked() {
 }
 
 void Coordinator::Stop(std::string why) {
+  if (outcome_.interrupted) return;
   outcome_.interrupted = true;
   outcome_.why = std::move(why);
+  stop_by_ = clock_.Monotonic() + kStopSeconds;
   scheduler_->Stop();
   executor_.Interrupt();
   recorder_.Event("stopping", {{"why", outcome_.why}});
+}
+
+bool Coordinator::MustAbandon() const {
+  return outcome_.interrupted &&
+         (stop_requests_() > 1 || clock_.Monotonic() > stop_by_);
 }
 
 Status Coordinator::StartReadyTasks() {
@@ -169,7 +177,8 @@ Status Coordinator::HandleReport(int rank, const TaskReport& report) {
     return Status::Ok();
   }
   recorder_.TaskNotDone(report, rank, "failed");
-  if (IsBrokenInput(report.status)) {
+  if (report.broken_input) {
+    // The next run finds the blob gone and makes it anew.
     scheduler_->PutBack(task);
     Stop(report.status.ToString());
     return Status::Ok();

@@ -25,6 +25,8 @@ struct RunOutcome {
   std::size_t tasks_run = 0, tasks_reused = 0;
   std::size_t trials_done = 0, trials_failed = 0;
   bool interrupted = false;  ///< Work is left; the same command resumes.
+  /// Some task was still computing: the process should end without waiting.
+  bool abandoned = false;
   std::string why;           ///< Of the interruption.
 };
 
@@ -55,6 +57,7 @@ class Coordinator {
   Status HandleReport(int rank, const TaskReport& report);
   void HandleLostRank(int rank);
   void StopIfAsked();
+  bool MustAbandon() const;
   void Stop(std::string why);
 
   const SweepGraph& sweep_;
@@ -71,6 +74,7 @@ class Coordinator {
   std::vector<std::optional<TaskId>> busy_;   // By rank.
   std::vector<bool> lost_;                    // By rank.
   double start_ = 0;
+  double stop_by_ = 0;  // When running tasks are abandoned.
   RunOutcome outcome_;
 };
 

@@ -316,7 +316,9 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   }
   BESOM_ASSIGN_OR_RETURN(const DataSlot* slot,
                          DataOf(config, backbone->second));
-  PlannedTrial planned{.config = config, .parameters = trial.parameters};
+  PlannedTrial planned;
+  planned.config = config;
+  planned.parameters = trial.parameters;
   planned.id = DigestOfJson({trial.identity, backbone->second.weights,
                              out_.graph[out_.data[slot->data].split].key.Hex()})
                    .Hex()

@@ -228,11 +228,12 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   return outcome;
 }
 
-Result<bool> NothingLeft(const RunOptions& options, int threads) {
+Result<Standing> FindStanding(const RunOptions& options, int threads) {
   const WorkspaceLayout layout(options.workspace);
+  Standing standing;
   if (!options.until.empty() || !options.rerun.empty() ||
       !StatFile(layout.database()).ok())
-    return false;
+    return standing;
   BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout.database()));
@@ -241,18 +242,21 @@ Result<bool> NothingLeft(const RunOptions& options, int threads) {
   // A changed spec is registered by a run, even when no work is left.
   if (!stored ||
       stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
-    return false;
+    return standing;
   StoredContentDigests digests(*results);
   BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, threads));
   BESOM_RETURN_IF_ERROR(digests.Flush());
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, stored->id));
-  return std::all_of(sweep.graph.trials.begin(), sweep.graph.trials.end(),
-                     [&](const PlannedTrial& trial) {
-                       const auto state = states.find(trial.id);
-                       return state != states.end() &&
-                              (state->second == db::TrialState::kDone ||
-                               state->second == db::TrialState::kFailed);
-                     });
+  for (const PlannedTrial& trial : sweep.graph.trials) {
+    const auto state = states.find(trial.id);
+    if (state == states.end()) return standing;
+    if (state->second == db::TrialState::kFailed)
+      ++standing.failed;
+    else if (state->second != db::TrialState::kDone)
+      return standing;
+  }
+  standing.complete = true;
+  return standing;
 }
 
 }  // namespace besom::run

@@ -23,9 +23,14 @@ struct RunServices {
 Result<RunOutcome> RunSweep(const RunOptions& options,
                             const RunServices& services);
 
-/// True when the database already holds every result that `options` ask for,
-/// so that no worker needs to start. False also when that is not known.
-Result<bool> NothingLeft(const RunOptions& options, int threads);
+/// How a sweep stands by its database.
+struct Standing {
+  /// Every trial that `options` ask for has ended, so that no worker needs to
+  /// start. False also when that is not known.
+  bool complete = false;
+  std::size_t failed = 0;  ///< Of the planned trials, when complete.
+};
+Result<Standing> FindStanding(const RunOptions& options, int threads);
 
 /// Rows of features spaces that plans other than `graph` left behind.
 Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,

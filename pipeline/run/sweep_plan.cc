@@ -7,9 +7,9 @@
 #include "pipeline/base/log.h"
 #include "pipeline/run/stage_versions.h"
 #include "stages/data/phantom.h"
-#include "stages/data/split_stage.h"
+#include "stages/data/split_file.h"
 #include "stages/model/backbone_catalog.h"
-#include "stages/model/numerics.h"
+#include "stages/model/numerics_tag.h"
 #include "stages/model/weights_store.h"
 #include "sweeps/metric_name.h"
 
@@ -75,7 +75,9 @@ Result<PreparedSweep> ReadSweep(const RunOptions& options) {
       sweeps::LoadSweep(options.spec, options.overrides,
                         sweeps::ProcessEnvironment()));
   BESOM_ASSIGN_OR_RETURN(sweeps::TrialPlan trials, sweeps::ExpandTrials(spec));
-  PreparedSweep sweep{.spec = std::move(spec), .trials = std::move(trials)};
+  PreparedSweep sweep;
+  sweep.spec = std::move(spec);
+  sweep.trials = std::move(trials);
   sweep.numerics = stages::NumericsTag(
       sweep.spec.base.at("model").at("precision").get<std::string>());
   return sweep;

@@ -34,6 +34,7 @@ Json ToJson(const TaskReport& report) {
           {"place", report.status.place()},
           {"cause", report.status.cause()},
           {"cure", report.status.cure()},
+          {"broken_input", report.broken_input},
           {"blobs", std::move(blobs)},
           {"counters", report.counters},
           {"seconds", report.seconds},
@@ -72,6 +73,7 @@ TaskReport ReportFrom(const Json& json) {
   if (code != StatusCode::kOk)
     report.status = Status(code, json.at("place"), json.at("cause"),
                            json.at("cure"));
+  report.broken_input = json.at("broken_input");
   for (const auto& [port, ref] : json.at("blobs").items())
     report.blobs[port] = BlobRefFrom(ref);
   report.counters = json.at("counters");

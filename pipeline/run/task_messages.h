@@ -26,6 +26,8 @@ struct TaskReport {
   TaskId task = 0;
   int attempt = 0;
   Status status;  ///< OK, or why there are no outputs.
+  /// The status is about an input blob: missing, or not what was written.
+  bool broken_input = false;
   std::map<std::string, BlobRef> blobs;
   Json counters = Json::object();
   double seconds = 0;

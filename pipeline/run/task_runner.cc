@@ -25,8 +25,10 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   for (const auto& [port, refs] : request.inputs) {
     std::vector<Artifact>& inputs = artifacts[port];
     for (const BlobRef& ref : refs) {
-      BESOM_ASSIGN_OR_RETURN(Artifact artifact, store_.Get(ref));
-      inputs.push_back(std::move(artifact));
+      Result<Artifact> artifact = store_.Get(ref);
+      report.broken_input = !artifact.ok();
+      if (!artifact.ok()) return artifact.status().Within(port);
+      inputs.push_back(*std::move(artifact));
     }
   }
   Json hints = request.hints;

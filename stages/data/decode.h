@@ -15,6 +15,9 @@ namespace besom::stages {
 /// possible decompression bomb (2^30 bytes / 4 / 3). Larger ones are refused
 /// from their header, before anything is allocated.
 inline constexpr std::uint64_t kMaxPixels = 89'478'485;
+/// Most pixels of one side: what a JPEG can state. Bounds the weights that a
+/// resampling needs.
+inline constexpr std::uint64_t kMaxSide = 65'535;
 /// Most bytes of an image file that is read.
 inline constexpr std::uint64_t kMaxFileBytes = 512ULL << 20;
 /// Most scans of a progressive JPEG; a forged file could hold thousands, each

@@ -22,8 +22,11 @@ enum class ResizeMode {
 /// a = -0.5 (R. Keys, "Cubic convolution interpolation", 1981).
 enum class Interpolation { kBilinear, kBicubic };
 
+/// Largest side that images are resized to, pixels.
+inline constexpr int kMaxResize = 4096;
+
 struct ResizeSettings {
-  int size = 224;  ///< Side of the result, pixels; 1 to 4096.
+  int size = 224;  ///< Side of the result, pixels; 1 to kMaxResize.
   ResizeMode mode = ResizeMode::kStretch;
   Interpolation interpolation = Interpolation::kBilinear;
 };

@@ -6,6 +6,9 @@
 
 namespace besom::stages {
 
+/// What action keys hold; a constant so that planning needs no engine.
+inline constexpr int kFeaturesStageVersion = 1;
+
 /// Computes feature rows of images and views that no "prior" shard holds.
 ///
 /// params: {backbone, weights: hex digest | "random", preprocessing, cut,

@@ -22,7 +22,9 @@ struct OptimizerStep {
   float weight_decay = 0;
   float step_size = 0;   ///< Adam: learning_rate / (1 - beta1^t).
   float root_scale = 1;  ///< Adam: 1 / sqrt(1 - beta2^t).
-  float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-8F;
+  float beta2 = 0.999F;
+  float beta1_rest = 0.1F, beta2_rest = 0.001F;  ///< 1 - beta, from double.
+  float epsilon = 1e-8F;
   float momentum = 0;  ///< SGD.
 };
 
@@ -55,6 +57,7 @@ struct HeadKernels {
   /// A dropout mask: element i is 0 when draw i < `threshold`, else `scale`.
   /// Draws are words of Philox4x32-10, four per block, block b with the
   /// counter {b, 0, stream[2], stream[3]} and the key {stream[0], stream[1]}.
+  /// `out` has room for `count` rounded up to whole tiles.
   void (*mask)(const std::uint32_t* stream, std::uint32_t threshold,
                float scale, int count, float* out);
 };

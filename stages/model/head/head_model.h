@@ -1,13 +1,12 @@
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
+#include "pipeline/store/artifact.h"
 #include "stages/model/head/head_network.h"
 
 namespace besom::stages {
@@ -27,7 +26,7 @@ class HeadModel {
 
   /// Reads a .safetensors head (head.N.weight [outputs, inputs], head.N.bias,
   /// N counting layers from 0). kCorrupt when it is not one.
-  static Result<HeadModel> FromBlob(std::span<const std::byte> bytes);
+  static Result<HeadModel> FromBlob(Artifact blob);
   /// The same as a .safetensors file; equal models give equal bytes.
   std::string ToBlob() const;
 

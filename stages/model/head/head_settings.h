@@ -47,9 +47,9 @@ struct TrainSettings {
 };
 
 /// Resolves class_weights against the training labels: one weight per class.
-/// `balanced` = n / (classes * n_class), where classes and n count classes
-/// that the training images hold; an absent class gets 0.
-/// kInvalid when the map names an unknown class or a weight is negative.
+/// `balanced` = n / (number of classes * n_class); a class without training
+/// images gets 0. A class that the map leaves out gets 1.
+/// kInvalid when the map names an unknown class or a weight is not >= 0.
 Result<std::vector<double>> ClassWeights(
     const Json& class_weights, const std::vector<std::string>& classes,
     const std::vector<int>& labels);
