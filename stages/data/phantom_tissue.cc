@@ -158,7 +158,7 @@ float PhantomTissue::Middle(float x, float y) const {
   const float vessels =
       std::max(0.30F * band, std::max(0.30F * arch, 0.26F * pulmonary));
   // Vertebrae with their discs, faint through the heart.
-  const float phase = y / 0.105F - static_cast<float>(Floor(y / 0.105F));
+  const float phase = y * kDiscs - static_cast<float>(Floor(y * kDiscs));
   const float body = Edge(body_.spine - std::abs(x), 0.014F);
   const float vertebra = body * (0.07F + 0.05F * Cortex(2.0F * phase - 1.0F));
   const float process = 0.05F * Bump(x, (phase - 0.5F) / kDiscs, 0.02F, 0.04F);
