@@ -85,7 +85,9 @@ Status BatchWriter::PutFit(const FitRow& fit, FitStatements& statements) {
   BESOM_RETURN_IF_ERROR(statements.fit.Run(trial.id, fit.repeat, fit.fold,
                                            CanonicalText(fit.classes),
                                            fit.chosen_epoch, fit.seconds,
-                                           fit.head_digest, fit.head_size));
+                                           fit.head_digest,
+                                           static_cast<std::int64_t>(
+                                               fit.head_size)));
   for (const EpochMetricRow& row : fit.history) {
     BESOM_RETURN_IF_ERROR(statements.epoch.Run(trial.id, fit.repeat, fit.fold,
                                                row.split, row.cls, row.name,
