@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pipeline/base/result.h"
@@ -18,8 +19,8 @@ struct PixelRecord {
   std::string mode;      ///< As Pillow names it: L, LA, RGB, RGBA, P, I;16 ...
   int source_width = 0;  ///< Of the file after EXIF orientation, pixels.
   int source_height = 0;
-  int channels = 0;      ///< 1 (grey, also RGB with R = G = B) or 3 (RGB).
-  Digest pixels;         ///< SHA-256 of the packed pixels and channel count.
+  int channels = 0;  ///< 1 (grey, also RGB with R = G = B) or 3 (RGB).
+  Digest pixels;     ///< SHA-256 of the packed pixels and channel count.
   std::uint64_t offset = 0;  ///< Of its pixels within the shard, bytes.
 };
 
@@ -27,10 +28,12 @@ struct PixelRecord {
 /// rows top to bottom, channels interleaved. Layout: see pixel_shard.cc.
 class PixelShard {
  public:
-  /// kCorrupt when the bytes are not a shard.
+  /// kCorrupt when the bytes are not a whole shard: its head and table carry
+  /// their own digest; the pixels are covered by the blob's.
   static Result<PixelShard> Open(Artifact artifact);
   /// Packs images; `pixels[i]` is empty where records[i].error is set.
-  /// Fills offsets and pixel digests.
+  /// Fills offsets and pixel digests. REQUIRES: `pixels` is parallel to
+  /// `records`, and each has size * size * channels bytes, channels 1 or 3.
   static std::string Pack(int size, std::vector<PixelRecord> records,
                           const std::vector<std::vector<std::uint8_t>>& pixels);
 
@@ -44,6 +47,7 @@ class PixelShard {
  private:
   int size_ = 0;
   std::vector<PixelRecord> records_;
+  std::unordered_map<Digest, std::size_t> where_;
   Artifact artifact_;
 };
 
