@@ -82,12 +82,10 @@ Status BatchWriter::PutFit(const FitRow& fit, FitStatements& statements) {
   BESOM_ASSIGN_OR_RETURN(const TrialId trial, FindTrial(fit.trial));
   if (trial.fits > 1) touched_.insert(trial.id);
   BESOM_RETURN_IF_ERROR(ClearFit(trial.id, fit.repeat, fit.fold));
-  BESOM_RETURN_IF_ERROR(statements.fit.Run(trial.id, fit.repeat, fit.fold,
-                                           CanonicalText(fit.classes),
-                                           fit.chosen_epoch, fit.seconds,
-                                           fit.head_digest,
-                                           static_cast<std::int64_t>(
-                                               fit.head_size)));
+  BESOM_RETURN_IF_ERROR(statements.fit.Run(
+      trial.id, fit.repeat, fit.fold, CanonicalText(fit.classes),
+      fit.chosen_epoch, fit.seconds, fit.head_digest,
+      static_cast<std::int64_t>(fit.head_size)));
   for (const EpochMetricRow& row : fit.history) {
     BESOM_RETURN_IF_ERROR(statements.epoch.Run(trial.id, fit.repeat, fit.fold,
                                                row.split, row.cls, row.name,

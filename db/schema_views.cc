@@ -20,6 +20,12 @@ CREATE VIEW trials AS
     t.planned, t.backbone, t.head, t.dropout, t.fits, t.config
   FROM trial t JOIN sweep s ON s.sweep_id = t.sweep_id;
 
+CREATE VIEW fits AS
+  SELECT s.name AS sweep, t.trial, f.repeat, f.fold, f.chosen_epoch, f.classes,
+    f.seconds
+  FROM fit f JOIN trial t ON t.trial_id = f.trial_id
+    JOIN sweep s ON s.sweep_id = t.sweep_id;
+
 CREATE VIEW trial_parameters AS
   SELECT s.name AS sweep, t.trial, j.key AS parameter, j.value AS value
   FROM trial t JOIN sweep s ON s.sweep_id = t.sweep_id,
