@@ -65,4 +65,10 @@ struct ImageRow {
   std::vector<std::string> sets;
 };
 
+/// Every image of a sweep.
+struct ImageTable {
+  int folds = 1;
+  std::vector<ImageRow> images;
+};
+
 }  // namespace besom::db

@@ -14,7 +14,7 @@
 #include "stages/data/decode.h"
 #include "stages/metric/prediction_table.h"
 #include "stages/model/backbone_catalog.h"
-#include "stages/model/predictor.h"
+#include "stages/model/predict/predictor.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::cli {
