@@ -156,6 +156,10 @@ prepare_venv() {
   stamp_holds "$stamp" "$key" && [[ -x $venv/bin/python ]] && return
   make_venv
   python_packages "$@"
+  # A folder for the PATH without the environment's `python`.
+  mkdir -p "$deps/bin"
+  ln -sfn ../venv/bin/mpirun "$deps/bin/mpirun"
+  ln -sfn ../venv/bin/mpiexec "$deps/bin/mpiexec"
   set_stamp "$stamp" "$key"
 }
 

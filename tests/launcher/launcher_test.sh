@@ -256,7 +256,7 @@ test_own_mpi_has_a_build_of_its_own() {
 test_settings_of_the_user_win() {
   run settings
   expect_in "BESOM_WEIGHTS=$root/.deps/weights" "$out"
-  expect_in "BESOM_MPIRUN=$root/.deps/venv/bin/mpirun" "$out"
+  expect_in "BESOM_MPIRUN=$root/.deps/bin/mpirun" "$out"
   expect_in "BESOM_LAUNCHER=$root/besom" "$out"
   run_command env BESOM_WEIGHTS=/w BESOM_WORKER=/x BESOM_MPIRUN=/m \
     "$root/besom" settings

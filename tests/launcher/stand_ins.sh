@@ -69,6 +69,7 @@ case "$*" in
   '-m venv '*)
     mkdir -p "$3/bin"
     cp "$0" "$3/bin/python"
+    cp "$0" "$3/bin/mpirun"
     ;;
   *check_packages.py*) cat "$tools/missing_python" ;;
   '-m pip '*)
