@@ -41,7 +41,7 @@ Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
       Statement fit,
       connection_.Prepare(
           "INSERT INTO fit(trial_id, repeat, fold, classes, chosen_epoch, "
-          "seconds) VALUES(?, ?, ?, ?, ?, ?)"));
+          "seconds, head_digest, head_size) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
   BESOM_ASSIGN_OR_RETURN(Statement metric, connection_.Prepare(kInsertMetric));
   BESOM_ASSIGN_OR_RETURN(
       Statement epoch,
@@ -84,7 +84,8 @@ Status BatchWriter::PutFit(const FitRow& fit, FitStatements& statements) {
   BESOM_RETURN_IF_ERROR(ClearFit(trial.id, fit.repeat, fit.fold));
   BESOM_RETURN_IF_ERROR(statements.fit.Run(trial.id, fit.repeat, fit.fold,
                                            CanonicalText(fit.classes),
-                                           fit.chosen_epoch, fit.seconds));
+                                           fit.chosen_epoch, fit.seconds,
+                                           fit.head_digest, fit.head_size));
   for (const EpochMetricRow& row : fit.history) {
     BESOM_RETURN_IF_ERROR(statements.epoch.Run(trial.id, fit.repeat, fit.fold,
                                                row.split, row.cls, row.name,

@@ -52,6 +52,8 @@ CREATE TABLE fit(
   classes TEXT NOT NULL,
   chosen_epoch INTEGER NOT NULL,
   seconds REAL NOT NULL,
+  head_digest TEXT NOT NULL,
+  head_size INTEGER NOT NULL,
   PRIMARY KEY(trial_id, repeat, fold)) WITHOUT ROWID;
 
 CREATE TABLE metric(
