@@ -168,7 +168,7 @@ Status Recorder::RecordImages(TaskId split) {
                            stages::PixelShard::Open(std::move(pixels)));
     shards.push_back(std::move(shard));
   }
-  batch_.images = ImageRowsOf(table, shards);
+  batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};
   return Status::Ok();
 }
 

@@ -27,7 +27,7 @@ class Joiner {
 
 std::string WhyNot(const ScanEntry& entry,
                    const std::vector<std::string>& classes,
-                   const DecodedImages& decoded) {
+                   const DecodingOutcomes& decoded) {
   if (!entry.left_out.empty()) return entry.left_out;
   if (std::find(classes.begin(), classes.end(), entry.label) == classes.end())
     return fmt::format("not a class of this sweep ({})", entry.label);
@@ -42,7 +42,7 @@ bool IsUsed(const ScreenedScan& screened, std::size_t image) {
 
 DuplicateSets FindDuplicates(const SourceScan& scan,
                              const ScreenedScan& screened,
-                             const DecodedImages& decoded) {
+                             const DecodingOutcomes& decoded) {
   DisjointSets sets(scan.entries.size());
   Joiner<Digest> by_content(sets), by_pixels(sets);
   for (std::size_t i = 0; i < scan.entries.size(); ++i) {
@@ -112,7 +112,7 @@ std::string NameOf(const ScanEntry& entry) {
 
 Result<ScreenedScan> ScreenScan(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
-                                const DecodedImages& decoded,
+                                const DecodingOutcomes& decoded,
                                 const SplitOptions& options) {
   ScreenedScan screened;
   for (const ScanEntry& entry : scan.entries) {
