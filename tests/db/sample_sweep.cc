@@ -104,6 +104,10 @@ ImageRow SampleImage(const std::string& path, const std::string& split) {
   return image;
 }
 
+std::string ValidUtf8(const std::string& text) {
+  return Json::parse(CanonicalText(Json(text))).get<std::string>();
+}
+
 CommitBatch Done(const std::vector<FitRow>& fits) {
   CommitBatch batch;
   batch.fits = fits;

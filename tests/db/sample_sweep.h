@@ -45,6 +45,9 @@ FitRow SampleFit(const std::string& trial, const Figures& figures,
 /// An image of source "cohen" in `split`; left out when `split` is empty.
 ImageRow SampleImage(const std::string& path, const std::string& split);
 
+/// `text` with U+FFFD for what is not UTF-8, as JSON needs it.
+std::string ValidUtf8(const std::string& text);
+
 /// A batch that makes those trials done.
 CommitBatch Done(const std::vector<FitRow>& fits);
 

@@ -18,16 +18,18 @@ std::string Figure(const std::optional<double>& value) {
   return PadLeft(value ? fmt::format("{:.2f}", *value) : "-", kFigureWidth);
 }
 
-/// A mean over fits need not be whole.
-std::string Support(double images) {
-  const bool whole = images == std::floor(images);
+/// A count of images; a mean over fits need not be whole. scikit-learn shows
+/// counts as reals where no prediction at all is right, and so does this.
+std::string Support(double images, bool none_right) {
+  const bool whole = images == std::floor(images) && !none_right;
   return PadLeft(fmt::format("{:.{}f}", images, whole ? 0 : 1), kFigureWidth);
 }
 
-std::string Line(const ClassFigures& figures, std::size_t width) {
+std::string Line(const ClassFigures& figures, std::size_t width,
+                 bool none_right) {
   return fmt::format("{}  {} {} {} {}\n", PadLeft(figures.name, width),
                      Figure(figures.precision), Figure(figures.recall),
-                     Figure(figures.f1), Support(figures.support));
+                     Figure(figures.f1), Support(figures.support, none_right));
 }
 
 double Quotient(double numerator, double denominator) {
@@ -79,6 +81,7 @@ ClassReport ReportOfCounts(const std::vector<std::string>& classes,
 std::string ReportText(const ClassReport& report) {
   std::size_t width = kWidestHeading.size();
   double total = 0;
+  const bool none_right = report.accuracy && *report.accuracy == 0;
   for (const ClassFigures& figures : report.classes) {
     width = std::max(width, WidthOf(figures.name));
     total += figures.support;
@@ -87,13 +90,14 @@ std::string ReportText(const ClassReport& report) {
       fmt::format("{}  {:>9} {:>9} {:>9} {:>9}\n\n", PadLeft("", width),
                   "precision", "recall", "f1-score", "support");
   for (const ClassFigures& figures : report.classes) {
-    text += Line(figures, width);
+    text += Line(figures, width, none_right);
   }
-  text += fmt::format("\n{}  {:>9} {:>9} {} {}\n", PadLeft("accuracy", width),
-                      "", "", Figure(report.accuracy), Support(total));
+  text +=
+      fmt::format("\n{}  {:>9} {:>9} {} {}\n", PadLeft("accuracy", width), "",
+                  "", Figure(report.accuracy), Support(total, none_right));
   for (ClassFigures figures : report.averages) {
     figures.support = total;
-    text += Line(figures, width);
+    text += Line(figures, width, none_right);
   }
   return text;
 }
