@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 #include <vector>
 
@@ -15,12 +17,13 @@ class ScanBuilder {
   }
 
   ScanEntry& Add(const std::string& source, const std::string& path,
-                 const std::string& label, const std::string& group) {
+                 const std::string& label, const std::string& group,
+                 const std::string& patients = "") {
     ScanEntry entry;
     entry.source = source;
     entry.path = path;
     entry.label = label;
-    entry.patients = source;
+    entry.patients = patients.empty() ? source : patients;
     entry.group = group;
     entry.use = "auto";
     entry.overlap = "exclude";
@@ -29,8 +32,9 @@ class ScanBuilder {
     return scan.entries.back();
   }
   ScanEntry& AddExternal(const std::string& set, const std::string& path,
-                         const std::string& label, const std::string& group) {
-    ScanEntry& entry = Add(set, path, label, group);
+                         const std::string& label, const std::string& group,
+                         const std::string& patients = "") {
+    ScanEntry& entry = Add(set, path, label, group, patients);
     entry.external = true;
     entry.use = "external";
     return entry;
@@ -40,8 +44,8 @@ class ScanBuilder {
   DecodedImages Decoded() const {
     DecodedImages decoded;
     for (const ScanEntry& entry : scan.entries)
-      decoded[entry.content] = {
-          "", DigestOf("pixels of " + entry.content.Hex())};
+      decoded[entry.content] = {"",
+                                DigestOf("pixels of " + entry.content.Hex())};
     return decoded;
   }
 
@@ -52,11 +56,15 @@ class ScanBuilder {
   SourceScan scan;
 };
 
+inline std::string Name(std::string_view stem, int number) {
+  return fmt::format("{}{}", stem, number);
+}
+
 /// `count` images of `label`, each its own group.
 inline void AddSingles(ScanBuilder& builder, const std::string& label,
                        int count, const std::string& source = "s") {
   for (int i = 0; i < count; ++i) {
-    const std::string name = label + std::to_string(i);
+    const std::string name = Name(label, i);
     builder.Add(source, name + ".png", label, name);
   }
 }
