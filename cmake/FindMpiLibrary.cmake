@@ -1,5 +1,6 @@
 # MpiLibrary::MpiLibrary: the pinned Open MPI of BESOM_PACKAGES, or the MPI
-# under BESOM_MPI. Sets BESOM_MPIRUN (its launcher) and BESOM_MPI_HAS_ULFM.
+# under BESOM_MPI. Sets BESOM_MPIRUN (its launcher), BESOM_MPI_HAS_ULFM
+# and BESOM_MPI_IS_OPEN_MPI_5 (its launcher takes Open MPI 5's options).
 if(BESOM_MPI)
   set(_mpi_root ${BESOM_MPI})
 else()
@@ -22,7 +23,7 @@ if(MpiLibrary_FOUND AND NOT TARGET MpiLibrary::MpiLibrary)
   separate_arguments(_libs)
   add_library(MpiLibrary::MpiLibrary INTERFACE IMPORTED)
   set_target_properties(MpiLibrary::MpiLibrary PROPERTIES
-    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_includes}"
+    INTERFACE_INCLUDE_DIRECTORIES "${_includes}"
     INTERFACE_LINK_DIRECTORIES "${_libdirs}")
   set(_mpi_links)
   foreach(lib IN LISTS _libs)
@@ -43,5 +44,10 @@ if(MpiLibrary_FOUND AND NOT TARGET MpiLibrary::MpiLibrary)
     #include <mpi-ext.h>
     int main() { return MPIX_Comm_failure_ack(MPI_COMM_WORLD); }"
     BESOM_MPI_HAS_ULFM)
+  check_cxx_source_compiles("
+    #include <mpi.h>
+    static_assert(OMPI_MAJOR_VERSION >= 5);
+    int main() { return 0; }"
+    BESOM_MPI_IS_OPEN_MPI_5)
   unset(CMAKE_REQUIRED_LIBRARIES)
 endif()

@@ -1,0 +1,105 @@
+#include "cluster/device_map.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+namespace besom::cluster {
+namespace {
+
+constexpr char kVariable[] = "CUDA_VISIBLE_DEVICES";
+
+std::string Trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool IsUuid(const std::string& entry) {
+  return entry.starts_with("GPU-") || entry.starts_with("MIG-");
+}
+
+// The name of the device that `entry` means; empty when it means none.
+Result<std::string> Resolve(const std::vector<std::string>& uuids,
+                            const std::string& entry) {
+  if (entry.starts_with("MIG-")) return entry;
+  if (!IsUuid(entry)) {
+    int number = -1;
+    const char* end = entry.data() + entry.size();
+    const auto [stop, error] = std::from_chars(entry.data(), end, number);
+    if (error != std::errc() || stop != end || number < 0 ||
+        number >= static_cast<int>(uuids.size()))
+      return std::string();
+    return std::to_string(number);
+  }
+  std::string found;
+  for (const std::string& uuid : uuids) {
+    if (!uuid.starts_with(entry)) continue;
+    if (!found.empty())
+      return InvalidError(kVariable, "'" + entry + "' fits several devices",
+                          "write more of the UUID; `nvidia-smi -L` lists them");
+    found = uuid;
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> MachineGpus(const Path& root) {
+  std::vector<Path> folders;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(root / "gpus", error), end;
+       !error && it != end; it.increment(error))
+    folders.push_back(it->path());
+  std::ranges::sort(folders);  // Named by PCI address.
+  std::vector<std::string> uuids;
+  for (const Path& folder : folders) {
+    std::ifstream file(folder / "information");
+    for (std::string line; std::getline(file, line);) {
+      const std::size_t at = line.find("GPU-");
+      if (line.starts_with("GPU UUID:") && at != std::string::npos)
+        uuids.push_back(Trimmed(line.substr(at)));
+    }
+  }
+  return uuids;
+}
+
+Result<std::vector<std::string>> VisibleDevices(
+    const std::vector<std::string>& machine_uuids,
+    const std::optional<std::string>& visible) {
+  std::vector<std::string> names;
+  if (!visible) {
+    for (std::size_t i = 0; i < machine_uuids.size(); ++i)
+      names.push_back(std::to_string(i));
+    return names;
+  }
+  std::istringstream entries(*visible);
+  for (std::string entry; std::getline(entries, entry, ',');) {
+    BESOM_ASSIGN_OR_RETURN(const std::string name,
+                           Resolve(machine_uuids, Trimmed(entry)));
+    if (name.empty()) break;
+    if (std::ranges::find(names, name) != names.end())
+      return InvalidError(kVariable, "names '" + name + "' twice",
+                          "name each device once");
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::optional<DeviceChoice> DeviceForRank(
+    const std::vector<std::string>& devices, int local_rank, int local_ranks) {
+  BESOM_CHECK(local_rank >= 0 && local_rank < local_ranks,
+              "rank " + std::to_string(local_rank) + " of " +
+                  std::to_string(local_ranks));
+  if (devices.empty()) return std::nullopt;
+  const int count = static_cast<int>(devices.size());
+  DeviceChoice choice;
+  choice.device = local_rank % count;
+  choice.name = devices[static_cast<std::size_t>(choice.device)];
+  choice.sharers = (local_ranks - choice.device + count - 1) / count;
+  return choice;
+}
+
+}  // namespace besom::cluster

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace besom::db {
+
+// Plain values that the recorder hands to the results store. Digests and keys
+// are lower-case hexadecimal; times are seconds since 1970-01-01 UTC, given by
+// the caller's clock; texts may hold any UTF-8.
+
+struct MetricRow {
+  std::string name;
+  std::string cls;              ///< "" = overall.
+  std::optional<double> value;  ///< None = NULL.
+};
+
+struct EpochMetricRow {
+  std::string split;
+  int epoch = 0;  ///< From 0.
+  std::string name;
+  std::string cls;
+  std::optional<double> value;
+};
+
+struct PredictionRow {
+  std::string source, path;           ///< The image.
+  int actual = 0, predicted = 0;      ///< Indices into FitRow::classes.
+  std::vector<double> probabilities;  ///< One per class.
+};
+
+/// One set in one fit.
+struct SetRow {
+  std::string split;  ///< "train", "validation", "test", an external name.
+  std::vector<MetricRow> metrics;
+  std::vector<std::vector<std::int64_t>> confusion;  ///< [actual][predicted]
+  std::vector<PredictionRow> predictions;
+};
+
+/// The evaluation of one fit. Replaces what was stored for the same
+/// (trial, repeat, fold).
+struct FitRow {
+  std::string trial;
+  int repeat = 0, fold = 0;
+  std::vector<std::string> classes;
+  std::vector<SetRow> sets;
+  std::vector<EpochMetricRow> history;
+  int chosen_epoch = 0;
+  double seconds = 0;  ///< Of the fit's own tasks, wherever they ran.
+  std::string head_digest;      ///< Of the blob with its weights; "" = none.
+  std::uint64_t head_size = 0;  ///< Of that blob, bytes.
+};
+
+/// One image met, used or not. (source, path) is its identity in the sweep.
+struct ImageRow {
+  std::string source, path;
+  std::string label;     ///< "" = NULL.
+  std::string patients;  ///< Id space of the group.
+  std::string group;
+  std::string left_out;       ///< Why; "" = it is in a set.
+  int width = 0, height = 0;  ///< 0 = not decoded: NULL.
+  std::string mode;
+  std::string content;  ///< SHA-256 of the file; "" = NULL.
+  /// One per fit, in the order repeat * folds + fold; "" = in no set there.
+  std::vector<std::string> sets;
+};
+
+/// Every image of a sweep.
+struct ImageTable {
+  int folds = 1;
+  std::vector<ImageRow> images;
+};
+
+}  // namespace besom::db

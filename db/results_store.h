@@ -1,0 +1,126 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "db/result_rows.h"
+#include "db/sweep_rows.h"
+#include "db/task_rows.h"
+#include "pipeline/base/files.h"
+#include "pipeline/base/result.h"
+
+namespace besom::db {
+
+class Connection;
+
+using SweepId = std::int64_t;
+
+/// WAL lets readers go on while the one writer commits; it needs shared memory
+/// and so does not work on network disks, where kDelete does.
+enum class JournalMode { kWal, kDelete };
+
+struct StoreOptions {
+  JournalMode journal = JournalMode::kWal;
+  /// How long to wait for another process's transaction.
+  std::chrono::milliseconds busy_timeout{30000};
+};
+
+/// Everything that one commit window brought. Empty parts change nothing.
+struct CommitBatch {
+  std::vector<ActionRow> actions;
+  std::vector<CacheHit> hits;
+  std::vector<AttemptRow> attempts;
+  std::vector<EventRow> events;
+  std::vector<FitRow> fits;
+  std::vector<TrialChange> trials;  ///< Applied after `fits`.
+  /// All images of the sweep; those not listed are no longer shown.
+  std::optional<ImageTable> images;
+
+  bool empty() const;
+};
+
+/// A sweep as stored.
+struct StoredSweep {
+  SweepId id = 0;
+  SweepRow row;  ///< `time` is that of the last PutSweep.
+  double created = 0;
+};
+
+/// The writing side of `besom.db`.
+///
+/// Invariants:
+/// (1) Every call that writes is one transaction (BEGIN IMMEDIATE,
+///     synchronous=FULL): after an error or a crash all of it is there or
+///     nothing of it; once it returned OK it survives a power cut.
+/// (2) Putting the same rows again changes nothing that a view shows, so a
+///     batch whose fate is unknown may be put again; `attempts` and `events`
+///     are the exception: they are appended.
+/// (3) A trial is `done` only when the rows of all its fits are there.
+/// (4) Views show the same rows whatever the order of the commits.
+/// Errors: kIo for a busy or full disk (trying again may help), kUnavailable
+/// for a read-only one or a newer schema, kCorrupt for what is no database;
+/// each with its cure.
+/// Thread safety: one thread at a time. Several processes may have one each.
+class ResultsStore {
+ public:
+  /// Opens the database, makes or migrates it where needed, makes its folder.
+  /// `:memory:` is a database of its own, for tests.
+  static Result<std::unique_ptr<ResultsStore>> Open(
+      const Path& path, const StoreOptions& options = {});
+  ~ResultsStore();
+  ResultsStore(const ResultsStore&) = delete;
+  ResultsStore& operator=(const ResultsStore&) = delete;
+
+  /// Makes the sweep or, where the name exists, updates everything but its
+  /// creation time; its trials and their rows stay.
+  Result<SweepId> PutSweep(const SweepRow& sweep);
+  Result<std::optional<StoredSweep>> FindSweep(std::string_view name);
+
+  /// Makes `trials` the plan of the sweep. New ones are pending; known ones
+  /// keep state and rows, except that running and preempted ones (of a run
+  /// that is gone) are pending again; those not listed stay as rows, unplanned.
+  Status RegisterTrials(SweepId sweep, const std::vector<TrialRow>& trials);
+  /// In the order of the plan, unplanned ones last.
+  Result<std::vector<TrialStatus>> TrialStates(SweepId sweep);
+
+  /// Applies all of `batch`. kInternal when it names an unknown trial, or
+  /// calls a trial done whose fits are not all there.
+  Status Commit(SweepId sweep, const CommitBatch& batch);
+
+  /// None when no such task has finished.
+  Result<std::optional<ActionRow>> FindAction(std::string_view key);
+  /// Finished tasks of a stage by key order, of one space when given.
+  Result<std::vector<ActionRow>> FindActions(
+      std::string_view stage, std::optional<std::string_view> space = {});
+  /// Removes actions whose blobs are gone, so that they run again.
+  Status ForgetActions(const std::vector<std::string>& keys);
+
+  /// Digest per file, none where it is unknown or its stat has changed.
+  Result<std::vector<std::optional<std::string>>> FindFileDigests(
+      const std::vector<std::pair<std::string, FileStat>>& files);
+  Status PutFileDigests(const std::vector<FileDigestRow>& files);
+
+  /// Notes that a process works on the sweep, or how it ended (same `run`).
+  Status PutRun(SweepId sweep, const RunRow& run);
+  /// Runs of the sweep without an end, oldest first. Whether one is alive only
+  /// its lock tells.
+  Result<std::vector<RunRow>> OpenRuns(SweepId sweep);
+
+  /// OK when every planned done trial has a value to rank by; else kInvalid
+  /// that names metric, set and how many trials have none.
+  Status CheckRankable(SweepId sweep);
+
+ private:
+  explicit ResultsStore(std::unique_ptr<Connection> connection);
+  Result<std::vector<ActionRow>> ReadActions(
+      std::string_view condition, const std::vector<std::string_view>& values);
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace besom::db

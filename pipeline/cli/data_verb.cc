@@ -1,0 +1,55 @@
+#include <cstdio>
+#include <memory>
+
+#include "cluster/cpu.h"
+#include "cluster/self_communicator.h"
+#include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/report_status.h"
+#include "pipeline/cli/run_arguments.h"
+#include "pipeline/cli/run_process.h"
+#include "pipeline/cli/sweep_verbs.h"
+#include "pipeline/run/stage_versions.h"
+
+namespace besom::cli {
+namespace {
+
+int ShowData(RunArguments& arguments) {
+  const Result<run::PreparedSweep> sweep = run::ReadSweep(arguments.options);
+  if (!sweep.ok()) return ReportStatus(sweep.status());
+  arguments.options.until = "augment";
+  const stages::StageRegistry stages = run::EngineFreeStages();
+  cluster::SelfCommunicator comm;
+  cluster::Interrupt interrupt;
+  const int code =
+      RunAsRank(arguments.options, {comm, interrupt, stages,
+                                    cluster::HostName(),
+                                    cluster::UsableCores()});
+  if (code != 0) return code;
+  const std::string name = sweep->spec.name;
+  const WorkspaceLayout layout(arguments.options.workspace);
+  const Result<std::string> tables =
+      DataTables(arguments.options.workspace.string(), name);
+  if (!tables.ok()) return ReportStatus(tables.status());
+  std::fputs(tables->c_str(), stdout);
+  std::printf("\ncontact sheet of the views: %s\n",
+              layout.contact_sheet(name).c_str());
+  return 0;
+}
+
+}  // namespace
+
+void AddDataVerb(CLI::App& app, const GlobalOptions& global,
+                 VerbAction& action) {
+  CLI::App* verb = app.add_subcommand(
+      "data", "Ingest and split only: what the sweep trains and tests on");
+  const auto arguments = std::make_shared<RunArguments>();
+  AddSpecOptions(*verb, *arguments);
+  verb->callback([arguments, &global, &action] {
+    action = [arguments, &global] {
+      arguments->Resolve(global);
+      return ShowData(*arguments);
+    };
+  });
+}
+
+}  // namespace besom::cli

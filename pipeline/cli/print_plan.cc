@@ -1,0 +1,106 @@
+#include "pipeline/cli/print_plan.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cluster/cpu.h"
+#include "pipeline/run/explain.h"
+
+namespace besom::cli {
+namespace {
+
+struct Planned {
+  run::PreparedSweep sweep;
+  std::vector<run::StageForecast> stages;
+  double core_seconds = 0;
+};
+
+Result<Planned> Plan(const run::RunOptions& options) {
+  Planned plan;
+  BESOM_ASSIGN_OR_RETURN(plan.sweep, run::ReadSweep(options));
+  const WorkspaceLayout layout(options.workspace);
+  const BlobStore blobs(layout);
+  std::unique_ptr<db::ResultsStore> results;
+  if (StatFile(layout.database()).ok()) {
+    BESOM_ASSIGN_OR_RETURN(results, db::ResultsStore::Open(layout.database()));
+  }
+  stages::MemoryContentDigests memory;
+  if (results) {
+    run::StoredContentDigests stored(*results);  // Never flushed: reads only.
+    BESOM_RETURN_IF_ERROR(
+        run::PlanGraph(plan.sweep, stored, cluster::UsableCores()));
+  } else {
+    BESOM_RETURN_IF_ERROR(
+        run::PlanGraph(plan.sweep, memory, cluster::UsableCores()));
+  }
+  BESOM_ASSIGN_OR_RETURN(plan.stages,
+                         run::Forecast(plan.sweep, results.get(), blobs));
+  for (const run::StageForecast& stage : plan.stages)
+    plan.core_seconds += stage.core_seconds;
+  return plan;
+}
+
+void PrintJson(const Planned& plan, double seconds) {
+  Json stages = Json::array();
+  for (const run::StageForecast& stage : plan.stages) {
+    Json reasons = Json::object();
+    for (const auto& [reason, count] : stage.reasons) reasons[reason] = count;
+    stages.push_back({{"stage", stage.stage},
+                      {"tasks", stage.tasks},
+                      {"done", stage.done},
+                      {"core_seconds", stage.core_seconds},
+                      {"measured", stage.measured},
+                      {"reasons", std::move(reasons)}});
+  }
+  const sweeps::TrialPlan& trials = plan.sweep.trials;
+  const Json json = {{"sweep", plan.sweep.spec.name},
+                     {"trials", plan.sweep.graph.trials.size()},
+                     {"considered", trials.considered},
+                     {"merged", trials.merged},
+                     {"constrained", trials.constrained},
+                     {"capped", trials.capped},
+                     {"numerics", plan.sweep.numerics},
+                     {"stages", std::move(stages)},
+                     {"seconds", seconds}};
+  std::printf("%s\n", json.dump(2).c_str());
+}
+
+void PrintText(const Planned& plan, const PlanOutput& output, double seconds) {
+  const sweeps::TrialPlan& trials = plan.sweep.trials;
+  fmt::print("{}: {} trials", plan.sweep.spec.name,
+             plan.sweep.graph.trials.size());
+  if (trials.merged > 0) fmt::print(", {} more are equal", trials.merged);
+  if (trials.constrained > 0)
+    fmt::print(", {} refused by constraints", trials.constrained);
+  if (trials.capped > 0) fmt::print(", {} cut by run_cap", trials.capped);
+  fmt::print("\n\n{:<10} {:>7} {:>7} {:>7} {:>13}\n", "stage", "tasks", "done",
+             "to do", "core seconds");
+  for (const run::StageForecast& stage : plan.stages) {
+    fmt::print("{:<10} {:>7} {:>7} {:>7} {:>13.1f}{}\n", stage.stage,
+               stage.tasks, stage.done, stage.tasks - stage.done,
+               stage.core_seconds,
+               stage.core_seconds > 0 && !stage.measured ? " (a guess)" : "");
+    if (!output.explain) continue;
+    for (const auto& [reason, count] : stage.reasons)
+      fmt::print("    {} task{}: {}\n", count, count == 1 ? "" : "s", reason);
+  }
+  fmt::print("\nabout {} on {} rank{}\n", run::Duration(seconds), output.ranks,
+             output.ranks == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Result<int> PrintPlan(const run::RunOptions& options,
+                      const PlanOutput& output) {
+  BESOM_ASSIGN_OR_RETURN(const Planned plan, Plan(options));
+  const double seconds = plan.core_seconds / output.ranks;
+  if (output.json)
+    PrintJson(plan, seconds);
+  else
+    PrintText(plan, output, seconds);
+  return 0;
+}
+
+}  // namespace besom::cli

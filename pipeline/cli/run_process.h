@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+
+#include "cluster/communicator.h"
+#include "cluster/interrupt.h"
+#include "pipeline/run/run_sweep.h"
+#include "stages/stage.h"
+
+namespace besom::cli {
+
+/// This process as one rank of a run.
+struct RankProcess {
+  cluster::Communicator& comm;
+  cluster::Interrupt& interrupt;
+  const stages::StageRegistry& stages;
+  std::string host;
+  int threads = 1;  ///< For this rank's work.
+};
+
+/// Runs this rank's part of `run` to its end and returns the exit code of the
+/// process; rank 0 prints what was done to stdout.
+int RunAsRank(const run::RunOptions& options, const RankProcess& process);
+
+}  // namespace besom::cli

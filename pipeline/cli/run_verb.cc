@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cluster/cpu.h"
+#include "cluster/interrupt.h"
+#include "cluster/job_launcher.h"
+#include "cluster/launch_environment.h"
+#include "db/results_store.h"
+#include "pipeline/cli/print_plan.h"
+#include "pipeline/cli/report_status.h"
+#include "pipeline/cli/run_arguments.h"
+#include "pipeline/cli/sweep_verbs.h"
+#include "pipeline/cli/worker_program.h"
+#include "pipeline/run/run_sweep.h"
+
+namespace besom::cli {
+namespace {
+
+/// The exit code that the database bears out: mpirun returns 0 even after it
+/// lost a node.
+Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
+  if (exit_code != 0 || !options.until.empty() || options.limit > 0)
+    return exit_code;
+  BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
+                         run::FindStanding(options, cluster::UsableCores()));
+  if (standing.complete) return standing.failed > 0 ? 1 : 0;
+  std::fputs(
+      "besom: the job ended before the sweep was complete\n"
+      "  cure: run the same command again, it resumes\n",
+      stderr);
+  return 3;
+}
+
+/// Starts mpirun and stays its parent.
+Result<int> RunUnderMpirun(const RunArguments& arguments) {
+  BESOM_ASSIGN_OR_RETURN(const std::string worker, WorkerProgram());
+  cluster::MpiJob job;
+  job.mpi = cluster::BuiltMpi();
+  job.ranks = arguments.ranks;
+  job.worker = arguments.ForWorker();
+  job.worker.insert(job.worker.begin(), worker);
+  cluster::Interrupt interrupt;
+  BESOM_ASSIGN_OR_RETURN(const cluster::JobOutcome outcome,
+                         cluster::RunMpiJob(job, interrupt));
+  if (outcome.interrupts > 0) return 3;
+  if (outcome.signal != 0 || outcome.exit_code > 100) {
+    std::fputs(
+        "besom: the job was ended from outside\n"
+        "  cure: run the same command again, it resumes\n",
+        stderr);
+    return 3;
+  }
+  return CheckedExitCode(arguments.options, outcome.exit_code);
+}
+
+Result<int> Run(const RunArguments& arguments) {
+  const bool is_rank = cluster::IsMpiRank(cluster::ProcessEnvironment());
+  if (is_rank) return ExecWorker(arguments.ForWorker());
+  if (arguments.dry_run) return PrintPlan(arguments.options, {});
+  // Everything that is wrong with the spec alone is said before anything runs.
+  BESOM_ASSIGN_OR_RETURN(const run::PreparedSweep sweep,
+                         run::ReadSweep(arguments.options));
+  BESOM_ASSIGN_OR_RETURN(
+      const run::Standing standing,
+      run::FindStanding(arguments.options, cluster::UsableCores()));
+  if (standing.complete) {
+    std::printf("%s: nothing to do, all %zu trials have ended",
+                sweep.spec.name.c_str(), sweep.trials.trials.size());
+    if (standing.failed > 0)
+      std::printf(", %zu of them failed (--rerun failed tries them again)",
+                  standing.failed);
+    std::printf("\n");
+    return standing.failed > 0 ? 1 : 0;
+  }
+  if (arguments.ranks <= 1) return ExecWorker(arguments.ForWorker());
+  return RunUnderMpirun(arguments);
+}
+
+}  // namespace
+
+void AddRunVerb(CLI::App& app, const GlobalOptions& global,
+                VerbAction& action) {
+  CLI::App* verb = app.add_subcommand("run", "Run or resume a sweep");
+  const auto arguments = std::make_shared<RunArguments>();
+  AddRunOptions(*verb, *arguments);
+  verb->callback([arguments, &global, &action] {
+    action = [arguments, &global] {
+      arguments->Resolve(global);
+      const Result<int> code = Run(*arguments);
+      return code.ok() ? *code : ReportStatus(code.status());
+    };
+  });
+}
+
+}  // namespace besom::cli

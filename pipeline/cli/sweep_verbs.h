@@ -1,0 +1,17 @@
+#pragma once
+
+#include "pipeline/cli/verb.h"
+
+namespace besom::cli {
+
+// The verbs that take a SPEC; see verb.h.
+void AddRunVerb(CLI::App& app, const GlobalOptions& global,
+                VerbAction& action);
+void AddPlanVerb(CLI::App& app, const GlobalOptions& global,
+                 VerbAction& action);
+void AddDataVerb(CLI::App& app, const GlobalOptions& global,
+                 VerbAction& action);
+void AddPredictVerb(CLI::App& app, const GlobalOptions& global,
+                    VerbAction& action);
+
+}  // namespace besom::cli

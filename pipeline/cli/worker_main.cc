@@ -1,0 +1,98 @@
+// besom-worker: the program that mpirun starts; links LibTorch, MPI and NCCL.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+#include <exception>
+#include <memory>
+
+#include "cluster/cpu.h"
+#include "cluster/launch_environment.h"
+#include "cluster/mpi_session.h"
+#include "cluster/parent_watch.h"
+#include "cluster/self_communicator.h"
+#include "pipeline/cli/capabilities.h"
+#include "pipeline/cli/predict_worker.h"
+#include "pipeline/cli/report_status.h"
+#include "pipeline/cli/run_arguments.h"
+#include "pipeline/cli/run_process.h"
+#include "pipeline/run/stage_versions.h"
+#include "stages/model/features_stage.h"
+
+namespace besom::cli {
+namespace {
+
+stages::StageRegistry AllStages() {
+  stages::StageRegistry stages = run::EngineFreeStages();
+  stages.emplace("features", stages::MakeFeaturesStage());
+  return stages;
+}
+
+int RunAlone(const run::RunOptions& options) {
+  const stages::StageRegistry stages = AllStages();
+  cluster::SelfCommunicator comm;
+  cluster::Interrupt interrupt;
+  return RunAsRank(options, {comm, interrupt, stages, cluster::HostName(),
+                             cluster::UsableCores()});
+}
+
+int RunAsMpiRank(const run::RunOptions& options) {
+  cluster::Interrupt interrupt;
+  const cluster::ParentWatch watch;
+  Result<std::unique_ptr<cluster::MpiSession>> session =
+      cluster::MpiSession::Start();
+  if (!session.ok()) return ReportStatus(session.status());
+  const int threads = cluster::ThreadsPerRank(cluster::UsableCores(),
+                                              (*session)->local_size());
+  Result<std::unique_ptr<cluster::Communicator>> comm =
+      (*session)->OpenChannel();
+  if (!comm.ok()) return ReportStatus(comm.status());
+  const stages::StageRegistry stages = AllStages();
+  const int code = RunAsRank(
+      options, {**comm, interrupt, stages, (*session)->host(), threads});
+  comm->reset();
+  return code;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{"The computing program of besom; started by besom", "besom-worker"};
+  GlobalOptions global;
+  RunArguments run_arguments;
+  PredictArguments predict_arguments;
+  bool capabilities = false;
+  app.add_option("-w,--workspace", global.workspace, "Folder of results");
+  app.add_flag("--capabilities", capabilities,
+               "Print what this program and machine can do, as JSON");
+  app.fallthrough();
+  CLI::App* run = app.add_subcommand("run", "Run or join a sweep");
+  AddRunOptions(*run, run_arguments);
+  CLI::App* predict = app.add_subcommand("predict", "Classify image files");
+  AddPredictOptions(*predict, predict_arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (capabilities) return PrintCapabilities();
+  if (predict->parsed()) {
+    predict_arguments.workspace = WorkspaceOf(global);
+    return RunPredict(predict_arguments);
+  }
+  if (!run->parsed()) return 2;
+  run_arguments.Resolve(global);
+  return cluster::IsMpiRank(cluster::ProcessEnvironment())
+             ? RunAsMpiRank(run_arguments.options)
+             : RunAlone(run_arguments.options);
+}
+
+}  // namespace
+}  // namespace besom::cli
+
+int main(int argc, char** argv) {
+  try {
+    return besom::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "besom-worker: bug: %s\n", error.what());
+    return 70;
+  }
+}

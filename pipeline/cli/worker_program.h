@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pipeline/base/result.h"
+
+namespace besom::cli {
+
+/// The program that mpirun runs: $BESOM_WORKER, else `besom-worker` beside
+/// this program. kUnavailable when it is not there.
+Result<std::string> WorkerProgram();
+
+/// Becomes the worker with these arguments; returns only an error.
+Status ExecWorker(const std::vector<std::string>& arguments);
+
+}  // namespace besom::cli

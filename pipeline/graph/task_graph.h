@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pipeline/base/json.h"
+
+namespace besom {
+
+using TaskId = std::size_t;
+
+/// One input of a task: the blob that `task` leaves at `output`.
+struct TaskInput {
+  std::string port;    ///< The name under which the stage reads it.
+  TaskId task = 0;
+  std::string output;  ///< The port of the producing task.
+};
+
+/// A piece of work. Plain data; what runs it is elsewhere.
+struct TaskNode {
+  Digest key;
+  std::string stage;
+  std::string label;  ///< For people: "features vgg16 images 0-31 view 0".
+  std::string space;  ///< Features: address space of the rows; else empty.
+  Json params;        ///< Canonical, part of the key.
+  Json hints;         ///< Not part of the key.
+  std::vector<TaskInput> inputs;
+  double cost = 0;    ///< Predicted seconds on one core.
+};
+
+/// A directed acyclic graph of tasks, unique by key.
+///
+/// Invariants:
+/// (1) Inputs name tasks with a smaller id: ids are a topological order.
+/// (2) No two tasks have the same key.
+class TaskGraph {
+ public:
+  /// Adds `node`, or returns the task that already has its key.
+  /// REQUIRES: every input names a task of this graph.
+  TaskId Add(TaskNode node);
+
+  std::size_t size() const { return nodes_.size(); }
+  const TaskNode& operator[](TaskId id) const { return nodes_[id]; }
+  /// Tasks that read an output of `id`, ascending, each once.
+  const std::vector<TaskId>& readers(TaskId id) const { return readers_[id]; }
+  /// Cost of the longest path that starts with each task, itself included.
+  std::vector<double> CriticalPaths() const;
+  /// Graphviz text, for people.
+  std::string Dot() const;
+
+ private:
+  std::vector<TaskNode> nodes_;
+  std::vector<std::vector<TaskId>> readers_;
+  std::unordered_map<Digest, TaskId> by_key_;
+};
+
+}  // namespace besom

@@ -1,0 +1,63 @@
+#include "pipeline/run/compute_thread.h"
+
+namespace besom::run {
+
+ComputeThread::ComputeThread(TaskRunner& runner, std::function<void()> wake)
+    : runner_(runner),
+      wake_(std::move(wake)),
+      thread_([this] { Loop(); }) {}
+
+ComputeThread::~ComputeThread() {
+  Interrupt();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    requests_.clear();
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void ComputeThread::Submit(TaskRequest request) {
+  {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(std::move(request));
+  }
+  changed_.notify_all();
+}
+
+std::optional<Message> ComputeThread::Take() {
+  const std::lock_guard lock(mutex_);
+  if (messages_.empty()) return std::nullopt;
+  Message message = std::move(messages_.front());
+  messages_.pop_front();
+  return message;
+}
+
+void ComputeThread::Publish(Message message) {
+  {
+    const std::lock_guard lock(mutex_);
+    messages_.push_back(std::move(message));
+  }
+  wake_();
+}
+
+void ComputeThread::Loop() {
+  while (true) {
+    TaskRequest request;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return stopping_ || !requests_.empty(); });
+      if (stopping_) return;
+      request = std::move(requests_.front());
+      requests_.pop_front();
+    }
+    const auto progress = [&](double share) {
+      Publish(TaskProgress{request.task, request.attempt, share});
+      return interrupted_.load();
+    };
+    Publish(runner_.Run(request, progress));
+  }
+}
+
+}  // namespace besom::run

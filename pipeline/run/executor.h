@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "pipeline/run/task_messages.h"
+
+namespace besom::run {
+
+/// A rank that can no longer answer; its tasks must run elsewhere.
+struct RankLost {
+  int rank = 0;
+};
+
+/// What happened at a rank.
+struct ExecutorEvent {
+  int rank = 0;
+  std::variant<TaskReport, TaskProgress, RankLost> what;
+};
+
+/// Runs tasks on ranks. One thread at a time.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Ranks are 0 .. ranks() - 1; 0 is this process.
+  virtual int ranks() const = 0;
+  /// Queues a task at `rank`; its report comes as an event.
+  virtual Status Start(int rank, TaskRequest request) = 0;
+  /// Waits up to `seconds` for the next event; none when the time is over.
+  virtual Result<std::optional<ExecutorEvent>> Wait(double seconds) = 0;
+  /// Makes running tasks end early with kInterrupted.
+  virtual void Interrupt() = 0;
+  /// Tells all ranks to leave their loop.
+  virtual Status Shutdown() = 0;
+};
+
+}  // namespace besom::run

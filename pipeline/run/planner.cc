@@ -1,0 +1,352 @@
+#include "pipeline/run/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "pipeline/store/action_key.h"
+
+namespace besom::run {
+namespace {
+
+/// Predicted seconds on one core, for priorities until rates are measured.
+constexpr double kSecondsPerDecode = 0.005;
+constexpr double kSecondsPerMultiplyAdd = 4e-11;
+constexpr double kSecondsPerHeadStep = 2e-4;
+
+/// A run of images that one features task computes.
+struct ImageRange {
+  TaskId ingest = 0;
+  std::vector<std::string> contents;  // Hex digests.
+};
+
+/// One (ingest settings, split settings) of the sweep, planned once.
+struct DataSlot {
+  std::size_t data = 0;  // Index into SweepGraph::data.
+  std::vector<ImageRange> ranges;
+};
+
+class Planner {
+ public:
+  Planner(const PlannerServices& services, SweepGraph& out)
+      : services_(services), out_(out) {}
+
+  Status AddTrial(const TrialConfig& trial);
+
+ private:
+  TaskId AddTask(std::string_view stage, std::string label, Json params,
+                 Json hints, std::vector<TaskInput> inputs, double cost,
+                 std::string space = "");
+  Result<const stages::SourceScan*> ScanOf(const Json& config);
+  Result<const DataSlot*> DataOf(const Json& config,
+                                 const ResolvedBackbone& backbone);
+  void AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data);
+  Status AddSplit(const Json& config, PlannedData& data);
+  std::vector<TaskInput> AddFeatures(const Json& config,
+                                     const ResolvedBackbone& backbone,
+                                     const DataSlot& slot, bool plain);
+  PlannedFit AddFit(const Json& config, const Json& model,
+                    const DataSlot& slot, const std::vector<TaskInput>& plain,
+                    const std::vector<TaskInput>& views, int repeat, int fold);
+
+  const PlannerServices& services_;
+  SweepGraph& out_;
+  std::map<std::string, stages::SourceScan> scans_;
+  std::map<std::string, ResolvedBackbone> backbones_;
+  std::map<std::string, DataSlot> slots_;
+  std::map<std::string, std::vector<TaskInput>> features_;
+};
+
+TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
+                        Json hints, std::vector<TaskInput> inputs, double cost,
+                        std::string space) {
+  std::vector<std::pair<std::string, Digest>> keys;
+  for (const TaskInput& input : inputs)
+    keys.emplace_back(input.port, out_.graph[input.task].key);
+  const auto version = services_.stage_versions.find(stage);
+  BESOM_CHECK(version != services_.stage_versions.end(),
+              fmt::format("no version of stage {}", stage));
+  TaskNode node;
+  node.key = ActionKey({stage, version->second, params, keys});
+  node.stage = stage;
+  node.label = std::move(label);
+  node.space = std::move(space);
+  node.params = std::move(params);
+  node.hints = std::move(hints);
+  node.inputs = std::move(inputs);
+  node.cost = cost;
+  return out_.graph.Add(std::move(node));
+}
+
+/// The settings that decide the pixels of a shard.
+Json PixelSettings(const Json& ingest, int size) {
+  return {{"size", size},
+          {"resize", ingest.at("resize")},
+          {"interpolation", ingest.at("interpolation")},
+          {"bit_depth_range", ingest.at("bit_depth_range")}};
+}
+
+int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
+  const Json& size = ingest.at("image_size");
+  return size.is_number() ? size.get<int>() : backbone.input_size;
+}
+
+Result<const stages::SourceScan*> Planner::ScanOf(const Json& config) {
+  const Json& external = config.at("evaluate").at("external");
+  const std::uint64_t seed = config.at("seed");
+  const std::string key =
+      CanonicalText({config.at("ingest"), external, seed});
+  auto it = scans_.find(key);
+  if (it == scans_.end()) {
+    BESOM_ASSIGN_OR_RETURN(
+        stages::SourceScan scan,
+        services_.scan(config.at("ingest"), external, seed));
+    it = scans_.emplace(key, std::move(scan)).first;
+  }
+  return &it->second;
+}
+
+void Planner::AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data) {
+  std::set<Digest> seen;
+  std::vector<std::size_t> images;
+  for (std::size_t i = 0; i < data.scan.entries.size(); ++i) {
+    const stages::ScanEntry& entry = data.scan.entries[i];
+    if (entry.left_out.empty() && seen.insert(entry.content).second)
+      images.push_back(i);
+  }
+  for (std::size_t begin = 0; begin < images.size();
+       begin += kImagesPerIngestTask) {
+    const std::size_t end =
+        std::min(images.size(), begin + kImagesPerIngestTask);
+    Json params = pixels, files = Json::array(), paths = Json::array();
+    std::vector<std::string> contents;
+    for (std::size_t i = begin; i < end; ++i) {
+      const stages::ScanEntry& entry = data.scan.entries[images[i]];
+      contents.push_back(entry.content.Hex());
+      Json file = {{"name", entry.path}, {"content", contents.back()}};
+      if (!entry.generator.is_null()) file["generator"] = entry.generator;
+      files.push_back(std::move(file));
+      paths.push_back(data.scan.absolute_paths.empty()
+                          ? ""
+                          : data.scan.absolute_paths[images[i]]);
+    }
+    params["files"] = std::move(files);
+    const TaskId task = AddTask(
+        "ingest", fmt::format("ingest images {}-{}", begin, end - 1),
+        std::move(params), {{"paths", std::move(paths)}}, {},
+        static_cast<double>(end - begin) * kSecondsPerDecode);
+    data.ingest.push_back(task);
+    for (std::size_t first = 0; first < contents.size();
+         first += kImagesPerFeaturesTask) {
+      const auto from = contents.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto to = contents.begin() +
+                      static_cast<std::ptrdiff_t>(std::min(
+                          contents.size(), first + kImagesPerFeaturesTask));
+      slot.ranges.push_back({task, {from, to}});
+    }
+  }
+}
+
+Status Planner::AddSplit(const Json& config, PlannedData& data) {
+  const Json& ingest = config.at("ingest");
+  Json params = {{"split", config.at("split")},
+                 {"classes", ingest.at("classes")},
+                 {"duplicates", ingest.at("duplicates")},
+                 {"on_bad_image", ingest.at("on_bad_image")},
+                 {"seed", config.at("seed")}};
+  if (const auto file = params["split"].find("file");
+      file != params["split"].end() && file->is_string() &&
+      !file->get<std::string>().empty()) {
+    BESOM_ASSIGN_OR_RETURN(params["file_rows"], services_.split_rows(*file));
+  }
+  params["split"].erase("file");  // A path is never part of a key.
+  std::vector<TaskInput> inputs = {{"scan", data.scan_task, "scan"}};
+  for (const TaskId task : data.ingest)
+    inputs.push_back({"pixels", task, "pixels"});
+  data.split = AddTask("split", "split", std::move(params), Json::object(),
+                       inputs, 0.1);
+  inputs[0] = {"split", data.split, "split"};
+  data.augment = AddTask(
+      "augment", "views",
+      {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
+      Json::object(), std::move(inputs), 0.5);
+  return Status::Ok();
+}
+
+Result<const DataSlot*> Planner::DataOf(const Json& config,
+                                        const ResolvedBackbone& backbone) {
+  BESOM_ASSIGN_OR_RETURN(const stages::SourceScan* scan, ScanOf(config));
+  const Json& ingest = config.at("ingest");
+  const Json pixels = PixelSettings(ingest, SizeOf(ingest, backbone));
+  std::string scan_bytes = CanonicalText(scan->ToJson());
+  const std::string scan_digest = DigestOf(std::string_view(scan_bytes)).Hex();
+  const std::string key = CanonicalText(
+      {scan_digest, pixels, config.at("split"), config.at("augment"),
+       ingest.at("duplicates"), ingest.at("on_bad_image"), config.at("seed")});
+  const auto known = slots_.find(key);
+  if (known != slots_.end()) return &known->second;
+  PlannedData data;
+  data.scan = *scan;
+  data.scan_bytes = std::move(scan_bytes);
+  data.scan_task = AddTask("scan", "scan of the sources",
+                           {{"digest", scan_digest}}, Json::object(), {}, 0);
+  DataSlot slot;
+  AddIngest(pixels, slot, data);
+  BESOM_RETURN_IF_ERROR(AddSplit(config, data));
+  slot.data = out_.data.size();
+  out_.data.push_back(std::move(data));
+  return &slots_.emplace(key, std::move(slot)).first->second;
+}
+
+/// The model section as keys may hold it: the weights by digest, not by path.
+Json ModelParams(const Json& model, const ResolvedBackbone& backbone) {
+  Json params = model;
+  params["weights"] = backbone.weights;
+  params["preprocessing"] = backbone.preprocessing;
+  return params;
+}
+
+std::vector<TaskInput> Planner::AddFeatures(const Json& config,
+                                            const ResolvedBackbone& backbone,
+                                            const DataSlot& slot, bool plain) {
+  const Json& model = config.at("model");
+  const Json& augment = config.at("augment");
+  const int views = augment.at("views");
+  std::vector<TaskInput> outputs;
+  if (!plain && views == 0) return outputs;
+  const Json pixels =
+      PixelSettings(config.at("ingest"), SizeOf(config.at("ingest"), backbone));
+  Json params = {{"backbone", model.at("backbone")},
+                 {"weights", backbone.weights},
+                 {"preprocessing", backbone.preprocessing},
+                 {"cut", model.at("cut")},
+                 {"pooling", model.at("pooling")},
+                 {"precision", model.at("precision")},
+                 {"numerics", services_.numerics},
+                 {"size", pixels.at("size")}};
+  // The space also knows how pixels were made: rows of other pixels differ.
+  const std::string space =
+      DigestOfJson({params, pixels}).Hex().substr(0, 32);
+  params["augment"] = plain ? Json() : augment;
+  params["seed"] = plain ? Json(0) : config.at("seed");
+  params["views"] = Json::array();
+  for (int view = plain ? 0 : 1; view <= (plain ? 0 : views); ++view)
+    params["views"].push_back(view);
+  const PlannedData& data = out_.data[slot.data];
+  const std::string memo =
+      CanonicalText({params, space, out_.graph[data.split].key.Hex(), plain});
+  if (const auto it = features_.find(memo); it != features_.end())
+    return it->second;
+  std::size_t first = 0;
+  for (const ImageRange& range : slot.ranges) {
+    Json task_params = params;
+    task_params["contents"] = range.contents;
+    std::vector<TaskInput> inputs = {{"pixels", range.ingest, "pixels"}};
+    if (!plain) inputs.push_back({"split", data.split, "split"});
+    const double rows = static_cast<double>(range.contents.size()) *
+                        static_cast<double>(params["views"].size());
+    const TaskId task = AddTask(
+        "features",
+        fmt::format("features {} images {}-{} {}",
+                    model.at("backbone").get<std::string>(), first,
+                    first + range.contents.size() - 1,
+                    plain ? "view 0" : fmt::format("views 1-{}", views)),
+        std::move(task_params), {{"weights_path", backbone.path}},
+        std::move(inputs),
+        rows * backbone.multiply_adds * kSecondsPerMultiplyAdd, space);
+    outputs.push_back({plain ? "plain" : "views", task, "features"});
+    first += range.contents.size();
+  }
+  features_.emplace(memo, outputs);
+  return outputs;
+}
+
+PlannedFit Planner::AddFit(const Json& config, const Json& model,
+                           const DataSlot& slot,
+                           const std::vector<TaskInput>& plain,
+                           const std::vector<TaskInput>& views, int repeat,
+                           int fold) {
+  const TaskId split = out_.data[slot.data].split;
+  const Json& classes = config.at("ingest").at("classes");
+  const Json& train = config.at("train");
+  PlannedFit fit{repeat, fold};
+  std::vector<TaskInput> inputs = {{"split", split, "split"}};
+  inputs.insert(inputs.end(), plain.begin(), plain.end());
+  std::vector<TaskInput> evaluate_inputs = inputs;
+  inputs.insert(inputs.end(), views.begin(), views.end());
+  const std::string name = fmt::format(
+      "{} head {} dropout {}", model.at("backbone").get<std::string>(),
+      model.at("head").dump(), model.at("dropout").dump());
+  fit.fine_tune = AddTask(
+      "fine_tune", "fine_tune " + name,
+      {{"classes", classes},
+       {"model", model},
+       {"train", train},
+       {"augment", config.at("augment")},
+       {"seed", config.at("seed")},
+       {"repeat", repeat},
+       {"fold", fold}},
+      Json::object(), std::move(inputs),
+      train.at("epochs").get<double>() * 40 * kSecondsPerHeadStep);
+  Json evaluate = config.at("evaluate");
+  evaluate.erase("external");  // The sets are in the split table.
+  evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});
+  evaluate_inputs.push_back({"history", fit.fine_tune, "history"});
+  fit.evaluate = AddTask("evaluate", "evaluate " + name,
+                         {{"classes", classes},
+                          {"evaluate", std::move(evaluate)},
+                          {"model", model},
+                          {"train", train},
+                          {"repeat", repeat},
+                          {"fold", fold}},
+                         Json::object(), std::move(evaluate_inputs), 0.05);
+  return fit;
+}
+
+Status Planner::AddTrial(const TrialConfig& trial) {
+  const Json& config = trial.config;
+  const std::string model_key =
+      CanonicalText({config.at("model"), config.at("ingest").at("image_size")});
+  auto backbone = backbones_.find(model_key);
+  if (backbone == backbones_.end()) {
+    BESOM_ASSIGN_OR_RETURN(ResolvedBackbone resolved,
+                           services_.backbone(config.at("model")));
+    backbone = backbones_.emplace(model_key, std::move(resolved)).first;
+  }
+  BESOM_ASSIGN_OR_RETURN(const DataSlot* slot,
+                         DataOf(config, backbone->second));
+  PlannedTrial planned;
+  planned.config = config;
+  planned.parameters = trial.parameters;
+  planned.id = DigestOfJson({trial.identity, backbone->second.weights,
+                             out_.graph[out_.data[slot->data].split].key.Hex()})
+                   .Hex()
+                   .substr(0, 16);
+  const Json model = ModelParams(config.at("model"), backbone->second);
+  const auto plain = AddFeatures(config, backbone->second, *slot, true);
+  const auto views = AddFeatures(config, backbone->second, *slot, false);
+  const Json& split = config.at("split");
+  for (int repeat = 0; repeat < split.at("repeats").get<int>(); ++repeat)
+    for (int fold = 0; fold < split.at("folds").get<int>(); ++fold)
+      planned.fits.push_back(
+          AddFit(config, model, *slot, plain, views, repeat, fold));
+  out_.trials.push_back(std::move(planned));
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<SweepGraph> PlanSweep(const std::vector<TrialConfig>& trials,
+                             const PlannerServices& services) {
+  SweepGraph out;
+  Planner planner(services, out);
+  for (const TrialConfig& trial : trials)
+    BESOM_RETURN_IF_ERROR(planner.AddTrial(trial));
+  if (out.data.empty())
+    return InvalidError("parameters", "the sweep holds no trial",
+                        "loosen `constraints`, or add values");
+  return out;
+}
+
+}  // namespace besom::run

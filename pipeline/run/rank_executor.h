@@ -1,0 +1,37 @@
+#pragma once
+
+#include <set>
+
+#include "cluster/communicator.h"
+#include "pipeline/run/compute_thread.h"
+#include "pipeline/run/executor.h"
+
+namespace besom::run {
+
+/// The ranks of a communicator as an executor, on rank 0: rank 0's own tasks
+/// go to its compute thread, the others' to their RunWorker loop.
+class RankExecutor final : public Executor {
+ public:
+  /// Borrows both. REQUIRES: comm.rank() == 0.
+  RankExecutor(cluster::Communicator& comm, TaskRunner& runner);
+
+  int ranks() const override { return comm_.size(); }
+  Status Start(int rank, TaskRequest request) override;
+  Result<std::optional<ExecutorEvent>> Wait(double seconds) override;
+  void Interrupt() override;
+  Status Shutdown() override;
+
+ private:
+  std::optional<ExecutorEvent> TakeLocal();
+  std::optional<ExecutorEvent> TakeLostRank();
+
+  cluster::Communicator& comm_;
+  ComputeThread compute_;
+  std::set<int> lost_;
+};
+
+/// What every rank but 0 does until it is told to leave: runs the tasks that
+/// rank 0 sends. Ends with kInterrupted when rank 0 is gone.
+Status RunWorker(cluster::Communicator& comm, TaskRunner& runner);
+
+}  // namespace besom::run

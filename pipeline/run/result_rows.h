@@ -1,0 +1,22 @@
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "db/result_rows.h"
+#include "stages/data/pixel_shard.h"
+#include "stages/data/split_table.h"
+#include "stages/metric/evaluation.h"
+
+namespace besom::run {
+
+/// The rows of one fit's evaluation, for trial `trial`.
+db::FitRow FitRowOf(const stages::Evaluation& evaluation,
+                    const std::string& trial, double seconds);
+
+/// One row per image met, with what decoding found out about it.
+std::vector<db::ImageRow> ImageRowsOf(
+    const stages::SplitTable& table,
+    const std::vector<stages::PixelShard>& shards);
+
+}  // namespace besom::run

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/base/files.h"
+#include "pipeline/run/progress.h"
+
+namespace besom::run {
+
+/// What `besom run` was asked to do (INTERFACE: "Verbs").
+struct RunOptions {
+  Path spec;
+  std::vector<std::string> overrides;  ///< `path=value` of --set.
+  Path workspace;
+  std::string until;       ///< Last stage to run; empty = all.
+  std::int64_t limit = 0;  ///< At most N new trials; 0 = all.
+  bool keep_going = false, fail_fast = false;
+  std::string rerun;       ///< Empty, "failed", "all" or a trial.
+  bool wait = false;       ///< Wait for the run that holds the sweep.
+  ProgressMode progress = ProgressMode::kPlain;
+};
+
+}  // namespace besom::run

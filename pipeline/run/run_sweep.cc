@@ -1,0 +1,262 @@
+#include "pipeline/run/run_sweep.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <thread>
+
+#include "pipeline/base/log.h"
+#include "pipeline/run/stage_versions.h"
+#include "pipeline/store/file_lock.h"
+
+namespace besom::run {
+namespace {
+
+/// Who holds the sweep, for another run's message.
+std::string Holder(const RunServices& services) {
+  const char* job = std::getenv("SLURM_JOB_ID");
+  return fmt::format("host {}, pid {}{}", services.host, ::getpid(),
+                     job ? fmt::format(", Slurm job {}", job) : "");
+}
+
+Result<FileLock> TakeSweepLock(const std::string& sweep,
+                               const RunOptions& options,
+                               const RunServices& services) {
+  const Path path = services.blobs.layout().sweep_lock(sweep);
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock,
+                           FileLock::TryTake(path, Holder(services)));
+    if (lock) return *std::move(lock);
+    if (!options.wait || services.stop_requests() > 0)
+      return Status(StatusCode::kInterrupted, fmt::format("sweep '{}'", sweep),
+                    fmt::format("is already running ({})",
+                                FileLock::HolderOf(path)),
+                    "wait for it, or pass --wait");
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
+/// `limits.failures`: a count or a share of the trials ("10%").
+std::size_t MostFailures(const Json& limits, std::size_t trials) {
+  const Json& failures = limits.at("failures");
+  if (failures.is_number()) return failures.get<std::size_t>();
+  const double percent = std::stod(failures.get<std::string>());
+  return static_cast<std::size_t>(
+      std::ceil(percent / 100.0 * static_cast<double>(trials)));
+}
+
+/// The tasks that options ask for: whole stages up to `until`, or the trials.
+std::vector<TaskId> TargetsOf(const PreparedSweep& sweep,
+                              const RunOptions& options,
+                              const std::map<std::string, db::TrialState>& states) {
+  const SweepGraph& graph = sweep.graph;
+  const std::vector<std::string>& order = StageOrder();
+  const auto rank = [&](const std::string& stage) {
+    return std::find(order.begin(), order.end(), stage) - order.begin();
+  };
+  std::vector<TaskId> targets;
+  if (!options.until.empty() && options.until != "evaluate") {
+    for (TaskId task = 0; task < graph.graph.size(); ++task)
+      if (graph.graph[task].stage != "scan" &&
+          rank(graph.graph[task].stage) <= rank(options.until))
+        targets.push_back(task);
+    return targets;
+  }
+  for (const PlannedData& data : graph.data) {
+    targets.push_back(data.split);
+    targets.push_back(data.augment);
+  }
+  std::int64_t fresh = 0;
+  for (const PlannedTrial& trial : graph.trials) {
+    const auto state = states.find(trial.id);
+    const db::TrialState known =
+        state == states.end() ? db::TrialState::kPending : state->second;
+    if (known == db::TrialState::kFailed && options.rerun.empty()) continue;
+    if (known != db::TrialState::kDone) {
+      if (options.limit > 0 && fresh == options.limit) continue;
+      ++fresh;
+    }
+    for (const PlannedFit& fit : trial.fits) targets.push_back(fit.evaluate);
+  }
+  return targets;
+}
+
+/// Forgets what `--rerun` names, so that it is computed again.
+Status ForgetForRerun(const PreparedSweep& sweep, const RunOptions& options,
+                      db::ResultsStore& results) {
+  if (options.rerun.empty() || options.rerun == "failed") return Status::Ok();
+  std::vector<std::string> keys;
+  std::size_t matched = 0;
+  for (const PlannedTrial& trial : sweep.graph.trials) {
+    if (options.rerun != "all" && !trial.id.starts_with(options.rerun))
+      continue;
+    ++matched;
+    for (const PlannedFit& fit : trial.fits)
+      for (const TaskId task : {fit.fine_tune, fit.evaluate})
+        keys.push_back(sweep.graph.graph[task].key.Hex());
+  }
+  if (matched == 0 || (options.rerun != "all" && matched > 1))
+    return InvalidError(
+        "--rerun", fmt::format("'{}' names {} trials", options.rerun, matched),
+        "pass failed, all, or the beginning of one trial's id");
+  return results.ForgetActions(keys);
+}
+
+/// The planner itself made the scan: stores it as a finished task.
+Status RecordScans(const SweepGraph& sweep, Recorder& recorder,
+                   BlobStore& blobs) {
+  for (const PlannedData& data : sweep.data) {
+    if (recorder.outputs()[data.scan_task]) continue;
+    TaskReport report;
+    report.task = data.scan_task;
+    BESOM_ASSIGN_OR_RETURN(report.blobs["scan"], blobs.Put(data.scan_bytes));
+    report.counters["images"] = data.scan.entries.size();
+    BESOM_RETURN_IF_ERROR(recorder.TaskDone(report, 0));
+  }
+  return recorder.Flush();
+}
+
+std::string ViewsWarning(const PreparedSweep& sweep) {
+  for (const PlannedTrial& trial : sweep.graph.trials) {
+    const int views = trial.config.at("augment").at("views");
+    const int epochs = trial.config.at("train").at("epochs");
+    if (views > 0 && views < epochs)
+      return fmt::format(
+          "augment.views = {} is less than train.epochs = {}: each image is "
+          "shown in the same {} views again and again",
+          views, epochs, views);
+  }
+  return "";
+}
+
+Result<std::map<std::string, db::TrialState>> StatesOf(
+    db::ResultsStore& results, db::SweepId id) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<db::TrialStatus> all,
+                         results.TrialStates(id));
+  std::map<std::string, db::TrialState> states;
+  for (const db::TrialStatus& status : all) states[status.trial] = status.state;
+  return states;
+}
+
+}  // namespace
+
+Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
+                                             db::ResultsStore& results,
+                                             const BlobStore& blobs) {
+  std::set<std::string> spaces, planned;
+  for (TaskId task = 0; task < sweep.graph.size(); ++task) {
+    const TaskNode& node = sweep.graph[task];
+    if (node.space.empty()) continue;
+    spaces.insert(node.space);
+    planned.insert(node.key.Hex());
+  }
+  Coordinator::PriorRows rows;
+  for (const std::string& space : spaces) {
+    BESOM_ASSIGN_OR_RETURN(const std::vector<db::ActionRow> actions,
+                           results.FindActions("features", space));
+    for (const db::ActionRow& action : actions) {
+      if (planned.contains(action.key) || action.blobs.empty()) continue;
+      BESOM_ASSIGN_OR_RETURN(const Digest digest,
+                             Digest::FromHex(action.blobs[0].digest));
+      const BlobRef blob{digest, action.blobs[0].size};
+      if (!blobs.Has(blob)) continue;
+      BESOM_ASSIGN_OR_RETURN(const Json params,
+                             ParseJson(action.params, action.label));
+      for (const Json& content : params.at("contents"))
+        rows[space][content.get<std::string>()].push_back(blob);
+    }
+  }
+  return rows;
+}
+
+Result<RunOutcome> RunSweep(const RunOptions& options,
+                            const RunServices& services) {
+  BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
+  BESOM_ASSIGN_OR_RETURN(
+      const FileLock lock,
+      TakeSweepLock(sweep.spec.name, options, services));
+  BESOM_ASSIGN_OR_RETURN(
+      const auto results,
+      db::ResultsStore::Open(services.blobs.layout().database()));
+  StoredContentDigests digests(*results);
+  BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, services.threads));
+  BESOM_RETURN_IF_ERROR(digests.Flush());
+  BESOM_ASSIGN_OR_RETURN(const db::SweepRow row,
+                         SweepRowOf(sweep, services.clock.Wall()));
+  BESOM_ASSIGN_OR_RETURN(const db::SweepId id, results->PutSweep(row));
+  BESOM_RETURN_IF_ERROR(results->RegisterTrials(id, TrialRowsOf(sweep)));
+  BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep, options, *results));
+  db::RunRow run;
+  run.run = fmt::format("{}-{}-{:.6f}", services.host, ::getpid(),
+                        services.clock.Wall());
+  run.host = services.host;
+  run.pid = ::getpid();
+  run.ranks = services.executor.ranks();
+  run.started = services.clock.Wall();
+  BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
+
+  Progress progress(options.progress, services.clock, stderr);
+  Recorder recorder(sweep.graph, id, *results, services.blobs, services.clock);
+  BESOM_RETURN_IF_ERROR(recorder.FindDone());
+  BESOM_RETURN_IF_ERROR(RecordScans(sweep.graph, recorder, services.blobs));
+  if (const std::string warning = ViewsWarning(sweep); !warning.empty())
+    progress.Say("note: " + warning);
+  CoordinatorOptions how;
+  const Json& limits = sweep.spec.base.at("limits");
+  how.max_retries = limits.at("retries");
+  how.fail_fast = options.fail_fast;
+  how.max_failed_trials = options.keep_going
+                              ? sweep.graph.trials.size()
+                              : MostFailures(limits, sweep.graph.trials.size());
+  how.time_limit = limits.at("time");
+  Coordinator coordinator(sweep.graph, services.executor, recorder, progress,
+                          services.clock, services.stop_requests, how);
+  BESOM_ASSIGN_OR_RETURN(
+      Coordinator::PriorRows priors,
+      FindPriorRows(sweep.graph, *results, services.blobs));
+  coordinator.SetPriorRows(std::move(priors));
+  BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
+  BESOM_ASSIGN_OR_RETURN(
+      const RunOutcome outcome,
+      coordinator.Run(TargetsOf(sweep, options, states)));
+  run.ended = services.clock.Wall();
+  run.outcome = outcome.interrupted ? "interrupted" : "finished";
+  BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
+  return outcome;
+}
+
+Result<Standing> FindStanding(const RunOptions& options, int threads) {
+  const WorkspaceLayout layout(options.workspace);
+  Standing standing;
+  if (!options.until.empty() || !options.rerun.empty() ||
+      !StatFile(layout.database()).ok())
+    return standing;
+  BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
+  BESOM_ASSIGN_OR_RETURN(const auto results,
+                         db::ResultsStore::Open(layout.database()));
+  BESOM_ASSIGN_OR_RETURN(const auto stored,
+                         results->FindSweep(sweep.spec.name));
+  // A changed spec is registered by a run, even when no work is left.
+  if (!stored ||
+      stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
+    return standing;
+  StoredContentDigests digests(*results);
+  BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, threads));
+  BESOM_RETURN_IF_ERROR(digests.Flush());
+  BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, stored->id));
+  for (const PlannedTrial& trial : sweep.graph.trials) {
+    const auto state = states.find(trial.id);
+    if (state == states.end()) return standing;
+    if (state->second == db::TrialState::kFailed)
+      ++standing.failed;
+    else if (state->second != db::TrialState::kDone)
+      return standing;
+  }
+  standing.complete = true;
+  return standing;
+}
+
+}  // namespace besom::run

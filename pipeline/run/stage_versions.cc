@@ -1,0 +1,42 @@
+#include "pipeline/run/stage_versions.h"
+
+#include "stages/data/augment_stage.h"
+#include "stages/data/ingest_stage.h"
+#include "stages/data/phantom.h"
+#include "stages/data/split_stage.h"
+#include "stages/model/features_stage.h"
+#include "stages/model/head/evaluate_stage.h"
+#include "stages/model/head/fine_tune_stage.h"
+
+namespace besom::run {
+
+stages::StageRegistry EngineFreeStages() {
+  stages::StageRegistry registry;
+  const auto add = [&](std::unique_ptr<stages::Stage> stage) {
+    std::string name(stage->name());
+    registry.emplace(std::move(name), std::move(stage));
+  };
+  add(std::make_unique<stages::IngestStage>(stages::RenderPhantom));
+  add(std::make_unique<stages::SplitStage>());
+  add(std::make_unique<stages::AugmentStage>());
+  add(std::make_unique<stages::FineTuneStage>());
+  add(std::make_unique<stages::EvaluateStage>());
+  return registry;
+}
+
+std::map<std::string, int, std::less<>> StageVersions() {
+  // The planner itself does the scan; the engine does features.
+  std::map<std::string, int, std::less<>> versions = {
+      {"scan", 1}, {"features", stages::kFeaturesStageVersion}};
+  for (const auto& [name, stage] : EngineFreeStages())
+    versions[name] = stage->version();
+  return versions;
+}
+
+const std::vector<std::string>& StageOrder() {
+  static const std::vector<std::string> order = {
+      "ingest", "split", "augment", "features", "fine_tune", "evaluate"};
+  return order;
+}
+
+}  // namespace besom::run

@@ -1,0 +1,179 @@
+#include "pipeline/run/sweep_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline/base/log.h"
+#include "pipeline/run/stage_versions.h"
+#include "stages/data/phantom.h"
+#include "stages/data/split_file.h"
+#include "stages/model/backbone_catalog.h"
+#include "stages/model/numerics_tag.h"
+#include "stages/model/weights_store.h"
+#include "sweeps/metric_name.h"
+
+namespace besom::run {
+namespace {
+
+/// Hashes weights files through the same memory as images.
+Result<Digest> DigestThrough(stages::ContentDigests& digests,
+                             const Path& path) {
+  BESOM_ASSIGN_OR_RETURN(const FileStat stat, StatFile(path));
+  if (const auto known = digests.Find(path, stat)) return *known;
+  BESOM_ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(path));
+  digests.Store(path, stat, digest);
+  return digest;
+}
+
+Result<ResolvedBackbone> ResolveBackbone(const Json& model,
+                                         stages::ContentDigests& digests) {
+  const std::string name = model.at("backbone");
+  const std::string cut = model.at("cut");
+  BESOM_ASSIGN_OR_RETURN(const stages::Backbone backbone,
+                         stages::DescribeBackbone(name));
+  BESOM_ASSIGN_OR_RETURN(
+      const stages::WeightsInfo info,
+      stages::ResolveWeights(name, model.at("weights"), [&](const Path& path) {
+        return DigestThrough(digests, path);
+      }));
+  BESOM_ASSIGN_OR_RETURN(const stages::Preprocessing preprocessing,
+                         stages::ResolvePreprocessing(
+                             model.at("preprocessing"), info.preprocessing));
+  BESOM_ASSIGN_OR_RETURN(const int last, stages::CutLayer(backbone, cut));
+  BESOM_ASSIGN_OR_RETURN(
+      const std::int64_t multiply_adds,
+      stages::MultiplyAdds(backbone, last, backbone.input_size));
+  ResolvedBackbone resolved;
+  resolved.weights = info.digest;
+  resolved.path = info.path.string();
+  resolved.preprocessing = preprocessing.ToJson();
+  resolved.input_size = backbone.input_size;
+  resolved.multiply_adds = static_cast<double>(multiply_adds);
+  return resolved;
+}
+
+Result<db::Criterion> CriterionOf(const std::string& text,
+                                  const std::string& goal,
+                                  const std::vector<std::string>& classes) {
+  BESOM_ASSIGN_OR_RETURN(const sweeps::MetricName metric,
+                         sweeps::MetricName::Parse(text, classes));
+  db::Criterion criterion;
+  criterion.label = text;
+  criterion.name = metric.name;
+  criterion.cls = metric.cls.value_or("");
+  criterion.maximize =
+      goal.empty() ? !metric.lower_is_better() : goal == "maximize";
+  return criterion;
+}
+
+}  // namespace
+
+Result<PreparedSweep> ReadSweep(const RunOptions& options) {
+  BESOM_ASSIGN_OR_RETURN(
+      sweeps::SweepSpec spec,
+      sweeps::LoadSweep(options.spec, options.overrides,
+                        sweeps::ProcessEnvironment()));
+  BESOM_ASSIGN_OR_RETURN(sweeps::TrialPlan trials, sweeps::ExpandTrials(spec));
+  PreparedSweep sweep;
+  sweep.spec = std::move(spec);
+  sweep.trials = std::move(trials);
+  sweep.numerics = stages::NumericsTag(
+      sweep.spec.base.at("model").at("precision").get<std::string>());
+  return sweep;
+}
+
+Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
+                 int threads) {
+  PlannerServices services;
+  services.scan = [&](const Json& ingest, const Json& external,
+                      std::uint64_t seed) {
+    stages::ScanOptions scan;
+    scan.seed = seed;
+    scan.threads = threads;
+    scan.base_folder = sweep.spec.file.parent_path();
+    scan.phantom = stages::ScanPhantom;
+    return stages::ScanSources(ingest, external, digests, scan);
+  };
+  services.backbone = [&](const Json& model) {
+    return ResolveBackbone(model, digests);
+  };
+  services.split_rows = [&](const std::string& path) {
+    return stages::LoadSplitFile(sweep.spec.file.parent_path() / path);
+  };
+  services.stage_versions = StageVersions();
+  services.numerics = sweep.numerics;
+  std::vector<TrialConfig> trials;
+  for (const sweeps::Trial& trial : sweep.trials.trials)
+    trials.push_back(
+        {trial.config, sweeps::IdentityOf(trial.config), trial.parameters});
+  BESOM_ASSIGN_OR_RETURN(sweep.graph, PlanSweep(trials, services));
+  return Status::Ok();
+}
+
+std::optional<Digest> StoredContentDigests::Find(const Path& path,
+                                                 const FileStat& stat) {
+  const auto found = results_.FindFileDigests({{path.string(), stat}});
+  if (!found.ok()) {
+    Log(LogLevel::kWarning, found.status().ToString());
+    return std::nullopt;
+  }
+  if (!found->at(0)) return std::nullopt;
+  const Result<Digest> digest = Digest::FromHex(*found->at(0));
+  return digest.ok() ? std::optional(*digest) : std::nullopt;
+}
+
+void StoredContentDigests::Store(const Path& path, const FileStat& stat,
+                                 const Digest& digest) {
+  learned_.push_back({path.string(), stat, digest.Hex()});
+}
+
+Status StoredContentDigests::Flush() {
+  if (learned_.empty()) return Status::Ok();
+  BESOM_RETURN_IF_ERROR(results_.PutFileDigests(learned_));
+  learned_.clear();
+  return Status::Ok();
+}
+
+Result<db::SweepRow> SweepRowOf(const PreparedSweep& sweep, double now) {
+  const Json& base = sweep.spec.base;
+  const Json& metric = base.at("metric");
+  const std::vector<std::string> classes = base.at("ingest").at("classes");
+  db::SweepRow row;
+  row.name = sweep.spec.name;
+  BESOM_ASSIGN_OR_RETURN(row.spec_yaml, ReadFile(sweep.spec.file));
+  row.spec_json = CanonicalText(sweep.spec.canonical());
+  row.seed = sweep.spec.seed;
+  row.numerics = sweep.numerics;
+  BESOM_ASSIGN_OR_RETURN(
+      row.metric, CriterionOf(metric.at("name"), metric.at("goal"), classes));
+  row.split = metric.at("split");
+  for (const Json& then : metric.at("then")) {
+    BESOM_ASSIGN_OR_RETURN(db::Criterion criterion,
+                           CriterionOf(then, "", classes));
+    row.then.push_back(std::move(criterion));
+  }
+  row.allow_test = metric.at("allow_test");
+  row.version = BESOM_VERSION;
+  row.time = now;
+  return row;
+}
+
+std::vector<db::TrialRow> TrialRowsOf(const PreparedSweep& sweep) {
+  std::vector<db::TrialRow> rows;
+  for (const PlannedTrial& trial : sweep.graph.trials) {
+    const Json& model = trial.config.at("model");
+    db::TrialRow& row = rows.emplace_back();
+    row.trial = trial.id;
+    row.ordinal = static_cast<std::int64_t>(rows.size()) - 1;
+    row.parameters = trial.parameters;
+    row.config = CanonicalText(trial.config);
+    row.backbone = model.at("backbone");
+    row.head = model.at("head").dump();
+    row.dropout = model.at("dropout").get<double>();
+    row.fits = static_cast<int>(trial.fits.size());
+  }
+  return rows;
+}
+
+}  // namespace besom::run

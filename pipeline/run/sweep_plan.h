@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "db/results_store.h"
+#include "pipeline/run/planner.h"
+#include "pipeline/run/run_options.h"
+#include "stages/data/scan.h"
+#include "sweeps/plan.h"
+
+namespace besom::run {
+
+/// A sweep read, expanded and planned; nothing is written.
+struct PreparedSweep {
+  sweeps::SweepSpec spec;
+  sweeps::TrialPlan trials;
+  SweepGraph graph;
+  std::string numerics;
+};
+
+/// Reads and expands the spec: everything that can be wrong with it alone.
+Result<PreparedSweep> ReadSweep(const RunOptions& options);
+
+/// Meets the data (through `digests`), resolves weights and builds the graph.
+/// `threads` read files.
+Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
+                 int threads);
+
+/// Digests of files remembered in the database. Borrows `results`.
+class StoredContentDigests final : public stages::ContentDigests {
+ public:
+  explicit StoredContentDigests(db::ResultsStore& results)
+      : results_(results) {}
+  std::optional<Digest> Find(const Path& path, const FileStat& stat) override;
+  void Store(const Path& path, const FileStat& stat,
+             const Digest& digest) override;
+  /// Writes what was learned.
+  Status Flush();
+
+ private:
+  db::ResultsStore& results_;
+  std::vector<db::FileDigestRow> learned_;
+};
+
+/// The sweep as the database stores it; `now` in seconds since 1970.
+Result<db::SweepRow> SweepRowOf(const PreparedSweep& sweep, double now);
+std::vector<db::TrialRow> TrialRowsOf(const PreparedSweep& sweep);
+
+}  // namespace besom::run

@@ -1,0 +1,112 @@
+#include "pipeline/run/task_messages.h"
+
+#include <fmt/format.h>
+
+namespace besom::run {
+namespace {
+
+Json ToJson(const BlobRef& ref) { return {ref.digest.Hex(), ref.size}; }
+
+BlobRef BlobRefFrom(const Json& json) {
+  return {Digest::FromHex(json.at(0).get<std::string>()).value(),
+          json.at(1).get<std::uint64_t>()};
+}
+
+Json ToJson(const TaskRequest& request) {
+  Json inputs = Json::object();
+  for (const auto& [port, refs] : request.inputs) {
+    Json& list = inputs[port] = Json::array();
+    for (const BlobRef& ref : refs) list.push_back(ToJson(ref));
+  }
+  return {{"kind", "request"},         {"task", request.task},
+          {"attempt", request.attempt}, {"key", request.key.Hex()},
+          {"stage", request.stage},     {"params", request.params},
+          {"hints", request.hints},     {"inputs", std::move(inputs)}};
+}
+
+Json ToJson(const TaskReport& report) {
+  Json blobs = Json::object();
+  for (const auto& [port, ref] : report.blobs) blobs[port] = ToJson(ref);
+  return {{"kind", "report"},
+          {"task", report.task},
+          {"attempt", report.attempt},
+          {"code", static_cast<int>(report.status.code())},
+          {"place", report.status.place()},
+          {"cause", report.status.cause()},
+          {"cure", report.status.cure()},
+          {"broken_input", report.broken_input},
+          {"blobs", std::move(blobs)},
+          {"counters", report.counters},
+          {"seconds", report.seconds},
+          {"host", report.host}};
+}
+
+Json ToJson(const TaskProgress& progress) {
+  return {{"kind", "progress"},
+          {"task", progress.task},
+          {"attempt", progress.attempt},
+          {"share", progress.share}};
+}
+
+Json ToJson(const Shutdown&) { return {{"kind", "shutdown"}}; }
+Json ToJson(const Interrupt&) { return {{"kind", "interrupt"}}; }
+
+TaskRequest RequestFrom(const Json& json) {
+  TaskRequest request;
+  request.task = json.at("task");
+  request.attempt = json.at("attempt");
+  request.key = Digest::FromHex(json.at("key").get<std::string>()).value();
+  request.stage = json.at("stage");
+  request.params = json.at("params");
+  request.hints = json.at("hints");
+  for (const auto& [port, refs] : json.at("inputs").items())
+    for (const Json& ref : refs)
+      request.inputs[port].push_back(BlobRefFrom(ref));
+  return request;
+}
+
+TaskReport ReportFrom(const Json& json) {
+  TaskReport report;
+  report.task = json.at("task");
+  report.attempt = json.at("attempt");
+  const auto code = static_cast<StatusCode>(json.at("code").get<int>());
+  if (code != StatusCode::kOk)
+    report.status = Status(code, json.at("place"), json.at("cause"),
+                           json.at("cure"));
+  report.broken_input = json.at("broken_input");
+  for (const auto& [port, ref] : json.at("blobs").items())
+    report.blobs[port] = BlobRefFrom(ref);
+  report.counters = json.at("counters");
+  report.seconds = json.at("seconds");
+  report.host = json.at("host");
+  return report;
+}
+
+}  // namespace
+
+std::string Encode(const Message& message) {
+  const Json json =
+      std::visit([](const auto& part) { return ToJson(part); }, message);
+  std::string bytes;
+  Json::to_cbor(json, bytes);
+  return bytes;
+}
+
+Result<Message> Decode(std::string_view bytes) {
+  try {
+    const Json json = Json::from_cbor(bytes);
+    const std::string kind = json.at("kind");
+    if (kind == "request") return Message(RequestFrom(json));
+    if (kind == "report") return Message(ReportFrom(json));
+    if (kind == "progress")
+      return Message(TaskProgress{json.at("task"), json.at("attempt"),
+                                  json.at("share")});
+    if (kind == "shutdown") return Message(Shutdown{});
+    if (kind == "interrupt") return Message(Interrupt{});
+    return CorruptError("message", fmt::format("unknown kind '{}'", kind));
+  } catch (const Json::exception& error) {
+    return CorruptError("message", error.what());
+  }
+}
+
+}  // namespace besom::run

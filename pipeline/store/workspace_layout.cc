@@ -1,0 +1,41 @@
+#include "pipeline/store/workspace_layout.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+
+namespace besom {
+namespace {
+
+/// A file name for any sweep name: letters, digits, '-' and '_' as they are;
+/// for anything else a digest keeps different names apart.
+std::string FileNameOf(std::string_view name) {
+  std::string safe;
+  for (const char c : name)
+    safe += std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'
+                ? c
+                : '_';
+  if (safe == name && !safe.empty() && safe.size() < 100) return safe;
+  return safe.substr(0, 80) + "." + DigestOf(name).Hex().substr(0, 12);
+}
+
+}  // namespace
+
+Path WorkspaceLayout::blob(const Digest& digest) const {
+  const std::string hex = digest.Hex();
+  return store() / "blobs.v1" / hex.substr(0, 2) / hex;
+}
+
+Path WorkspaceLayout::sweep_lock(std::string_view name) const {
+  return locks() / (FileNameOf(name) + ".lock");
+}
+
+Path WorkspaceLayout::rank_log(int rank) const {
+  return logs() / fmt::format("rank{}.log", rank);
+}
+
+Path WorkspaceLayout::contact_sheet(std::string_view name) const {
+  return logs() / (FileNameOf(name) + ".views.png");
+}
+
+}  // namespace besom

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace besom::stages {
+
+/// What a model says about one image file.
+struct ImagePrediction {
+  std::string path;                   ///< As the user named or would name it.
+  std::optional<int> actual;          ///< Class index, when known.
+  std::vector<double> probabilities;  ///< One per class; empty = unreadable.
+  std::string error;                  ///< Why it could not be read.
+};
+
+/// A table for people: for each class n and share predicted, the share that
+/// is not it, and the mean probability; then the images that could not be
+/// read; where actual classes are known, the accuracy over those images.
+/// `title` heads it (a folder). Ends with a newline.
+std::string PredictionTable(const std::string& title,
+                            const std::vector<std::string>& classes,
+                            const std::vector<ImagePrediction>& images);
+
+/// One line per image: path, predicted, probability of each class (%.17g),
+/// actual, error; a header line, LF, empty where not known, quotes only where
+/// needed (RFC 4180).
+std::string PredictionCsv(const std::vector<std::string>& classes,
+                          const std::vector<ImagePrediction>& images);
+
+}  // namespace besom::stages

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "pipeline/base/files.h"
+#include "pipeline/base/result.h"
+#include "stages/model/preprocessing.h"
+
+namespace besom::stages {
+
+/// What an engine is made for. All but `threads` decides numbers.
+struct EngineSpec {
+  std::string backbone;
+  Path weights;                   ///< A .safetensors file; empty = random.
+  std::uint64_t random_seed = 0;  ///< Of random weights.
+  std::string cut = "full";
+  std::string pooling = "average";
+  std::string precision = "fp32";
+  std::string device = "cpu";  ///< "cpu" or "cuda:N".
+  int size = 0;                ///< Side of the images, pixels.
+  int threads = 1;             ///< Must not change a bit.
+};
+
+/// The frozen part of a base: images in, feature rows out.
+///
+/// Invariants:
+/// (1) A row's bits depend on its image alone: not on the batch's other
+///     images, how many there are, or threads (CPU).
+/// Thread safety: one thread at a time.
+class FeatureEngine {
+ public:
+  FeatureEngine() = default;
+  FeatureEngine(const FeatureEngine&) = delete;
+  FeatureEngine& operator=(const FeatureEngine&) = delete;
+  virtual ~FeatureEngine() = default;
+
+  /// Numbers in a row.
+  virtual int dimension() const = 0;
+  /// Images of one pass; a constant of the backbone, never of the machine.
+  virtual int batch() const = 0;
+  /// Numbers of one image in the input: size * size * 3.
+  virtual std::size_t image_numbers() const = 0;
+  /// Computes the rows of the first `images` images of `input`, which always
+  /// holds batch() images, channels last, as InputFiller writes them (what
+  /// stands after the first `images` does not matter, but must be finite).
+  /// REQUIRES: 1 <= images <= batch(), rows.size() == images * dimension().
+  virtual Status Extract(int images, std::span<const float> input,
+                         std::span<float> rows) = 0;
+};
+
+/// Makes LibTorch's engine. kInvalid for a spec that is not built (bf16, an
+/// unknown cut), kUnavailable when the device is not there.
+Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
+    const EngineSpec& spec);
+
+}  // namespace besom::stages

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "stages/model/feature_engine.h"
+#include "stages/stage.h"
+
+namespace besom::stages {
+
+inline constexpr int kFeaturesStageVersion = 1;
+
+using EngineFactory =
+    std::function<Result<std::unique_ptr<FeatureEngine>>(const EngineSpec&)>;
+
+/// Computes feature rows of images and views that no "prior" shard holds.
+///
+/// params: {backbone, weights: hex digest | "random", preprocessing, cut,
+///   pooling, precision, numerics, size, augment: section | null,
+///   views: [numbers], seed, contents: [hex]}
+/// hints: {weights_path, threads, device}; the last two default to 1 and "cpu"
+/// artifacts: "pixels" (shards that hold the contents), "split" (when a view
+///   is >= 1: such views are made only of contents that are in training in
+///   some fit), "prior" (feature shards of the same space, whose rows are
+///   taken as they are)
+/// blobs: "features", a FeatureShard: for each view in turn, the contents in
+///   order, without those that could not be decoded.
+/// counters: {rows, computed, reused, images}
+///
+/// Random weights are the same in every sweep: RandomParameters of seed 0.
+/// Views are rendered one batch ahead of the engine, by a thread of its own.
+/// Keeps the last engine and the last split between runs.
+class FeaturesStage final : public Stage {
+ public:
+  explicit FeaturesStage(EngineFactory make_engine);
+
+  std::string_view name() const noexcept override { return "features"; }
+  int version() const noexcept override { return kFeaturesStageVersion; }
+  /// kCorrupt: inputs that are not what the parameters say; kUnavailable:
+  /// this machine's numerics are not those of the parameters; kInterrupted:
+  /// asked to stop; else as the engine.
+  Result<StageOutput> Run(const StageInput& input) override;
+
+ private:
+  Result<FeatureEngine*> EngineFor(const EngineSpec& spec,
+                                   const std::string& weights);
+  Result<const std::set<Digest>*> TrainedContents(const ArtifactMap& artifacts);
+
+  EngineFactory make_engine_;
+  std::string engine_key_;  // All that made `engine_`.
+  std::unique_ptr<FeatureEngine> engine_;
+  Digest split_;  // The table that `trained_` was read from.
+  std::set<Digest> trained_;
+};
+
+/// The stage with LibTorch's engine: whoever calls it links besom::model.
+inline std::unique_ptr<Stage> MakeFeaturesStage() {
+  return std::make_unique<FeaturesStage>(MakeFeatureEngine);
+}
+
+}  // namespace besom::stages

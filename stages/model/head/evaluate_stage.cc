@@ -1,0 +1,106 @@
+#include "stages/model/head/evaluate_stage.h"
+
+#include "stages/metric/metrics.h"
+#include "stages/model/head/fit_images.h"
+#include "stages/model/head/head_model.h"
+
+namespace besom::stages {
+namespace {
+
+Result<SetEvaluation> EvaluateSet(const FitImages& images,
+                                  const HeadModel& head,
+                                  const std::string& name,
+                                  bool keep_predictions) {
+  BESOM_ASSIGN_OR_RETURN(const SetImages set, images.Set(name));
+  const std::vector<HeadOutput> outputs = head.Evaluate(set.rows);
+  SetEvaluation result;
+  result.set = name;
+  std::vector<int> predicted;
+  double loss = 0;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    predicted.push_back(ArgMax(outputs[i].probabilities));
+    loss -= outputs[i].log_probabilities[set.labels[i]];
+    if (!keep_predictions) continue;
+    const SplitEntry& entry = images.split().entries[set.entries[i]];
+    result.predictions.push_back({entry.source, entry.path, set.labels[i],
+                                  predicted.back(), outputs[i].probabilities});
+  }
+  if (outputs.empty()) return result;
+  const std::vector<std::string>& classes = images.split().classes;
+  result.confusion =
+      CountConfusion(static_cast<int>(classes.size()), set.labels, predicted);
+  result.metrics = MetricsOf(classes, result.confusion,
+                             loss / static_cast<double>(outputs.size()));
+  return result;
+}
+
+std::vector<std::pair<std::string, MetricValue>> HistoryRows(
+    const Json& history) {
+  std::vector<std::pair<std::string, MetricValue>> rows;
+  for (const Json& epoch : history.at("epochs"))
+    for (const char* set : {"train", "validation"}) {
+      const auto figures = epoch.find(set);
+      if (figures == epoch.end()) continue;
+      for (const auto& [name, value] : figures->items())
+        rows.emplace_back(set,
+                          MetricValue{name, std::nullopt, value.get<double>(),
+                                      epoch.at("epoch").get<int>()});
+    }
+  return rows;
+}
+
+Result<HeadModel> ReadHead(const StageInput& input, const FitImages& images) {
+  BESOM_ASSIGN_OR_RETURN(const Artifact weights,
+                         OneArtifact(input.artifacts, "weights"));
+  BESOM_ASSIGN_OR_RETURN(HeadModel head, HeadModel::FromBlob(weights));
+  if (head.classes() != images.split().classes ||
+      head.dimension() != images.dimension())
+    return CorruptError("weights", "the head does not fit these features");
+  return head;
+}
+
+Result<StageOutput> Evaluate(const StageInput& input) {
+  const auto kept =
+      input.params.at("evaluate").at("predictions").get<std::string>();
+  BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input));
+  BESOM_ASSIGN_OR_RETURN(const HeadModel head, ReadHead(input, images));
+  BESOM_ASSIGN_OR_RETURN(const Artifact blob,
+                         OneArtifact(input.artifacts, "history"));
+  BESOM_ASSIGN_OR_RETURN(const Json history, ParseJson(blob.text(), "history"));
+  Evaluation evaluation;
+  evaluation.classes = images.split().classes;
+  evaluation.repeat = images.repeat();
+  evaluation.fold = images.fold();
+  evaluation.history = HistoryRows(history);
+  history.at("chosen_epoch").get_to(evaluation.chosen_epoch);
+  std::vector<std::string> sets = {"train", "validation", "test"};
+  for (const std::string& name : images.split().externals) sets.push_back(name);
+  std::size_t scored = 0;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    const bool keep = kept == "all" || (kept != "none" && sets[i] != "train");
+    BESOM_ASSIGN_OR_RETURN(SetEvaluation set,
+                           EvaluateSet(images, head, sets[i], keep));
+    if (set.metrics.empty()) continue;
+    for (const auto& row : set.confusion)
+      for (const std::int64_t count : row) scored += count;
+    evaluation.sets.push_back(std::move(set));
+    if (input.progress && input.progress((i + 1.0) / sets.size()))
+      return Status(StatusCode::kInterrupted, "evaluate", "asked to stop");
+  }
+  StageOutput output;
+  output.blobs["evaluation"] = CanonicalText(evaluation.ToJson());
+  output.counters = {{"images", scored}};
+  return output;
+}
+
+}  // namespace
+
+Result<StageOutput> EvaluateStage::Run(const StageInput& input) {
+  try {
+    return Evaluate(input);
+  } catch (const Json::exception& error) {
+    return InternalError("evaluate", error.what());
+  }
+}
+
+}  // namespace besom::stages

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "stages/stage.h"
+
+namespace besom::stages {
+
+/// Scores one fit on all its sets: train, validation, test, external sets;
+/// always on view 0. A set without images is left out.
+///
+/// params: {classes, evaluate, model, train, repeat, fold}.
+/// artifacts: "split", "plain", "weights", "history" as fine_tune left them.
+/// blobs: "evaluation", an Evaluation. evaluate.predictions: all | held_out |
+/// none; `best` keeps what held_out keeps (which trial is best is known only
+/// to the sweep, which drops the others' rows).
+/// Uses one thread; the output does not depend on the order of the shards.
+class EvaluateStage final : public Stage {
+ public:
+  std::string_view name() const noexcept override { return "evaluate"; }
+  int version() const noexcept override { return 1; }
+  Result<StageOutput> Run(const StageInput& input) override;
+};
+
+}  // namespace besom::stages

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "stages/stage.h"
+
+namespace besom::stages {
+
+/// Trains the head of one fit on frozen features.
+///
+/// params: {classes, model, train, augment, seed, repeat, fold}.
+/// artifacts: "split" (SplitTable), "plain" (view 0 shards of all images),
+/// "views" (shards of views >= 1; absent when augment.views = 0).
+/// blobs: "weights", a HeadModel; "history", JSON {epochs: [{epoch, train:
+/// {loss}, validation: {loss, accuracy, balanced_accuracy}}], chosen_epoch,
+/// stopped_early, class_weights}. "validation" is absent without such images.
+/// train.loss is the mean of the batches' losses as trained.
+/// kFailed when a loss is not finite; kInvalid for early stopping without
+/// validation images, and for values that are not built.
+/// Uses one thread; the outputs do not depend on the order of the shards.
+class FineTuneStage final : public Stage {
+ public:
+  std::string_view name() const noexcept override { return "fine_tune"; }
+  int version() const noexcept override { return 1; }
+  Result<StageOutput> Run(const StageInput& input) override;
+};
+
+}  // namespace besom::stages

@@ -1,0 +1,81 @@
+#include "stages/model/head/fit_images.h"
+
+#include <fmt/format.h>
+
+#include "pipeline/base/check.h"
+
+namespace besom::stages {
+
+Result<Artifact> OneArtifact(const ArtifactMap& artifacts,
+                             std::string_view port) {
+  const auto it = artifacts.find(std::string(port));
+  if (it == artifacts.end() || it->second.size() != 1)
+    return InternalError(std::string(port), "one artifact was expected");
+  return it->second.front();
+}
+
+Result<FitImages> FitImages::Read(const StageInput& input) {
+  FitImages images;
+  images.repeat_ = input.params.at("repeat").get<int>();
+  images.fold_ = input.params.at("fold").get<int>();
+  BESOM_ASSIGN_OR_RETURN(const Artifact split,
+                         OneArtifact(input.artifacts, "split"));
+  BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(split.text(), "split"));
+  BESOM_ASSIGN_OR_RETURN(images.split_, SplitTable::FromJson(json));
+  if (Json(images.split_.classes) != input.params.at("classes"))
+    return InternalError("split", "its classes are not those of the fit");
+  const auto plain = input.artifacts.find("plain");
+  if (plain == input.artifacts.end() || plain->second.empty())
+    return InternalError("plain", "no features were given");
+  BESOM_ASSIGN_OR_RETURN(images.plain_, FeatureIndex::Over(plain->second));
+  const auto views = input.artifacts.find("views");
+  if (views != input.artifacts.end() && !views->second.empty()) {
+    BESOM_ASSIGN_OR_RETURN(images.views_, FeatureIndex::Over(views->second));
+  }
+  return images;
+}
+
+Result<const float*> FitImages::Row(const FeatureIndex& index,
+                                    std::size_t entry,
+                                    const std::string& view) const {
+  const SplitEntry& image = split_.entries[entry];
+  const std::span<const float> row = index.Find({image.content, view});
+  if (row.data() == nullptr ||
+      row.size() != static_cast<std::size_t>(dimension()))
+    return InternalError(fmt::format("{}/{}", image.source, image.path),
+                         fmt::format("no features of view '{}'", view));
+  return row.data();
+}
+
+Result<SetImages> FitImages::Set(std::string_view name) const {
+  SetImages set;
+  set.entries = split_.Members(name, repeat_, fold_);
+  for (const std::size_t entry : set.entries) {
+    set.labels.push_back(split_.ClassIndex(split_.entries[entry].label));
+    BESOM_ASSIGN_OR_RETURN(
+        const float* row, Row(plain_, entry, ViewKey(AugmentSettings{}, 0, 0)));
+    set.rows.push_back(row);
+  }
+  return set;
+}
+
+Result<std::vector<const float*>> FitImages::EpochRows(
+    const SetImages& images, const AugmentSettings& augment, int epoch,
+    std::uint64_t sweep_seed) const {
+  if (augment.views == 0) return images.rows;
+  std::vector<std::string> keys;  // By view number.
+  for (int view = 0; view <= augment.views; ++view)
+    keys.push_back(ViewKey(augment, view, sweep_seed));
+  std::vector<const float*> rows;
+  rows.reserve(images.entries.size());
+  for (const std::size_t entry : images.entries) {
+    const int view =
+        ViewOfEpoch(augment, split_.entries[entry].content, epoch, sweep_seed);
+    BESOM_ASSIGN_OR_RETURN(const float* row, Row(view == 0 ? plain_ : views_,
+                                                 entry, keys.at(view)));
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace besom::stages

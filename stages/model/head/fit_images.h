@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/base/result.h"
+#include "stages/data/split_table.h"
+#include "stages/data/view.h"
+#include "stages/model/feature_shard.h"
+#include "stages/stage.h"
+
+namespace besom::stages {
+
+/// The images of one set in one fit, in the order of the scan.
+struct SetImages {
+  std::vector<std::size_t> entries;  ///< Indices into the split's entries.
+  std::vector<int> labels;           ///< Class indices.
+  std::vector<const float*> rows;    ///< View 0.
+};
+
+/// What the stages of a fit read: the split and the features of its images.
+/// Immutable; rows live as long as it does.
+class FitImages {
+ public:
+  /// Reads params {classes, repeat, fold} and the ports "split", "plain" and,
+  /// where there are any, "views". kInternal when a port is missing or the
+  /// classes of params and split differ (the planner's mistake).
+  static Result<FitImages> Read(const StageInput& input);
+
+  const SplitTable& split() const { return split_; }
+  int repeat() const { return repeat_; }
+  int fold() const { return fold_; }
+  int dimension() const { return plain_.dimension(); }
+
+  /// kInternal names an image without features.
+  Result<SetImages> Set(std::string_view name) const;
+  /// The rows that `images` show in `epoch`, each in its view.
+  Result<std::vector<const float*>> EpochRows(const SetImages& images,
+                                              const AugmentSettings& augment,
+                                              int epoch,
+                                              std::uint64_t sweep_seed) const;
+
+ private:
+  Result<const float*> Row(const FeatureIndex& index, std::size_t entry,
+                           const std::string& view) const;
+
+  SplitTable split_;
+  FeatureIndex plain_, views_;
+  int repeat_ = 0, fold_ = 0;
+};
+
+/// The one blob of a port; kInternal when there is not exactly one.
+Result<Artifact> OneArtifact(const ArtifactMap& artifacts,
+                             std::string_view port);
+
+}  // namespace besom::stages

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "stages/model/head/head_kernels.h"
+#include "stages/model/head/head_settings.h"
+
+namespace besom::stages {
+
+/// One fully connected layer, float32. Columns beyond `outputs` are zero.
+struct HeadLayer {
+  int inputs = 0;
+  int outputs = 0;
+  std::vector<float> weights;  ///< inputs x PaddedWidth(outputs).
+  std::vector<float> bias;     ///< PaddedWidth(outputs).
+
+  int padded() const { return PaddedWidth(outputs); }
+  bool operator==(const HeadLayer&) const = default;
+};
+
+/// FC -> ReLU -> dropout -> ... -> FC, first to last.
+using HeadWeights = std::vector<HeadLayer>;
+
+/// Who draws the initial weights and masks of a fit.
+struct FitKey {
+  std::uint64_t train_seed = 0;
+  int repeat = 0;
+  int fold = 0;
+};
+
+/// Draws initial weights, keyed by (train seed, layer, repeat, fold).
+/// kTorch: torch.nn.Linear's default, U(-1/sqrt(inputs), 1/sqrt(inputs)) for
+/// weights and bias. kGlorot: Keras's glorot_uniform, U(-a, a) with
+/// a = sqrt(6 / (inputs + outputs)), bias 0.
+HeadWeights InitialWeights(int inputs, const std::vector<int>& hidden,
+                           int classes, HeadInit init, const FitKey& key);
+
+/// Logits of `rows` (each layers[0].inputs floats), rows.size() x classes.
+/// A row's logits do not depend on the other rows.
+std::vector<float> HeadLogits(const HeadWeights& layers,
+                              std::span<const float* const> rows,
+                              const HeadKernels& kernels);
+
+/// How a batch is scored.
+struct LossSettings {
+  std::vector<double> class_weights;  ///< One per class.
+  double label_smoothing = 0;
+};
+
+/// Cross-entropy of a batch as torch.nn.CrossEntropyLoss(weight,
+/// label_smoothing) averages it, and its gradient by the logits into
+/// `deltas` (rows x padded, padding 0). `logits` is rows x padded. Sums run
+/// in double in the order of rows.
+double CrossEntropy(std::span<const float> logits, std::span<const int> labels,
+                    int padded, const LossSettings& settings,
+                    std::span<float> deltas);
+
+/// One head in training: weights, optimiser state, scratch memory.
+/// One thread at a time.
+class HeadTraining {
+ public:
+  HeadTraining(HeadWeights layers, const TrainSettings& settings,
+               const HeadKernels& kernels);
+
+  /// One optimiser step on a batch; returns its loss before the step.
+  /// masks: one per hidden layer, rows x padded of that layer, 0 or the scale
+  /// of a kept unit; empty = no dropout.
+  double Step(std::span<const float* const> rows, std::span<const int> labels,
+              const LossSettings& loss,
+              const std::vector<std::vector<float>>& masks);
+
+  const HeadWeights& weights() const { return layers_; }
+
+ private:
+  void Forward(std::span<const float* const> rows,
+               const std::vector<std::vector<float>>& masks);
+  void Backward(std::span<const float* const> rows,
+                const std::vector<std::vector<float>>& masks);
+  OptimizerStep NextStep();
+  std::vector<float> InputDeltas(std::size_t layer, int count) const;
+
+  HeadWeights layers_;
+  HeadWeights first_, second_;  // Moments of the optimiser.
+  TrainSettings settings_;
+  const HeadKernels& kernels_;
+  std::vector<std::vector<float>> outputs_;  // Of each layer, after dropout.
+  std::vector<float> deltas_;                // By the outputs of one layer.
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace besom::stages

@@ -1,0 +1,165 @@
+#include "stages/model/head/head_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace besom::stages {
+namespace {
+
+Status OutOfRange(std::string_view key, std::string_view range) {
+  return InvalidError(std::string(key), fmt::format("must be {}", range));
+}
+
+Status NotBuilt(std::string_view key, const std::string& value) {
+  return InvalidError(std::string(key),
+                      fmt::format("'{}' is not built yet", value));
+}
+
+Result<OptimizerKind> OptimizerOf(const std::string& name) {
+  if (name == "adam") return OptimizerKind::kAdam;
+  if (name == "adamw") return OptimizerKind::kAdamW;
+  if (name == "sgd") return OptimizerKind::kSgd;
+  return NotBuilt("train.optimizer", name);
+}
+
+Result<ClassBalance> BalanceOf(const std::string& name) {
+  if (name == "none") return ClassBalance::kNone;
+  if (name == "undersample") return ClassBalance::kUndersample;
+  if (name == "oversample") return ClassBalance::kOversample;
+  return NotBuilt("train.balance", name);
+}
+
+Status CheckRanges(const TrainSettings& s) {
+  if (s.epochs < 1) return OutOfRange("train.epochs", "at least 1");
+  if (s.batch_size < 1) return OutOfRange("train.batch_size", "at least 1");
+  if (!(s.learning_rate > 0) || !std::isfinite(s.learning_rate))
+    return OutOfRange("train.learning_rate", "above 0");
+  if (!(s.weight_decay >= 0) || !std::isfinite(s.weight_decay))
+    return OutOfRange("train.weight_decay", "at least 0");
+  if (!(s.momentum >= 0 && s.momentum < 1))
+    return OutOfRange("train.momentum", "in [0, 1)");
+  if (!(s.label_smoothing >= 0 && s.label_smoothing < 1))
+    return OutOfRange("train.label_smoothing", "in [0, 1)");
+  if (s.patience < 0)
+    return OutOfRange("train.early_stopping.patience", "at least 0");
+  return Status::Ok();
+}
+
+Status ReadKeep(const Json& keep, TrainSettings& s) {
+  const std::string epoch = keep.at("epoch").get<std::string>();
+  if (epoch != "best" && epoch != "last")
+    return OutOfRange("train.keep.epoch", "best or last");
+  const std::string goal = keep.at("goal").get<std::string>();
+  if (goal != "minimize" && goal != "maximize")
+    return OutOfRange("train.keep.goal", "minimize or maximize");
+  s.keep_best = epoch == "best";
+  s.keep_metric = keep.at("metric").get<std::string>();
+  s.keep_minimize = goal == "minimize";
+  return Status::Ok();
+}
+
+Result<TrainSettings> ReadTrain(const Json& train) {
+  TrainSettings s;
+  train.at("epochs").get_to(s.epochs);
+  train.at("batch_size").get_to(s.batch_size);
+  BESOM_ASSIGN_OR_RETURN(s.optimizer,
+                         OptimizerOf(train.at("optimizer").get<std::string>()));
+  train.at("learning_rate").get_to(s.learning_rate);
+  const std::string schedule = train.at("schedule").get<std::string>();
+  if (schedule != "constant") return NotBuilt("train.schedule", schedule);
+  train.at("weight_decay").get_to(s.weight_decay);
+  s.momentum = train.value("momentum", s.momentum);
+  s.class_weights = train.at("class_weights");
+  BESOM_ASSIGN_OR_RETURN(s.balance,
+                         BalanceOf(train.at("balance").get<std::string>()));
+  train.at("label_smoothing").get_to(s.label_smoothing);
+  train.at("early_stopping").at("patience").get_to(s.patience);
+  BESOM_RETURN_IF_ERROR(ReadKeep(train.at("keep"), s));
+  train.at("seed").get_to(s.seed);
+  const std::string order = train.at("order").get<std::string>();
+  if (order != "shared" && order != "own")
+    return OutOfRange("train.order", "shared or own");
+  s.own_order = order == "own";
+  BESOM_RETURN_IF_ERROR(CheckRanges(s));
+  return s;
+}
+
+Result<HeadSettings> ReadHead(const Json& model) {
+  HeadSettings s;
+  model.at("head").get_to(s.hidden);
+  if (std::any_of(s.hidden.begin(), s.hidden.end(),
+                  [](int width) { return width < 1; }))
+    return OutOfRange("model.head", "widths of at least 1");
+  const std::string init = model.at("head_init").get<std::string>();
+  if (init != "torch" && init != "glorot")
+    return OutOfRange("model.head_init", "torch or glorot");
+  s.init = init == "torch" ? HeadInit::kTorch : HeadInit::kGlorot;
+  model.at("dropout").get_to(s.dropout);
+  if (!(s.dropout >= 0 && s.dropout < 1))
+    return OutOfRange("model.dropout", "in [0, 1)");
+  const std::string unfreeze = model.value("unfreeze", "none");
+  if (unfreeze != "none") return NotBuilt("model.unfreeze", unfreeze);
+  return s;
+}
+
+Result<std::vector<double>> NamedWeights(
+    const Json& named, const std::vector<std::string>& classes) {
+  std::vector<double> weights(classes.size(), 1.0);
+  for (const auto& [name, weight] : named.items()) {
+    const auto it = std::find(classes.begin(), classes.end(), name);
+    if (it == classes.end())
+      return InvalidError(
+          "train.class_weights", fmt::format("there is no class '{}'", name),
+          fmt::format("use one of {}", fmt::join(classes, ", ")));
+    const bool good = weight.is_number() && weight.get<double>() >= 0 &&
+                      std::isfinite(weight.get<double>());
+    if (!good)
+      return InvalidError(
+          "train.class_weights",
+          fmt::format("the weight of '{}' must be at least 0", name));
+    weights[it - classes.begin()] = weight.get<double>();
+  }
+  return weights;
+}
+
+}  // namespace
+
+Result<HeadSettings> HeadSettings::FromJson(const Json& model) {
+  try {
+    return ReadHead(model);
+  } catch (const Json::exception& error) {
+    return InvalidError("model", error.what());
+  }
+}
+
+Result<TrainSettings> TrainSettings::FromJson(const Json& train) {
+  try {
+    return ReadTrain(train);
+  } catch (const Json::exception& error) {
+    return InvalidError("train", error.what());
+  }
+}
+
+Result<std::vector<double>> ClassWeights(
+    const Json& class_weights, const std::vector<std::string>& classes,
+    const std::vector<int>& labels) {
+  if (class_weights.is_object()) return NamedWeights(class_weights, classes);
+  std::vector<double> weights(classes.size(), 1.0);
+  if (class_weights == "none") return weights;
+  if (class_weights != "balanced")
+    return OutOfRange("train.class_weights",
+                      "none, balanced or a map from class to weight");
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const auto n =
+        std::count(labels.begin(), labels.end(), static_cast<int>(i));
+    weights[i] = n == 0 ? 0.0
+                        : static_cast<double>(labels.size()) /
+                              (static_cast<double>(classes.size()) *
+                               static_cast<double>(n));
+  }
+  return weights;
+}
+
+}  // namespace besom::stages

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/base/json.h"
+#include "pipeline/base/result.h"
+#include "stages/model/head/head_kernels.h"
+
+namespace besom::stages {
+
+enum class HeadInit { kTorch, kGlorot };
+enum class ClassBalance { kNone, kUndersample, kOversample };
+
+/// What of `model` decides the head.
+struct HeadSettings {
+  std::vector<int> hidden{64};  ///< Widths; empty = a linear probe.
+  HeadInit init = HeadInit::kTorch;
+  double dropout = 0.5;  ///< Share of hidden units set to 0, [0, 1).
+
+  /// kInvalid for values out of range or not built.
+  static Result<HeadSettings> FromJson(const Json& model);
+};
+
+/// The `train` section.
+struct TrainSettings {
+  int epochs = 25;
+  int batch_size = 8;
+  OptimizerKind optimizer = OptimizerKind::kAdam;
+  double learning_rate = 1e-3;
+  double weight_decay = 0;  ///< Adam, SGD: added to the gradient; AdamW: apart.
+  double momentum = 0.9;    ///< SGD only.
+  Json class_weights = "none";  ///< none | balanced | {class: weight}.
+  ClassBalance balance = ClassBalance::kNone;
+  double label_smoothing = 0;
+  int patience = 0;       ///< Epochs without a better one; 0 = never stop.
+  bool keep_best = true;  ///< Else the last epoch.
+  std::string keep_metric = "loss";  ///< METRIC[/CLASS] of validation.
+  bool keep_minimize = true;
+  std::uint64_t seed = 0;
+  bool own_order = false;
+
+  /// kInvalid for values out of range or not built (schedule other than
+  /// constant).
+  static Result<TrainSettings> FromJson(const Json& train);
+};
+
+/// Resolves class_weights against the training labels: one weight per class.
+/// `balanced` = n / (number of classes * n_class); a class without training
+/// images gets 0. A class that the map leaves out gets 1.
+/// kInvalid when the map names an unknown class or a weight is not >= 0.
+Result<std::vector<double>> ClassWeights(
+    const Json& class_weights, const std::vector<std::string>& classes,
+    const std::vector<int>& labels);
+
+}  // namespace besom::stages

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "pipeline/base/result.h"
+#include "stages/model/backbone_catalog.h"
+
+namespace besom::stages {
+
+/// How the base's last map becomes one row of numbers.
+///   average   mean over the map: one number a channel
+///   max       largest over the map: one number a channel
+///   average4  means of 4x4 windows, stride 4, remainder dropped, flattened
+///   flatten   the map itself
+/// Rows are flattened channel by channel, as PyTorch flattens (C, H, W).
+enum class Pooling { kAverage, kMax, kAverage4, kFlatten };
+
+/// kInvalid names the choices.
+Result<Pooling> ParsePooling(std::string_view name);
+
+/// Numbers in a row; kInvalid when the map is too small for the windows.
+Result<int> PooledDimension(Pooling pooling, const MapShape& map);
+
+/// Pools one map that lies channels last (H, W, C) into `row`. Sums run row by
+/// row in single precision, so the bits depend on the map alone.
+/// REQUIRES: row.size() == PooledDimension(pooling, shape).
+void PoolMap(Pooling pooling, const MapShape& shape, std::span<const float> map,
+             std::span<float> row);
+
+}  // namespace besom::stages

@@ -1,0 +1,131 @@
+#include "stages/model/preprocessing.h"
+
+#include <cmath>
+#include <cstddef>
+#include <string>
+
+#include "pipeline/base/check.h"
+
+namespace besom::stages {
+namespace {
+
+constexpr const char* kPlace = "model.preprocessing";
+constexpr const char* kCure =
+    "use weights, unit, or {mean: [a, b, c], std: [a, b, c], order: rgb | bgr, "
+    "range: 1 | 255}";
+
+Status ReadTriple(const Json& json, const char* key,
+                  std::array<double, 3>& triple) {
+  const auto it = json.find(key);
+  if (it == json.end()) return Status::Ok();
+  if (!it->is_array() || it->size() != 3)
+    return InvalidError(kPlace, std::string(key) + " is not three numbers",
+                        kCure);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Json& number = (*it)[i];
+    if (!number.is_number() || !std::isfinite(number.get<double>()))
+      return InvalidError(kPlace, std::string(key) + " is not three numbers",
+                          kCure);
+    triple[i] = number.get<double>();
+  }
+  return Status::Ok();
+}
+
+Result<Preprocessing> FromName(const std::string& name) {
+  if (name == "unit") return Preprocessing::Unit();
+  if (name == "caffe") return Preprocessing::Caffe();
+  if (name == "torch") return Preprocessing::Torchvision();
+  if (name == "tf") return Preprocessing::PlusMinusOne();
+  return InvalidError(kPlace, "unknown preprocessing " + name, kCure);
+}
+
+Status CheckKeys(const Json& json) {
+  for (const auto& [key, value] : json.items())
+    if (key != "mean" && key != "std" && key != "order" && key != "range")
+      return InvalidError(kPlace, "unknown key " + key, kCure);
+  return Status::Ok();
+}
+
+}  // namespace
+
+Preprocessing Preprocessing::Torchvision() {
+  // torchvision.transforms' documented ImageNet constants.
+  return {.mean = {0.485, 0.456, 0.406}, .deviation = {0.229, 0.224, 0.225}};
+}
+
+Preprocessing Preprocessing::PlusMinusOne() {
+  return {.mean = {0.5, 0.5, 0.5}, .deviation = {0.5, 0.5, 0.5}};
+}
+
+Preprocessing Preprocessing::Caffe() {
+  // The means published with the Oxford group's VGG models, BGR.
+  return {
+      .mean = {103.939, 116.779, 123.68}, .order = Order::kBgr, .range = 255};
+}
+
+Preprocessing Preprocessing::Unit() { return {}; }
+
+Json Preprocessing::ToJson() const {
+  return {{"mean", mean},
+          {"std", deviation},
+          {"order", order == Order::kRgb ? "rgb" : "bgr"},
+          {"range", range}};
+}
+
+Result<Preprocessing> Preprocessing::FromJson(const Json& json) {
+  if (json.is_string()) return FromName(json.get<std::string>());
+  if (!json.is_object())
+    return InvalidError(kPlace, "neither a name nor a map", kCure);
+  BESOM_RETURN_IF_ERROR(CheckKeys(json));
+  Preprocessing parsed;
+  BESOM_RETURN_IF_ERROR(ReadTriple(json, "mean", parsed.mean));
+  BESOM_RETURN_IF_ERROR(ReadTriple(json, "std", parsed.deviation));
+  for (const double deviation : parsed.deviation)
+    if (deviation <= 0)
+      return InvalidError(kPlace, "std must be greater than 0", kCure);
+  const Json order = json.value("order", Json("rgb"));
+  if (order != "rgb" && order != "bgr")
+    return InvalidError(kPlace, "order is neither rgb nor bgr", kCure);
+  parsed.order = order == "rgb" ? Order::kRgb : Order::kBgr;
+  const Json range = json.value("range", Json(1.0));
+  if (!range.is_number() || !std::isfinite(range.get<double>()) ||
+      range.get<double>() <= 0)
+    return InvalidError(kPlace, "range is not a number greater than 0", kCure);
+  parsed.range = range.get<double>();
+  return parsed;
+}
+
+Result<Preprocessing> ResolvePreprocessing(const Json& setting,
+                                           const Preprocessing& of_weights) {
+  if (setting == "weights") return of_weights;
+  return Preprocessing::FromJson(setting);
+}
+
+InputFiller::InputFiller(const Preprocessing& preprocessing) {
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (int value = 0; value < 256; ++value)
+      table_[c][static_cast<std::size_t>(value)] = static_cast<float>(
+          (value / 255.0 * preprocessing.range - preprocessing.mean[c]) /
+          preprocessing.deviation[c]);
+    source_channel_[c] = preprocessing.order == Preprocessing::Order::kRgb
+                             ? static_cast<int>(c)
+                             : 2 - static_cast<int>(c);
+  }
+}
+
+void InputFiller::Fill(std::span<const std::uint8_t> pixels, int channels,
+                       std::span<float> input) const {
+  BESOM_CHECK(channels == 1 || channels == 3, std::to_string(channels));
+  const auto step = static_cast<std::size_t>(channels);
+  BESOM_CHECK(input.size() * step == pixels.size() * 3,
+              std::to_string(pixels.size()));
+  for (std::size_t c = 0; c < 3; ++c) {
+    const std::uint8_t* source =
+        pixels.data() + (channels == 1 ? 0 : source_channel_[c]);
+    const std::array<float, 256>& table = table_[c];
+    for (std::size_t out = c; out < input.size(); out += 3, source += step)
+      input[out] = table[*source];
+  }
+}
+
+}  // namespace besom::stages

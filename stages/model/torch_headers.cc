@@ -1,0 +1,1 @@
+// Its only purpose is to own the precompiled headers of LibTorch.

@@ -1,0 +1,32 @@
+#include "sweeps/plan.h"
+
+namespace besom::sweeps {
+namespace {
+
+/// Removes the folders and files that a list of sources names.
+void ForgetPaths(Json& sources) {
+  for (Json& source : sources) source.erase("path");
+}
+
+}  // namespace
+
+Json IdentityOf(const Json& config) {
+  Json identity = Json::object();
+  for (const char* key :
+       {"seed", "ingest", "split", "augment", "model", "train", "evaluate"})
+    if (config.contains(key)) identity[key] = config[key];
+  if (identity.contains("ingest") && identity["ingest"].contains("sources"))
+    ForgetPaths(identity["ingest"]["sources"]);
+  if (identity.contains("evaluate") &&
+      identity["evaluate"].contains("external"))
+    ForgetPaths(identity["evaluate"]["external"]);
+  if (identity.contains("split")) identity["split"].erase("file");
+  if (identity.contains("model") && identity["model"].contains("weights")) {
+    const Json& weights = identity["model"]["weights"];
+    if (weights != "imagenet" && weights != "random")
+      identity["model"]["weights"] = nullptr;
+  }
+  return identity;
+}
+
+}  // namespace besom::sweeps

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/base/result.h"
+
+namespace besom::sweeps {
+
+/// `METRIC[/CLASS | /macro | /weighted]` of the YAML, as the columns `name`
+/// and `class` of the view `metrics` hold it.
+struct MetricName {
+  std::string name;                ///< "recall", "loss", ...
+  std::optional<std::string> cls;  ///< A class, "macro avg", "weighted avg";
+                                   ///< none = an overall figure (NULL).
+
+  /// kInvalid (without a place) for an unknown metric or class, a per-class
+  /// metric without a class, or an overall metric with one.
+  static Result<MetricName> Parse(std::string_view text,
+                                  const std::vector<std::string>& classes);
+  /// The YAML form: "recall/covid", "f1/macro", "loss".
+  std::string ToString() const;
+  /// True for figures that are better when lower (loss).
+  bool lower_is_better() const { return name == "loss"; }
+  bool operator==(const MetricName&) const = default;
+};
+
+/// The metrics that are known: overall ones, then those of one class.
+std::vector<std::string> OverallMetrics();
+std::vector<std::string> ClassMetrics();
+
+}  // namespace besom::sweeps

@@ -1,0 +1,220 @@
+#include <string>
+#include <vector>
+
+#include "sweeps/form.h"
+#include "sweeps/schema.h"
+
+namespace besom::sweeps {
+namespace {
+
+Form BackboneWords() {
+  return Words({"vgg16", "efficientnet_lite0"},
+               {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
+                "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101",
+                "densenet121", "mobilenet_v2", "mobilenet_v3_large",
+                "efficientnet_lite1", "efficientnet_lite2", "efficientnet_b0",
+                "convnext_tiny", "vit_b_16"});
+}
+
+std::vector<Form> WeightsForms() {
+  const std::vector<Form> one = {Words({"imagenet", "random"}),
+                                 PathEnding(".safetensors")};
+  std::vector<Form> forms = one;
+  forms.push_back(TableOf(one));
+  return forms;
+}
+
+std::vector<Key> PreprocessingKeys() {
+  Form three = ListOf({Number()}, 3);
+  three.most = 3;
+  Form deviations = ListOf({NumberAbove(0)}, 3);
+  deviations.most = 3;
+  return {
+      {"model.preprocessing",
+       {Words({"weights", "unit"}), SectionForm()},
+       "weights",
+       "",
+       "Pixels to input: what the weights want, x/255, or (x/255 * range - "
+       "mean) / std."},
+      {"model.preprocessing.mean",
+       {three},
+       Json::array({0.0, 0.0, 0.0}),
+       "",
+       "One number a channel, in `order`."},
+      {"model.preprocessing.std",
+       {deviations},
+       Json::array({1.0, 1.0, 1.0}),
+       "",
+       "One number a channel, in `order`."},
+      {"model.preprocessing.order",
+       {Words({"rgb", "bgr"})},
+       "rgb",
+       "",
+       "Order of the channels."},
+      {"model.preprocessing.range",
+       {NumberAbove(0)},
+       1.0,
+       "",
+       "Largest pixel before the mean is taken off: 1 or 255."},
+  };
+}
+
+std::vector<Key> OnlyModelKeys() {
+  std::vector<Key> keys = {
+      {"model.backbone",
+       {BackboneWords(), Later(SectionForm())},
+       "efficientnet_lite0",
+       "",
+       "A name of `besom weights list`, or {torchscript: file.pt}."},
+      {"model.backbone.torchscript",
+       {PathEnding(".pt")},
+       "",
+       "",
+       "A scripted module (not built yet)."},
+      {"model.weights", WeightsForms(), "imagenet", "",
+       "Pretrained weights; a map names them by backbone."},
+  };
+  for (Key& key : PreprocessingKeys()) keys.push_back(std::move(key));
+  const std::vector<Key> more = {
+      {"model.precision",
+       {Words({"fp32"}, {"bf16", "auto"})},
+       "fp32",
+       "",
+       "Of the frozen base; `resources.precision` is the same key."},
+      {"model.cut",
+       {Words({"full"}), Later(Text())},
+       "full",
+       "",
+       "Block after which the base is cut off."},
+      {"model.unfreeze",
+       {Words({"none"}, {"all"}), Later(Text())},
+       "none",
+       "",
+       "First block that is trained."},
+      {"model.pooling",
+       {Words({"average", "max", "average4", "flatten"})},
+       "average",
+       "",
+       "Maps to features; average4 = windows 4x4, stride 4, flattened."},
+      {"model.head",
+       {ListOf({Integer(1, 65536)})},
+       Json::array({64}),
+       "hidden widths",
+       "[] = a linear probe."},
+      {"model.head_init",
+       {Words({"torch", "glorot"})},
+       "torch",
+       "",
+       "Initial weights of the head."},
+      {"model.dropout",
+       {NumberBelow(0, 1)},
+       0.5,
+       "probability",
+       "After each hidden layer."},
+  };
+  keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
+
+std::vector<Key> TrainKeys() {
+  return {
+      {"train.epochs",
+       {Integer(1, 100000)},
+       25,
+       "epochs",
+       "Passes over the training images."},
+      {"train.batch_size", {Integer(1, 65536)}, 8, "images", "Of one step."},
+      {"train.optimizer",
+       {Words({"adam"}, {"adamw", "sgd"})},
+       "adam",
+       "",
+       "With the defaults of PyTorch."},
+      {"train.learning_rate", {NumberAbove(0)}, 1e-3, "", "Step size."},
+      {"train.schedule",
+       {Words({"constant"}, {"cosine", "step", "plateau"})},
+       "constant",
+       "",
+       "Of the learning rate."},
+      {"train.weight_decay", {Number(0)}, 0.0, "", "As PyTorch's optimizer."},
+      {"train.class_weights",
+       {Words({"none", "balanced"}), TableOf({NumberAbove(0)})},
+       "none",
+       "",
+       "balanced = n / (classes * n_class) over training images; or class -> "
+       "weight (1 where not named)."},
+      {"train.balance",
+       {Words({"none"}, {"undersample", "oversample"})},
+       "none",
+       "",
+       "Of the classes, training images only."},
+      {"train.label_smoothing",
+       {NumberBelow(0, 1)},
+       0.0,
+       "",
+       "As PyTorch's CrossEntropyLoss."},
+      {"train.early_stopping.patience",
+       {Integer(0)},
+       0,
+       "epochs",
+       "Stop after so many epochs without a better one; 0 = never."},
+      {"train.keep.epoch",
+       {Words({"best", "last"})},
+       "best",
+       "",
+       "Whose weights are kept; without validation the last."},
+      {"train.keep.metric",
+       {Words({"loss"}, {"accuracy", "balanced_accuracy"})},
+       "loss",
+       "",
+       "On validation, unweighted; the earliest on ties."},
+      {"train.keep.goal",
+       {Words({"minimize"}, {"maximize"})},
+       "minimize",
+       "",
+       "Which way is better."},
+      {"train.seed", {Integer(0)}, 0, "", "Initial weights and dropout."},
+      {"train.order",
+       {Words({"shared", "own"})},
+       "shared",
+       "",
+       "Order of batches: equal for all trials, or from `train.seed` too."},
+  };
+}
+
+std::vector<Key> EvaluateKeys() {
+  std::vector<Key> keys = {
+      {"evaluate.positive",
+       {Text()},
+       "",
+       "",
+       "The class that is looked for; may be left empty."},
+      {"evaluate.bootstrap",
+       {Integer(0, 1e6)},
+       1000,
+       "samples",
+       "For confidence intervals; 0 = none."},
+      {"evaluate.predictions",
+       {Words({"all", "held_out", "none"}, {"best"})},
+       "held_out",
+       "",
+       "Rows that are kept; held_out = all but train."},
+      {"evaluate.external",
+       {ListOf({SectionForm()})},
+       Json::array(),
+       "",
+       "Held-out sets, each evaluated by itself under its name."},
+  };
+  for (Key& key : ExternalKeys()) keys.push_back(std::move(key));
+  return keys;
+}
+
+}  // namespace
+
+std::vector<Key> ModelKeys() {
+  std::vector<Key> keys = OnlyModelKeys();
+  for (Key& key : TrainKeys()) keys.push_back(std::move(key));
+  for (Key& key : EvaluateKeys()) keys.push_back(std::move(key));
+  return keys;
+}
+
+}  // namespace besom::sweeps

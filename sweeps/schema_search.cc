@@ -1,0 +1,140 @@
+#include <string>
+#include <vector>
+
+#include "sweeps/form.h"
+#include "sweeps/schema.h"
+
+namespace besom::sweeps {
+namespace {
+
+std::vector<Key> MetricKeys() {
+  return {
+      {"metric.name",
+       {Text()},
+       {},
+       "",
+       "METRIC[/CLASS | /macro | /weighted] that ranks the trials."},
+      {"metric.split",
+       {Text()},
+       "validation",
+       "",
+       "Set that it is taken on: train, validation; with allow_test also test "
+       "or an external set."},
+      {"metric.goal",
+       {Words({"maximize", "minimize"})},
+       "maximize",
+       "",
+       "Which way is better (default for loss: minimize)."},
+      {"metric.then",
+       {ListOf({Text()})},
+       Json::array(),
+       "",
+       "Metrics that break ties, in order."},
+      {"metric.subject_to",
+       {ListOf({Text()})},
+       Json::array(),
+       "",
+       "Conditions on other metrics (not built yet)."},
+      {"metric.allow_test",
+       {Boolean()},
+       false,
+       "",
+       "Permit selecting on test or an external set; marked everywhere."},
+  };
+}
+
+std::vector<Key> SlurmKeys() {
+  return {
+      {"slurm.partition", {Text()}, "", "", "Empty = the site's default."},
+      {"slurm.nodes", {Integer(1, 100000)}, 1, "nodes", ""},
+      {"slurm.gpus_per_node", {Integer(0, 64)}, 0, "GPUs", ""},
+      {"slurm.time", {Text()}, "", "HH:MM:SS", "Empty = the site's default."},
+      {"slurm.memory", {Text()}, "", "as sbatch --mem", "Empty = no request."},
+      {"slurm.account", {Text()}, "", "", "Empty = the user's default."},
+      {"slurm.requeue", {Boolean()}, true, "", "Queue again when preempted."},
+      {"slurm.signal_seconds",
+       {Integer(0, 65535)},
+       120,
+       "seconds",
+       "Warning before the time limit."},
+      {"slurm.setup",
+       {ListOf({Text()})},
+       Json::array(),
+       "",
+       "Shell lines that run first."},
+  };
+}
+
+}  // namespace
+
+std::vector<Key> SearchKeys() {
+  const Form threads = Integer(1, 4096);
+  std::vector<Key> keys = {
+      {"method",
+       {Words({"grid", "list", "random"}, {"sobol", "tpe", "gp"})},
+       "grid",
+       "",
+       "How trials are chosen."},
+  };
+  for (Key& key : MetricKeys()) keys.push_back(std::move(key));
+  const std::vector<Key> more = {
+      {"parameters",
+       {SectionForm(), ListOf({SectionForm()})},
+       Json::object(),
+       "",
+       "The axes: key -> values; method list: a list of maps."},
+      {"constraints",
+       {ListOf({Text()})},
+       Json::array(),
+       "",
+       "Conditions that every trial meets."},
+      {"run_cap", {Integer(0)}, 0, "trials", "Most trials; 0 = all."},
+      {"early_terminate.type",
+       {Words({"none"}, {"asha", "hyperband", "median"})},
+       "none",
+       "",
+       "Stop trials that fall behind."},
+      {"early_terminate.min_iter", {Integer(1)}, 1, "epochs", "First rung."},
+      {"early_terminate.max_iter",
+       {Integer(0)},
+       0,
+       "epochs",
+       "Last rung; 0 = train.epochs."},
+      {"early_terminate.eta",
+       {NumberAbove(1)},
+       3.0,
+       "",
+       "Share that goes on: 1 / eta."},
+      {"resources.ranks_per_trial",
+       {Integer(1, 1), Later(Integer(2))},
+       1,
+       "ranks",
+       "Ranks that train one trial together."},
+      {"resources.threads_per_rank",
+       {Words({"auto"}), threads},
+       "auto",
+       "threads",
+       ""},
+      {"resources.memory_per_rank",
+       {Words({"auto"}), Integer(1)},
+       "auto",
+       "MiB",
+       ""},
+      {"limits.time", {Number(0)}, 0.0, "seconds of wall time", "0 = none."},
+      {"limits.failures",
+       {Percent(), Integer(0)},
+       "10%",
+       "trials",
+       "The sweep stops when more fail; a share or a number."},
+      {"limits.retries",
+       {Integer(0, 100)},
+       2,
+       "",
+       "Further attempts at a task."},
+  };
+  keys.insert(keys.end(), more.begin(), more.end());
+  for (Key& key : SlurmKeys()) keys.push_back(std::move(key));
+  return keys;
+}
+
+}  // namespace besom::sweeps

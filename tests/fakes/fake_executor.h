@@ -1,0 +1,55 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pipeline/run/executor.h"
+
+namespace besom::testing {
+
+/// An executor without threads or processes: every task ends at the next
+/// Wait, as its script says.
+class FakeExecutor final : public run::Executor {
+ public:
+  /// `run` makes the report of a request (blobs already stored).
+  FakeExecutor(int ranks,
+               std::function<run::TaskReport(const run::TaskRequest&)> run)
+      : ranks_(ranks), run_(std::move(run)) {}
+
+  int ranks() const override { return ranks_; }
+  Status Start(int rank, run::TaskRequest request) override {
+    started.push_back(request);
+    queue_.emplace_back(rank, std::move(request));
+    return Status::Ok();
+  }
+  Result<std::optional<run::ExecutorEvent>> Wait(double) override {
+    if (queue_.empty()) return std::optional<run::ExecutorEvent>();
+    if (hang_at_task.contains(queue_.front().second.task))
+      return std::optional<run::ExecutorEvent>();
+    auto [rank, request] = std::move(queue_.front());
+    queue_.pop_front();
+    if (die_at_task.contains(request.task)) {
+      die_at_task.erase(request.task);
+      return std::optional(run::ExecutorEvent{rank, run::RankLost{rank}});
+    }
+    return std::optional(run::ExecutorEvent{rank, run_(request)});
+  }
+  void Interrupt() override { interrupted = true; }
+  Status Shutdown() override { return Status::Ok(); }
+
+  std::vector<run::TaskRequest> started;
+  std::set<TaskId> die_at_task;  ///< The rank that gets it dies.
+  std::set<TaskId> hang_at_task;  ///< Never ends.
+  bool interrupted = false;
+
+ private:
+  const int ranks_;
+  const std::function<run::TaskReport(const run::TaskRequest&)> run_;
+  std::deque<std::pair<int, run::TaskRequest>> queue_;
+};
+
+}  // namespace besom::testing

@@ -1,0 +1,187 @@
+#include "pipeline/run/planner.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace besom::run {
+namespace {
+
+Json BaseConfig() {
+  return Json::parse(R"({
+    "name": "test", "seed": 1,
+    "ingest": {"classes": ["a", "b"], "image_size": "auto",
+      "resize": "stretch", "interpolation": "bilinear",
+      "bit_depth_range": "full", "duplicates": "group",
+      "on_bad_image": "skip", "sources": [{"path": "/data/one"}]},
+    "split": {"test": 0.2, "validation": 0.2, "folds": 1, "repeats": 1},
+    "augment": {"views": 2, "rotation": 15.0},
+    "model": {"backbone": "vgg16", "weights": "/weights/vgg16", "cut": "full",
+      "pooling": "average", "precision": "fp32", "head": [64],
+      "dropout": 0.5, "preprocessing": "weights"},
+    "train": {"epochs": 3, "seed": 0},
+    "evaluate": {"positive": "a", "external": []}})");
+}
+
+class PlannerTest : public ::testing::Test {
+ protected:
+  PlannerTest() {
+    services_.scan = [this](const Json&, const Json&, std::uint64_t) {
+      ++scans_;
+      stages::SourceScan scan;
+      scan.classes = {"a", "b"};
+      for (std::size_t i = 0; i < images_; ++i) {
+        stages::ScanEntry entry;
+        entry.source = "one";
+        entry.path = fmt::format("{}.png", i);
+        entry.content = DigestOf(std::string_view(entry.path));
+        scan.entries.push_back(entry);
+        scan.absolute_paths.push_back(folder_ + entry.path);
+      }
+      return Result<stages::SourceScan>(scan);
+    };
+    services_.backbone = [this](const Json& model) {
+      ResolvedBackbone backbone;
+      backbone.weights =
+          DigestOf(model.at("backbone").get<std::string>()).Hex();
+      backbone.path = folder_ + "weights";
+      backbone.input_size = 224;
+      backbone.multiply_adds = 1e9;
+      return Result<ResolvedBackbone>(backbone);
+    };
+    services_.split_rows = [](const std::string&) {
+      return Result<Json>(Json::array({{"x.png", "train"}}));
+    };
+    for (const char* stage : {"scan", "ingest", "split", "augment", "features",
+                              "fine_tune", "evaluate"})
+      services_.stage_versions[stage] = 1;
+    services_.numerics = "test";
+  }
+
+  SweepGraph Plan(const std::vector<Json>& configs) {
+    std::vector<TrialConfig> trials;
+    for (const Json& config : configs)
+      trials.push_back({config, config.at("model"), Json::object()});
+    return PlanSweep(trials, services_).value();
+  }
+  static std::map<std::string, int> Count(const SweepGraph& sweep) {
+    std::map<std::string, int> counts;
+    for (TaskId id = 0; id < sweep.graph.size(); ++id)
+      ++counts[sweep.graph[id].stage];
+    return counts;
+  }
+  static std::set<std::string> Keys(const SweepGraph& sweep) {
+    std::set<std::string> keys;
+    for (TaskId id = 0; id < sweep.graph.size(); ++id)
+      keys.insert(sweep.graph[id].key.Hex());
+    return keys;
+  }
+  static Json With(std::string_view path, Json value) {
+    Json config = BaseConfig();
+    SetPath(config, path, std::move(value));
+    return config;
+  }
+
+  std::size_t images_ = 100;
+  std::string folder_ = "/here/";
+  int scans_ = 0;
+  PlannerServices services_;
+};
+
+TEST_F(PlannerTest, TrialsShareEverythingButTheirHeads) {
+  const SweepGraph sweep =
+      Plan({With("model.head", {32}), With("model.head", {64}),
+            With("model.head", {128})});
+  // 100 images: two ingest tasks of 64 and 36, features of 32+32 and 32+4,
+  // once for view 0 and once for the other views.
+  EXPECT_EQ(Count(sweep), (std::map<std::string, int>{{"scan", 1},
+                                                      {"ingest", 2},
+                                                      {"split", 1},
+                                                      {"augment", 1},
+                                                      {"features", 8},
+                                                      {"fine_tune", 3},
+                                                      {"evaluate", 3}}));
+  EXPECT_EQ(scans_, 1);
+}
+
+TEST_F(PlannerTest, ASecondBackboneSharesTheData) {
+  const SweepGraph sweep =
+      Plan({BaseConfig(), With("model.backbone", "efficientnet_lite0")});
+  EXPECT_EQ(Count(sweep)["ingest"], 2);
+  EXPECT_EQ(Count(sweep)["features"], 16);
+}
+
+TEST_F(PlannerTest, PathsAreInNoKeyAndInNoTrialId) {
+  const SweepGraph here = Plan({BaseConfig()});
+  folder_ = "/elsewhere/";
+  Json moved = With("model.weights", "/other/vgg16");
+  const SweepGraph there = Plan({moved});
+  EXPECT_EQ(Keys(here), Keys(there));
+  // The id also hashes `identity`, which here is the raw model section.
+  EXPECT_EQ(here.trials[0].id.size(), 16u);
+}
+
+TEST_F(PlannerTest, PlainFeaturesDoNotDependOnTheSeedOfTheSweep) {
+  const SweepGraph one = Plan({BaseConfig()}), two = Plan({With("seed", 2)});
+  std::set<std::string> keys = Keys(two);
+  int shared_plain = 0, shared_views = 0;
+  for (TaskId id = 0; id < one.graph.size(); ++id) {
+    const TaskNode& node = one.graph[id];
+    if (node.stage != "features" || !keys.contains(node.key.Hex())) continue;
+    ++(node.params.at("views") == Json::array({0}) ? shared_plain
+                                                   : shared_views);
+  }
+  EXPECT_EQ(shared_plain, 4);
+  EXPECT_EQ(shared_views, 0);
+}
+
+TEST_F(PlannerTest, EqualContentsAreDecodedOnce) {
+  const auto scan = services_.scan;
+  services_.scan = [scan](const Json& a, const Json& b, std::uint64_t seed) {
+    stages::SourceScan out = scan(a, b, seed).value();
+    for (std::size_t i = 1; i < out.entries.size(); i += 2)
+      out.entries[i].content = out.entries[i - 1].content;
+    return Result<stages::SourceScan>(out);
+  };
+  const SweepGraph sweep = Plan({BaseConfig()});
+  std::size_t files = 0;
+  for (const TaskId id : sweep.data[0].ingest)
+    files += sweep.graph[id].params.at("files").size();
+  EXPECT_EQ(files, 50u);
+}
+
+TEST_F(PlannerTest, FoldsAndRepeatsAreFitsOfOneTrial) {
+  Json config = BaseConfig();
+  config["split"]["folds"] = 3;
+  config["split"]["repeats"] = 2;
+  const SweepGraph sweep = Plan({config});
+  EXPECT_EQ(sweep.trials[0].fits.size(), 6u);
+  EXPECT_EQ(Count(sweep)["fine_tune"], 6);
+  EXPECT_EQ(Count(sweep)["features"], 8);
+}
+
+TEST_F(PlannerTest, WithoutAugmentationThereAreNoViews) {
+  const SweepGraph sweep = Plan({With("augment.views", 0)});
+  EXPECT_EQ(Count(sweep)["features"], 4);
+}
+
+TEST_F(PlannerTest, ASplitFileIsReadIntoTheKey) {
+  const SweepGraph sweep = Plan({With("split.file", "/path/split.csv")});
+  const Json& params = sweep.graph[sweep.data[0].split].params;
+  EXPECT_TRUE(params.contains("file_rows"));
+  EXPECT_FALSE(params.at("split").contains("file"));
+}
+
+TEST_F(PlannerTest, ErrorsOfTheDataComeBack) {
+  services_.scan = [](const Json&, const Json&, std::uint64_t) {
+    return Result<stages::SourceScan>(InvalidError("here", "no such folder"));
+  };
+  const auto result =
+      PlanSweep({{BaseConfig(), Json(), Json()}}, services_);
+  EXPECT_EQ(result.status().cause(), "no such folder");
+}
+
+}  // namespace
+}  // namespace besom::run

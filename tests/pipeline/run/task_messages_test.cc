@@ -1,0 +1,59 @@
+#include "pipeline/run/task_messages.h"
+
+#include <gtest/gtest.h>
+
+namespace besom::run {
+namespace {
+
+const BlobRef kBlob{DigestOf(std::string_view("blob")), 4};
+
+TEST(TaskMessagesTest, RequestsComeBackEqual) {
+  TaskRequest request;
+  request.task = 7;
+  request.attempt = 2;
+  request.key = DigestOf(std::string_view("key"));
+  request.stage = "features";
+  request.params = {{"views", {1, 2}}, {"x", 0.1}};
+  request.hints = {{"threads", 2}};
+  request.inputs["pixels"] = {kBlob, kBlob};
+  const auto back = std::get<TaskRequest>(*Decode(Encode(request)));
+  EXPECT_EQ(back.task, 7u);
+  EXPECT_EQ(back.attempt, 2);
+  EXPECT_EQ(back.key, request.key);
+  EXPECT_EQ(back.stage, "features");
+  EXPECT_EQ(back.params, request.params);
+  EXPECT_EQ(back.hints, request.hints);
+  EXPECT_EQ(back.inputs, request.inputs);
+}
+
+TEST(TaskMessagesTest, ReportsKeepStatusBlobsAndCounters) {
+  TaskReport report;
+  report.task = 3;
+  report.status = IoError("place", "cause", "cure");
+  report.broken_input = true;
+  report.blobs["out"] = kBlob;
+  report.counters["images"] = 12;
+  report.seconds = 1.25;
+  report.host = "h";
+  const auto back = std::get<TaskReport>(*Decode(Encode(report)));
+  EXPECT_EQ(back.status.ToString(), report.status.ToString());
+  EXPECT_EQ(back.status.code(), StatusCode::kIo);
+  EXPECT_TRUE(back.broken_input);
+  EXPECT_EQ(back.blobs, report.blobs);
+  EXPECT_EQ(back.counters, report.counters);
+  EXPECT_EQ(back.seconds, 1.25);
+  EXPECT_EQ(back.host, "h");
+}
+
+TEST(TaskMessagesTest, ControlMessagesAndGarbage) {
+  EXPECT_TRUE(std::holds_alternative<Shutdown>(*Decode(Encode(Shutdown{}))));
+  EXPECT_TRUE(std::holds_alternative<Interrupt>(*Decode(Encode(Interrupt{}))));
+  EXPECT_EQ(std::get<TaskProgress>(*Decode(Encode(TaskProgress{1, 2, 0.5})))
+                .share,
+            0.5);
+  EXPECT_EQ(Decode("garbage").status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(Decode("").status().code(), StatusCode::kCorrupt);
+}
+
+}  // namespace
+}  // namespace besom::run

@@ -1,0 +1,203 @@
+#include "stages/model/head/head_fit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "pipeline/base/random.h"
+#include "stages/metric/metrics.h"
+
+namespace besom::stages {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// Three classes around three corners, so far apart that a head finds them.
+class HeadFitTest : public testing::Test {
+ protected:
+  HeadFitTest() {
+    Fill(60, 1, train_, data_.train_labels);
+    Fill(30, 2, validation_, data_.validation_labels);
+    data_.classes = {"covid", "normal", "pneumonia"};
+    data_.dimension = kInputs;
+    data_.train_rows = [this](int) { return Result(RowsOf(train_)); };
+    data_.validation_rows = RowsOf(validation_);
+    head_.hidden = {20};
+    train_settings_.epochs = 12;
+    train_settings_.learning_rate = 0.01;
+  }
+
+  static void Fill(int count, std::uint64_t seed, std::vector<float>& values,
+                   std::vector<int>& labels) {
+    KeyedRandom random(seed, "fit data");
+    for (int i = 0; i < count; ++i) {
+      labels.push_back(i % 3);
+      for (int k = 0; k < kInputs; ++k)
+        values.push_back(
+            static_cast<float>((k % 3 == i % 3 ? 2.0 : 0.0) + random.Normal()));
+    }
+  }
+
+  static std::vector<const float*> RowsOf(const std::vector<float>& values) {
+    std::vector<const float*> rows;
+    for (std::size_t i = 0; i < values.size(); i += kInputs)
+      rows.push_back(values.data() + i);
+    return rows;
+  }
+
+  Result<FitResult> Fit(const FitKey& key = {}, std::uint64_t sweep_seed = 5) {
+    return FitHead(data_, head_, train_settings_, sweep_seed, key, {});
+  }
+
+  static constexpr int kInputs = 24;
+  std::vector<float> train_, validation_;
+  FitData data_;
+  HeadSettings head_;
+  TrainSettings train_settings_;
+};
+
+TEST_F(HeadFitTest, LearnsClassesThatAreApart) {
+  const auto fit = Fit();
+  ASSERT_TRUE(fit.ok()) << fit.status().ToString();
+  EXPECT_GT(*fit->epochs[fit->chosen_epoch].accuracy, 0.95);
+  EXPECT_GT(fit->epochs[0].train_loss, 2 * fit->epochs[11].train_loss);
+}
+
+TEST_F(HeadFitTest, EveryKernelSetTrainsTheSameHead) {
+  const auto fit = Fit();
+  for (const HeadKernels* set : RunnableHeadKernels()) {
+    const auto other = FitHead(data_, head_, train_settings_, 5, {}, {}, *set);
+    EXPECT_EQ(other->weights, fit->weights) << set->name;
+  }
+}
+
+TEST_F(HeadFitTest, SeedRepeatFoldAndSweepSeedEachMatter) {
+  const auto fit = Fit();
+  EXPECT_EQ(Fit()->weights, fit->weights);
+  EXPECT_NE(Fit({1, 0, 0})->weights, fit->weights);
+  EXPECT_NE(Fit({0, 1, 0})->weights, fit->weights);
+  EXPECT_NE(Fit({0, 0, 1})->weights, fit->weights);
+  EXPECT_NE(Fit({}, 6)->weights, fit->weights);
+}
+
+TEST_F(HeadFitTest, KeepsTheEpochOfLowestValidationLoss) {
+  const auto fit = Fit();
+  const auto lowest = std::min_element(
+      fit->epochs.begin(), fit->epochs.end(),
+      [](const auto& a, const auto& b) { return *a.loss < *b.loss; });
+  EXPECT_EQ(fit->chosen_epoch, lowest - fit->epochs.begin());
+  const auto logits =
+      HeadLogits(fit->weights, data_.validation_rows, BestHeadKernels());
+  double loss = 0;
+  for (std::size_t i = 0; i < data_.validation_labels.size(); ++i)
+    loss -= LogSoftmax(
+        std::span(logits).subspan(3 * i, 3))[data_.validation_labels[i]];
+  EXPECT_EQ(loss / 30, *lowest->loss);
+}
+
+TEST_F(HeadFitTest, TheEarliestEpochWinsATie) {
+  train_settings_.keep_metric = "support/covid";  // Equal in every epoch.
+  train_settings_.keep_minimize = false;
+  EXPECT_EQ(Fit()->chosen_epoch, 0);
+}
+
+TEST_F(HeadFitTest, LastEpochIsKeptWhenAskedOrWithoutValidation) {
+  train_settings_.keep_best = false;
+  const auto last = Fit();
+  EXPECT_EQ(last->chosen_epoch, 11);
+  data_.validation_rows.clear();
+  data_.validation_labels.clear();
+  train_settings_.keep_best = true;
+  const auto without = Fit();
+  EXPECT_EQ(without->chosen_epoch, 11);
+  EXPECT_EQ(without->weights, last->weights);
+  EXPECT_FALSE(without->epochs[0].loss.has_value());
+}
+
+TEST_F(HeadFitTest, StopsWhenPatienceIsOver) {
+  train_settings_.keep_metric = "support/covid";
+  train_settings_.patience = 3;
+  const auto fit = Fit();
+  EXPECT_TRUE(fit->stopped_early);
+  EXPECT_EQ(fit->epochs.size(), 4u);
+  data_.validation_rows.clear();
+  data_.validation_labels.clear();
+  EXPECT_EQ(Fit().status().code(), StatusCode::kInvalid);
+}
+
+TEST_F(HeadFitTest, ALossThatIsNotFiniteIsAFailureWithItsPlace) {
+  train_[5 * kInputs] = std::numeric_limits<float>::quiet_NaN();
+  const Status status = Fit().status();
+  EXPECT_EQ(status.code(), StatusCode::kFailed);
+  EXPECT_THAT(status.ToString(), HasSubstr("in epoch 0, step "));
+  EXPECT_THAT(status.ToString(), HasSubstr("learning rate 0.01"));
+}
+
+TEST_F(HeadFitTest, ADivergingRunFailsInsteadOfReportingNumbers) {
+  train_settings_.optimizer = OptimizerKind::kSgd;
+  train_settings_.learning_rate = 1e30;
+  EXPECT_EQ(Fit().status().code(), StatusCode::kFailed);
+}
+
+TEST_F(HeadFitTest, StopsWhenTold) {
+  double seen = 0;
+  const auto fit = FitHead(data_, head_, train_settings_, 5, {},
+                           [&](double share) { return (seen = share) > 0.4; });
+  EXPECT_EQ(fit.status().code(), StatusCode::kInterrupted);
+  EXPECT_DOUBLE_EQ(seen, 5.0 / 12);
+}
+
+TEST_F(HeadFitTest, RowsMayChangeFromEpochToEpoch) {
+  const auto fit = Fit();
+  data_.train_rows = [this](int epoch) {
+    auto rows = RowsOf(train_);
+    if (epoch == 3) std::swap(rows[0], rows[3]);  // Both of class 0.
+    return Result(rows);
+  };
+  const auto other = Fit();
+  EXPECT_EQ(other->epochs[2].train_loss, fit->epochs[2].train_loss);
+  EXPECT_NE(other->epochs[3].train_loss, fit->epochs[3].train_loss);
+}
+
+TEST(EpochOrderTest, DependsOnTheTrainSeedOnlyWhenOwn) {
+  const std::vector<int> labels(40, 0);
+  TrainSettings a, b;
+  b.seed = 9;
+  const auto order = EpochOrder(labels, a, 1, {}, 0);
+  EXPECT_EQ(EpochOrder(labels, b, 1, {9, 0, 0}, 0), order);
+  EXPECT_NE(EpochOrder(labels, a, 1, {}, 1), order);
+  EXPECT_NE(EpochOrder(labels, a, 2, {}, 0), order);
+  a.own_order = b.own_order = true;
+  EXPECT_NE(EpochOrder(labels, a, 1, {}, 0), EpochOrder(labels, b, 1, {}, 0));
+  auto sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i) EXPECT_EQ(sorted[i], i);
+}
+
+TEST(EpochOrderTest, BalancesClasses) {
+  std::vector<int> labels(10, 0);
+  labels.insert(labels.end(), 4, 2);  // Class 1 has no image.
+  const auto counts = [&](ClassBalance balance, int epoch) {
+    TrainSettings settings;
+    settings.balance = balance;
+    const auto order = EpochOrder(labels, settings, 1, {}, epoch);
+    std::vector<int> per_image(labels.size());
+    for (const std::size_t image : order) ++per_image[image];
+    return per_image;
+  };
+  const auto over = counts(ClassBalance::kOversample, 0);
+  EXPECT_THAT(over,
+              ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, testing::Ge(2),
+                          testing::Ge(2), testing::Ge(2), testing::Ge(2)));
+  EXPECT_EQ(over[10] + over[11] + over[12] + over[13], 10);
+  const auto under = counts(ClassBalance::kUndersample, 0);
+  EXPECT_EQ(std::count(under.begin(), under.begin() + 10, 1), 4);
+  EXPECT_EQ(std::count(under.begin() + 10, under.end(), 1), 4);
+  EXPECT_NE(counts(ClassBalance::kUndersample, 1), under);
+}
+
+}  // namespace
+}  // namespace besom::stages

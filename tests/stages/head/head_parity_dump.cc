@@ -1,0 +1,80 @@
+// Trains a small head on drawn data as the JSON object on stdin says and
+// prints all that went in and came out: what the parity test repeats in
+// PyTorch. {inputs, hidden, classes, batch, steps, dropout, head_init,
+//  optimizer, learning_rate, weight_decay, momentum, class_weights,
+//  label_smoothing}
+#include <cstdio>
+#include <iostream>
+
+#include "pipeline/base/random.h"
+#include "stages/model/head/head_fit.h"
+
+namespace {
+
+using besom::Json;
+using namespace besom::stages;
+
+Json LayersToJson(const HeadWeights& layers) {
+  Json list = Json::array();
+  for (const HeadLayer& layer : layers)
+    list.push_back({{"inputs", layer.inputs},
+                    {"outputs", layer.outputs},
+                    {"padded", layer.padded()},
+                    {"weights", layer.weights},
+                    {"bias", layer.bias}});
+  return list;
+}
+
+TrainSettings SettingsOf(const Json& config) {
+  TrainSettings settings;
+  const std::string name = config.at("optimizer").get<std::string>();
+  settings.optimizer = name == "adam"    ? OptimizerKind::kAdam
+                       : name == "adamw" ? OptimizerKind::kAdamW
+                                         : OptimizerKind::kSgd;
+  config.at("learning_rate").get_to(settings.learning_rate);
+  config.at("weight_decay").get_to(settings.weight_decay);
+  config.at("momentum").get_to(settings.momentum);
+  return settings;
+}
+
+Json RunSteps(const Json& config) {
+  const int inputs = config.at("inputs"), batch = config.at("batch");
+  const int classes = config.at("classes");
+  const auto hidden = config.at("hidden").get<std::vector<int>>();
+  const LossSettings loss{config.at("class_weights").get<std::vector<double>>(),
+                          config.at("label_smoothing").get<double>()};
+  const HeadInit init =
+      config.at("head_init") == "torch" ? HeadInit::kTorch : HeadInit::kGlorot;
+  HeadWeights start = InitialWeights(inputs, hidden, classes, init, {7, 0, 0});
+  Json result{{"start", LayersToJson(start)}, {"steps", Json::array()}};
+  HeadTraining training(std::move(start), SettingsOf(config),
+                        BestHeadKernels());
+  for (int step = 0; step < config.at("steps").get<int>(); ++step) {
+    besom::KeyedRandom random(3, "data", {static_cast<std::uint64_t>(step)});
+    std::vector<float> data;
+    std::vector<int> labels;
+    std::vector<const float*> rows;
+    for (int i = 0; i < batch * inputs; ++i)
+      data.push_back(static_cast<float>(std::max(0.0, random.Normal())));
+    for (int b = 0; b < batch; ++b) {
+      rows.push_back(data.data() + static_cast<std::size_t>(b) * inputs);
+      labels.push_back(static_cast<int>(random.Below(classes)));
+    }
+    const auto masks = DropoutMasks(hidden, config.at("dropout"), {7, 0, 0}, 0,
+                                    step, batch, BestHeadKernels());
+    const double value = training.Step(rows, labels, loss, masks);
+    result["steps"].push_back({{"data", data},
+                               {"labels", labels},
+                               {"masks", masks},
+                               {"loss", value}});
+  }
+  result["end"] = LayersToJson(training.weights());
+  return result;
+}
+
+}  // namespace
+
+int main() {
+  const Json config = Json::parse(std::cin);
+  std::puts(besom::CanonicalText(RunSteps(config)).c_str());
+}
