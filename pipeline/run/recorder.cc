@@ -134,7 +134,14 @@ Status Recorder::RecordEvaluation(TaskId task) {
     if (!trial_done_[place.trial]) {
       const double seconds =
           seconds_[task] + seconds_[trial.fits[place.fit].fine_tune];
-      batch_.fits.push_back(FitRowOf(evaluation, trial.id, seconds));
+      db::FitRow& row = batch_.fits.emplace_back(
+          FitRowOf(evaluation, trial.id, seconds));
+      // Known unless the head was swept away after its evaluation was stored.
+      if (const auto& head = outputs_[trial.fits[place.fit].fine_tune];
+          head && head->contains("weights")) {
+        row.head_digest = head->at("weights").digest.Hex();
+        row.head_size = head->at("weights").size;
+      }
     }
     CountFit(place.trial);
   }

@@ -16,7 +16,7 @@ namespace besom::stages {
 /// cells are empty), not longer.
 struct CsvTable {
   struct Row {
-    int line = 0;                    ///< Where it begins in the file, from 1.
+    int line = 0;  ///< Of the file, from 1, where its first cell ends.
     std::vector<std::string> cells;  ///< As many as there are columns.
   };
   Path file;

@@ -7,12 +7,18 @@ besom_add_library(images LAYER 1
   HEADERS image_table.h pixel_shard.h
   DEPS besom::base)
 
+besom_add_library(csv LAYER 1
+  SOURCES csv_table.cc
+  HEADERS csv_table.h
+  DEPS besom::base
+  PRIVATE_DEPS LibCsv::LibCsv)
+
 besom_add_library(ingest LAYER 2
-  SOURCES csv_table.cc decode.cc decode_exif.cc decode_jpeg.cc decode_png.cc
+  SOURCES decode.cc decode_exif.cc decode_jpeg.cc decode_png.cc
           ingest_stage.cc resize.cc scan.cc scan_contents.cc scan_folder.cc
           scan_settings.cc scan_steps.cc scan_table.cc
-  HEADERS csv_table.h decode.h decode_formats.h ingest_stage.h resize.h scan.h
+  HEADERS decode.h decode_formats.h ingest_stage.h resize.h scan.h
           scan_folder.h scan_settings.h scan_steps.h
   DEPS besom::images
-  PRIVATE_DEPS JPEG::JPEG PNG::PNG LibCsv::LibCsv LibExif::LibExif Re2::Re2
+  PRIVATE_DEPS besom::csv JPEG::JPEG PNG::PNG LibExif::LibExif Re2::Re2
                Threads::Threads)

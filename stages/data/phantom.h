@@ -15,6 +15,10 @@ namespace besom::stages {
 /// picture.
 inline constexpr int kPhantomVersion = 1;
 
+/// Least and most pixels a side.
+inline constexpr int kSmallestPhantom = 32;
+inline constexpr int kLargestPhantom = 1024;
+
 /// Lists the images of a `phantom` source: procedural pictures that look like
 /// chest radiographs, so that a sweep can run without a download. Three kinds:
 /// `clear`, `consolidation` (one side, dense), `hazy` (both sides, peripheral,

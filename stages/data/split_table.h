@@ -16,13 +16,13 @@ struct SplitEntry {
   /// One per fit, in the order repeat * folds + fold: "train", "validation",
   /// "test", an external set's name, or "" when left out.
   std::vector<std::string> sets;
-  std::string left_out;   ///< Why; empty when it is in a set.
+  std::string left_out;  ///< Why; empty when it is in a set.
 };
 
 /// The outcome of the split stage: every image met, in the order of the scan.
 struct SplitTable {
-  std::vector<std::string> classes;   ///< Order of labels everywhere.
-  std::vector<std::string> externals; ///< Names of the external sets.
+  std::vector<std::string> classes;    ///< Order of labels everywhere.
+  std::vector<std::string> externals;  ///< Names of the external sets.
   int repeats = 1;
   int folds = 1;
   std::vector<SplitEntry> entries;

@@ -11,13 +11,13 @@ namespace besom::stages {
 
 /// The `augment` section, parsed.
 struct AugmentSettings {
-  int views = 5;             ///< V; 0 = no augmentation.
-  double rotation = 0;       ///< ± degrees.
-  double shift = 0;          ///< ± fraction of the side, both axes.
-  double zoom = 0;           ///< ± fraction; a scale in [1-z, 1+z].
+  int views = 5;        ///< V; 0 = no augmentation.
+  double rotation = 0;  ///< ± degrees.
+  double shift = 0;     ///< ± fraction of the side, both axes.
+  double zoom = 0;      ///< ± fraction; a scale in [1-z, 1+z].
   bool horizontal_flip = false;
-  double brightness = 0;     ///< ± fraction of full scale, added.
-  double contrast = 0;       ///< ± fraction; a factor about the mean.
+  double brightness = 0;  ///< ± fraction of full scale, added.
+  double contrast = 0;    ///< ± fraction; a factor about the mean.
   enum class Fill { kNearest, kBlack, kReflect } fill = Fill::kNearest;
 
   static Result<AugmentSettings> FromJson(const Json& augment);
@@ -48,8 +48,13 @@ std::string ViewKey(const AugmentSettings& settings, int number,
 int ViewOfEpoch(const AugmentSettings& settings, const Digest& content,
                 int epoch, std::uint64_t sweep_seed);
 
-/// Applies `view` to `size` x `size` pixels with `channels` interleaved
-/// channels; bilinear, about the centre. Pure; any thread.
+/// Applies `view` to `size` x `size` pixels with `channels` (1 or 3)
+/// interleaved channels: flip, scale and rotation about the centre, shift
+/// (positive to the right and down), bilinear; then contrast about the
+/// picture's mean and brightness. `fill` says what is beyond the edge: the
+/// nearest pixel, 0 (before brightness), or the mirrored picture. Without a
+/// rotation, shift, scale or flip pixels are not resampled; the identity
+/// returns equal bytes. Pure; any thread.
 std::vector<std::uint8_t> RenderView(std::span<const std::uint8_t> pixels,
                                      int size, int channels, const View& view,
                                      AugmentSettings::Fill fill);

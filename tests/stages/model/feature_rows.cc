@@ -92,11 +92,11 @@ Status Run(const std::vector<std::string>& args) {
   if (passes > 0) fmt::print("{:.1f}\n", best);
   return WriteFileAtomic(
       args[6],
-      PackSafetensors({{"rows",
-                        {static_cast<std::int64_t>(images.count),
-                         engine->dimension()},
-                        rows}},
-                      {}));
+      PackSafetensors(
+          {{"rows",
+            {static_cast<std::int64_t>(images.count), engine->dimension()},
+            rows}},
+          {}));
 }
 
 }  // namespace

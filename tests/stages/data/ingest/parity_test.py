@@ -1,13 +1,13 @@
 """Compares besom's decoding and resizing with Pillow's, pixel by pixel.
 
-Usage: parity_test.py DECODE_TOOL SHARED_FOLDER
+Usage: parity_test.py DECODE_TOOL SHARED_FOLDER (BESOM_SHARED goes first)
 On real X-rays and on generated odd images; every resize, interpolation, up
 and down. At most 0.1 % of an image's samples may differ by more than 2 levels.
 """
 
-import io
 import json
 import math
+import os
 import pathlib
 import random
 import struct
@@ -262,7 +262,8 @@ def check_percentile(tool, folder):
 
 
 def main():
-    program, shared = sys.argv[1], pathlib.Path(sys.argv[2])
+    program = sys.argv[1]
+    shared = pathlib.Path(os.environ.get("BESOM_SHARED", sys.argv[2]))
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         tool = Tool(program, folder)
