@@ -191,6 +191,20 @@ TEST_F(FitStagesTest, OrderOfShardsAndThreadsDoNotChangeAByte) {
   EXPECT_EQ(first->blobs, second->blobs);
 }
 
+TEST_F(FitStagesTest, AStageThatRanBeforeSeesOtherInputsAsAFreshOne) {
+  FineTuneStage used;
+  const auto run = [&](Stage& stage) {
+    artifacts_["split"] = {Artifact::FromBytes(CanonicalText(split_.ToJson()))};
+    return stage.Run({params_, hints_, artifacts_, progress_});
+  };
+  const auto before = run(used);
+  split_.entries[0].sets = {"", ""};
+  const auto after = run(used);
+  FineTuneStage fresh;
+  EXPECT_EQ(run(fresh)->blobs, after->blobs);
+  EXPECT_NE(after->blobs, before->blobs);
+}
+
 TEST_F(FitStagesTest, TrainsOnTheViewsWhenThereAreAny) {
   const auto augmented = Run(FineTuneStage());
   artifacts_.erase("views");
