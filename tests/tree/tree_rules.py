@@ -221,13 +221,16 @@ def words_of_cmake(root):
 
 
 def unnamed_scripts(root):
-    """A test script that no CMakeLists.txt names is a test that never runs."""
+    """A test script that no CMakeLists.txt names is a test that never runs.
+
+    The name may stand there without its ending, as in a foreach.
+    """
     named = words_of_cmake(root)
     return [
         f"{path.relative_to(root)}: no CMakeLists.txt names it"
         for path in files_ending(root, ".py", ".sh")
-        if re.search(r"_(test|parity)$", path.stem)
-        and path.resolve() not in named
+        if re.search(r"^test_|_(test|parity)$", path.stem)
+        and not named & {path.resolve(), path.with_suffix("").resolve()}
     ]
 
 

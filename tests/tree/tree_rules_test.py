@@ -95,13 +95,14 @@ class TreeRulesTest(unittest.TestCase):
         self.put("tests/db/CMakeLists.txt",
                  "add_test(NAME a COMMAND python below/a_test.py)\n"
                  "# lost_test.py\n"
+                 "foreach(name test_loop)\n"
                  "add_test(NAME p COMMAND python\n"
                  "  ${CMAKE_CURRENT_SOURCE_DIR}/rows_parity.py)\n"
                  "add_test(NAME q COMMAND bash\n"
                  '  "${PROJECT_SOURCE_DIR}/tests/e2e/run_test.sh")\n')
         for name in ("db/below/a_test.py", "db/rows_parity.py",
                      "e2e/run_test.sh", "db/lost_test.sh", "db/lost_test.py",
-                     "db/tool.py"):
+                     "db/tool.py", "db/test_loop.py"):
             self.put(f"tests/{name}", "\n")
         self.assert_found(tree_rules.unnamed_scripts, "tests/db/lost_test.py",
                           "tests/db/lost_test.sh")
