@@ -91,19 +91,21 @@ class TreeRulesTest(unittest.TestCase):
             tree_rules.forbidden_words, "README.md:1:", "db/a.cc:1:",
             "db/b.cc:1:")
 
-    def test_unbuilt_files(self):
+    def test_unnamed_scripts(self):
         self.put("tests/db/CMakeLists.txt",
-                 "besom_add_test(x SOURCES a_test.cc below/c_test.cc)\n"
-                 "# lost_test.cc\n"
+                 "add_test(NAME a COMMAND python below/a_test.py)\n"
+                 "# lost_test.py\n"
+                 "foreach(name test_loop)\n"
                  "add_test(NAME p COMMAND python\n"
                  "  ${CMAKE_CURRENT_SOURCE_DIR}/rows_parity.py)\n"
                  "add_test(NAME q COMMAND bash\n"
                  '  "${PROJECT_SOURCE_DIR}/tests/e2e/run_test.sh")\n')
-        for name in ("db/a_test.cc", "db/below/c_test.cc", "db/rows_parity.py",
-                     "e2e/run_test.sh", "db/lost_test.cc", "db/lost_test.py"):
+        for name in ("db/below/a_test.py", "db/rows_parity.py",
+                     "e2e/run_test.sh", "db/lost_test.sh", "db/lost_test.py",
+                     "db/tool.py", "db/test_loop.py"):
             self.put(f"tests/{name}", "\n")
-        self.assert_found(tree_rules.unbuilt_files, "tests/db/lost_test.cc",
-                          "tests/db/lost_test.py")
+        self.assert_found(tree_rules.unnamed_scripts, "tests/db/lost_test.py",
+                          "tests/db/lost_test.sh")
 
     def test_uncompiled_files(self):
         self.put("db/a.cc", "\n")
