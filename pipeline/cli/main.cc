@@ -41,6 +41,7 @@ int Main(int argc, char** argv) {
   AddDoctorVerb(app, global, action);
   AddEnvVerb(app, action);
   AddCompletionVerb(app, action);
+  AddLauncherVerbs(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

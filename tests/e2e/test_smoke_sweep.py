@@ -106,8 +106,8 @@ class SmokeSweep(unittest.TestCase):
         done = besom("run", SMOKE, "-w", workspace, "-n", ranks)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(same_rows(workspace), self.rows)
-        repeated = select(workspace, "select key, count(*) from attempts "
-                          "where outcome = 'done' group by key "
+        repeated = select(workspace, "select task, count(*) from attempts "
+                          "where outcome = 'done' group by task "
                           "having count(*) > 1")
         self.assertEqual(repeated, [])
 

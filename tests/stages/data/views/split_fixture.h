@@ -41,8 +41,8 @@ class ScanBuilder {
   }
 
   /// Pixels differ exactly where contents do.
-  DecodedImages Decoded() const {
-    DecodedImages decoded;
+  DecodingOutcomes Decoded() const {
+    DecodingOutcomes decoded;
     for (const ScanEntry& entry : scan.entries)
       decoded[entry.content] = {"",
                                 DigestOf("pixels of " + entry.content.Hex())};

@@ -110,7 +110,7 @@ TEST(SplitGroups, GroupFalseTakesImagesOneByOne) {
 TEST(SplitDuplicates, GroupJoinsByFileAndByPixels) {
   ScanBuilder builder = TwoClasses();
   builder.scan.entries[3].content = builder.scan.entries[7].content;
-  DecodedImages decoded = builder.Decoded();
+  DecodingOutcomes decoded = builder.Decoded();
   decoded[builder.scan.entries[30].content].pixels =
       decoded[builder.scan.entries[7].content].pixels;
   const auto table =
@@ -147,7 +147,7 @@ TEST(SplitDuplicates, ErrorNamesBoth) {
 
 TEST(SplitBadImages, AreLeftOutOrFail) {
   ScanBuilder builder = TwoClasses();
-  DecodedImages decoded = builder.Decoded();
+  DecodingOutcomes decoded = builder.Decoded();
   decoded[builder.scan.entries[5].content].error = "cut short";
   builder.scan.entries[6].left_out = "no row";
   SplitOptions options;
