@@ -41,19 +41,15 @@ bool IsRounded(Distribution distribution) {
          distribution == Distribution::kQLogNormal;
 }
 
-/// Digits after the point of the shortest text that reads back as `q`.
-int Decimals(double q) {
-  const std::string text = fmt::format("{:f}", q);
-  for (int digits = 0; digits < 17; ++digits) {
-    const std::string shorter = fmt::format("{:.{}f}", q, digits);
-    if (std::strtod(shorter.c_str(), nullptr) == q) return digits;
+/// Digits after the point of the shortest text that reads back as `q`; none
+/// when it is too small for that.
+std::optional<int> Decimals(double q) {
+  constexpr int kMost = 17;
+  for (int digits = 0; digits <= kMost; ++digits) {
+    const std::string text = fmt::format("{:.{}f}", q, digits);
+    if (std::strtod(text.c_str(), nullptr) == q) return digits;
   }
-  return 17;
-}
-
-Json NumberValue(double value, bool integer) {
-  if (integer) return Json(static_cast<std::int64_t>(std::llround(value)));
-  return Json(value);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -66,9 +62,22 @@ std::string DistributionName(Distribution distribution) {
 
 double RoundTo(double x, double q) {
   const double multiple = std::nearbyint(x / q) * q;
-  const std::string text = fmt::format("{:.{}f}", multiple, Decimals(q));
+  const std::optional<int> decimals = Decimals(q);
+  if (!std::isfinite(multiple) || !decimals.has_value()) return multiple;
+  const std::string text = fmt::format("{:.{}f}", multiple, *decimals);
   const double rounded = std::strtod(text.c_str(), nullptr);
   return rounded == 0 ? 0.0 : rounded;  // Never -0.
+}
+
+Json AxisNumber(double value, bool integer) {
+  if (!integer || !(std::abs(value) <= kLargestExact)) return Json(value);
+  return Json(static_cast<std::int64_t>(std::llround(value)));
+}
+
+bool Axis::enumerable() const {
+  if (distribution == Distribution::kValues) return true;
+  return distribution == Distribution::kIntUniform &&
+         max - min < static_cast<double>(kMostTrials);
 }
 
 std::optional<std::vector<Json>> Axis::GridValues() const {
@@ -84,7 +93,7 @@ std::optional<std::vector<Json>> Axis::GridValues() const {
   // One more than may be used is enough for the caller to refuse it.
   const double most = static_cast<double>(kMostTrials);
   for (double k = first; k <= last && k - first <= most; ++k)
-    grid.push_back(NumberValue(RoundTo(k * step, step), integer));
+    grid.push_back(AxisNumber(RoundTo(k * step, step), integer));
   return grid;
 }
 

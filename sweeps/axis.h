@@ -42,21 +42,32 @@ struct Axis {
   Place place;           ///< Of its key in `parameters`.
   Place when_place;
 
-  /// The values that a grid runs through; none = continuous.
+  /// True when every value is equally likely and they can be counted: such
+  /// axes are sampled without repeats.
+  bool enumerable() const;
+  /// The values that a grid runs through (the first kMostTrials + 1 of them);
+  /// none = continuous.
   std::optional<std::vector<Json>> GridValues() const;
-  /// Draws one value. The result may break the key's range (normal): the
-  /// caller checks and draws again.
+  /// Draws one value. The result may break the key's range or type (normal):
+  /// the caller checks and draws again.
   Json Draw(KeyedRandom& random) const;
   /// As the spec is stored and shown: {distribution, ...}.
   Json ToJson() const;
 };
+
+/// Whole doubles up to here, and no others, are exact.
+inline constexpr double kLargestExact = 9007199254740992.0;
 
 /// The YAML name of a distribution ("log_uniform_values"); "values" for
 /// kValues.
 std::string DistributionName(Distribution distribution);
 
 /// `x` rounded to a multiple of `q`, without the noise of binary fractions:
-/// RoundTo(0.31, 0.1) is 0.3 exactly as YAML reads 0.3.
+/// RoundTo(0.31, 0.1) is 0.3 exactly as YAML reads 0.3. REQUIRES: q > 0.
 double RoundTo(double x, double q);
+
+/// `value` as the type of its key; a number that no integer holds stays a
+/// double.
+Json AxisNumber(double value, bool integer);
 
 }  // namespace besom::sweeps

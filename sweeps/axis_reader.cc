@@ -272,6 +272,10 @@ class AxisReader {
       return Refuse(node_, "`min` must be below `max`");
     if (logarithmic && !(axis_.min > 0))
       return Refuse(node_, "`min` must be above 0: logarithms are drawn");
+    for (const double end : {axis_.min, axis_.max})
+      if (std::abs(end / (rounded ? axis_.q : 1)) > kLargestExact)
+        return Refuse(node_, "the range is too wide to be drawn exactly",
+                      "give a smaller range, or a larger `q`");
     if (whole && (axis_.min != std::floor(axis_.min) ||
                   axis_.max != std::floor(axis_.max)))
       return Refuse(node_, "int_uniform wants whole numbers",
@@ -280,17 +284,16 @@ class AxisReader {
   }
 
   void CheckEnd(double end, bool rounded) {
-    const double value = rounded ? RoundTo(end, axis_.q) : end;
+    const bool whole = axis_.distribution == Distribution::kIntUniform;
+    double value = rounded ? RoundTo(end, axis_.q) : end;
     // [min, max) may end where the key's own range ends.
-    const double inside =
-        !rounded && end == axis_.max && axis_.values.empty() && !axis_.integer
-            ? std::nextafter(end, axis_.min)
-            : value;
-    const Json number =
-        axis_.integer ? Json(static_cast<std::int64_t>(inside)) : Json(inside);
-    if (FitsKey(*key_, number)) return;
-    Refuse(node_, fmt::format("{} is out of range for `{}`", value, axis_.path),
-           "it must be " + DescribeForms(key_->forms));
+    if (!rounded && !whole && end == axis_.max)
+      value = std::nextafter(end, axis_.min);
+    if (FitsKey(*key_, AxisNumber(value, axis_.integer))) return;
+    const bool shorthand = whole && !axis_.integer;
+    Refuse(node_, fmt::format("{} is out of range for `{}`", end, axis_.path),
+           "it must be " + DescribeBuilt(key_->forms) +
+               (shorthand ? "; write 1.0 instead of 1 to draw fractions" : ""));
   }
 
   const YamlNode& node_;

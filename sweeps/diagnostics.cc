@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <tuple>
+
 namespace besom::sweeps {
 namespace {
 
@@ -20,16 +23,26 @@ void Findings::Add(Place place, std::string cause, std::string cure) {
 
 Status Findings::ToStatus() const {
   if (findings_.empty()) return Status::Ok();
-  const Finding& first = findings_.front();
-  std::string cure = first.cure;
-  for (std::size_t i = 1; i < findings_.size() && i < kMostShown; ++i) {
-    const Finding& next = findings_[i];
-    cure += fmt::format("\n{}: {}", next.place.ToString(), next.cause);
-    if (!next.cure.empty()) cure += fmt::format("\n  cure: {}", next.cure);
+  std::vector<Finding> sorted = findings_;
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Finding& a, const Finding& b) {
+                     return std::tie(a.place.line, a.place.column) <
+                            std::tie(b.place.line, b.place.column);
+                   });
+  std::string more;
+  for (std::size_t i = 1; i < sorted.size() && i < kMostShown; ++i) {
+    more +=
+        fmt::format("\n{}: {}", sorted[i].place.ToString(), sorted[i].cause);
+    if (!sorted[i].cure.empty())
+      more += fmt::format("\n  cure: {}", sorted[i].cure);
   }
-  if (findings_.size() > kMostShown)
-    cure += fmt::format("\nand {} more", findings_.size() - kMostShown);
-  return InvalidError(first.place.ToString(), first.cause, cure);
+  if (sorted.size() > kMostShown)
+    more += fmt::format("\nand {} more", sorted.size() - kMostShown);
+  const Finding& first = sorted.front();
+  const bool cured = !first.cure.empty();
+  return InvalidError(first.place.ToString(),
+                      cured ? first.cause : first.cause + more,
+                      cured ? first.cure + more : "");
 }
 
 std::string JoinNames(const std::vector<std::string>& names) {

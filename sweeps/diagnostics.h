@@ -24,15 +24,15 @@ struct Finding {
   std::string cure;  ///< May be empty.
 };
 
-/// What is wrong with a sweep, in the order of finding; the first few become
-/// one error. One thread at a time.
+/// What is wrong with a sweep, in the order of finding; the first few in the
+/// order of the file become one error. One thread at a time.
 class Findings {
  public:
   void Add(Place place, std::string cause, std::string cure = "");
   bool empty() const { return findings_.empty(); }
   const std::vector<Finding>& all() const { return findings_; }
-  /// OK when empty; else kInvalid with the first finding's place and cause.
-  /// The others (at most 9, then a count) follow in the text of the cure.
+  /// OK when empty; else kInvalid with the first finding's place, cause and
+  /// cure. The others (at most 9, then a count) follow in the last text.
   Status ToStatus() const;
 
  private:

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "sweeps/axis.h"
@@ -50,17 +51,14 @@ Json Axis::Draw(KeyedRandom& random) const {
     const auto low = static_cast<std::int64_t>(min);
     const auto count = static_cast<std::uint64_t>(max - min) + 1;
     const auto value = low + static_cast<std::int64_t>(random.Below(count));
-    return integer ? Json(value) : Json(static_cast<double>(value));
+    return AxisNumber(static_cast<double>(value), integer);
   }
   const double value = Continuous(random, *this);
   const bool rounded = distribution == Distribution::kQUniform ||
                        distribution == Distribution::kQLogUniformValues ||
                        distribution == Distribution::kQNormal ||
                        distribution == Distribution::kQLogNormal;
-  if (!rounded) return Json(value);
-  const double multiple = RoundTo(value, q);
-  if (integer) return Json(static_cast<std::int64_t>(std::llround(multiple)));
-  return Json(multiple);
+  return AxisNumber(rounded ? RoundTo(value, q) : value, integer);
 }
 
 }  // namespace besom::sweeps

@@ -53,7 +53,7 @@ std::string DescribeKind(const Form& form) {
       return fmt::format("a map from names to: {}{}", DescribeForms(form.of),
                          form.null_allowed ? " | null" : "");
     case Form::Kind::kSection:
-      return "a map of the keys below";
+      return "a map of its keys";
   }
   return "";
 }
@@ -72,6 +72,16 @@ std::string DescribeForms(const std::vector<Form>& forms) {
     text += DescribeForm(form);
   }
   return text;
+}
+
+std::string DescribeBuilt(const std::vector<Form>& forms) {
+  std::vector<Form> built;
+  for (Form form : forms) {
+    std::erase_if(form.words, [](const Word& word) { return !word.built; });
+    const bool wordless = form.kind == Form::Kind::kWord && form.words.empty();
+    if (form.built && !wordless) built.push_back(std::move(form));
+  }
+  return DescribeForms(built);
 }
 
 Form Boolean() { return {.kind = Form::Kind::kBoolean}; }

@@ -125,7 +125,7 @@ class DrawnProposals final : public Proposals {
     return InvalidError(
         axis.place.ToString(),
         fmt::format("draws of `{}` are never in its range", axis.path),
-        "it must be " + DescribeForms(key->forms));
+        "it must be " + DescribeBuilt(key->forms));
   }
 
   const std::vector<Axis>& axes_;
@@ -156,12 +156,9 @@ class ListedProposals final : public Proposals {
   std::size_t next_ = 0;
 };
 
-/// True when every point of the space is equally likely.
-bool IsFinite(const SweepSpec& spec) {
-  return std::all_of(spec.axes.begin(), spec.axes.end(), [](const Axis& axis) {
-    return axis.distribution == Distribution::kValues ||
-           axis.distribution == Distribution::kIntUniform;
-  });
+bool IsEnumerable(const SweepSpec& spec) {
+  return std::all_of(spec.axes.begin(), spec.axes.end(),
+                     [](const Axis& axis) { return axis.enumerable(); });
 }
 
 Result<Space> FiniteSpace(const SweepSpec& spec) {
@@ -194,7 +191,7 @@ std::vector<std::string> VariedPaths(const SweepSpec& spec) {
 Result<std::unique_ptr<Proposals>> MakeProposals(const SweepSpec& spec) {
   using Made = std::unique_ptr<Proposals>;
   if (spec.method == "list") return Made(new ListedProposals(spec));
-  if (spec.method == "random" && !IsFinite(spec))
+  if (spec.method == "random" && !IsEnumerable(spec))
     return Made(new DrawnProposals(spec));
   BESOM_ASSIGN_OR_RETURN(Space space, FiniteSpace(spec));
   if (spec.method == "random")

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "sweeps/axis.h"
+
 namespace besom::sweeps {
 namespace {
 
@@ -11,8 +13,6 @@ constexpr std::array<std::string_view, 6> kTrue = {"true", "True", "TRUE",
                                                    "yes",  "Yes",  "on"};
 constexpr std::array<std::string_view, 6> kFalse = {"false", "False", "FALSE",
                                                     "no",    "No",    "off"};
-// Whole doubles up to here are exact.
-constexpr double kExact = 9007199254740992.0;
 
 template <typename Words>
 bool Contains(const Words& words, std::string_view text) {
@@ -65,12 +65,14 @@ std::optional<std::int64_t> ParseInteger(std::string_view text) {
   const auto [at, error] = std::from_chars(text.data(), end, value);
   if (error == std::errc() && at == end) return value;
   const std::optional<double> number = ParseNumber(text);
-  if (!number.has_value() || std::abs(*number) > kExact) return std::nullopt;
+  if (!number.has_value() || std::abs(*number) > kLargestExact)
+    return std::nullopt;
   if (std::nearbyint(*number) != *number) return std::nullopt;
   return static_cast<std::int64_t>(*number);
 }
 
 bool InRange(const Form& form, double value) {
+  if (!std::isfinite(value)) return false;
   if (value < form.min || (form.above_min && value == form.min)) return false;
   return value < form.max || (!form.below_max && value == form.max);
 }

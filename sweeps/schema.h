@@ -89,9 +89,11 @@ class Schema {
 /// The schema of sweep YAML, made once.
 const Schema& SweepSchema();
 
-/// What a form allows, for people: "a whole number >= 1", "auto | pixels".
+/// What a form allows, for people: "a whole number >= 1", "true | false".
 std::string DescribeForm(const Form& form);
 std::string DescribeForms(const std::vector<Form>& forms);
+/// The same without what is not built yet.
+std::string DescribeBuilt(const std::vector<Form>& forms);
 
 /// The settings table of SWEEP_YAML.md, in Markdown.
 std::string SettingsTable(const Schema& schema);

@@ -34,6 +34,14 @@ bool BelongsTo(const Key* key, const std::string& format) {
          Has(key->formats, format);
 }
 
+std::vector<std::string> BuiltWords(const std::vector<Form>& forms) {
+  std::vector<std::string> words;
+  for (const Form& form : forms)
+    for (const Word& word : form.words)
+      if (word.built) words.push_back(word.name);
+  return words;
+}
+
 /// The `format` of a source; empty when it has none that is known.
 std::string FormatOf(const Schema& schema, const std::string& section,
                      const YamlNode* node) {
@@ -159,7 +167,7 @@ std::optional<Json> SectionReader::ReadForms(const Slot& slot,
     if (section->built) return ReadSection(slot.path, &node, node.place);
     findings_.Add(node.place,
                   fmt::format("a map as `{}` is not built yet", slot.name),
-                  "use one of: " + DescribeForms(slot.forms));
+                  "give " + DescribeBuilt(slot.forms));
     return std::nullopt;
   }
   return ReadScalar(slot, node);
@@ -195,36 +203,45 @@ std::optional<Json> SectionReader::TryForm(const Form& form,
 }
 
 void SectionReader::ReportMisfit(const Slot& slot, const YamlNode& node) {
+  const std::string wanted = DescribeBuilt(slot.forms);
   if (node.is_null()) {
     findings_.Add(node.place, fmt::format("`{}` has no value", slot.name),
-                  "give " + DescribeForms(slot.forms));
+                  "give " + wanted);
     return;
   }
-  for (const Form& form : slot.forms) {
-    const auto word = std::find_if(
-        form.words.begin(), form.words.end(), [&](const Word& candidate) {
-          return node.is_scalar() && candidate.name == node.text;
-        });
-    const bool later_word = word != form.words.end();
-    const bool later_form =
-        !form.built && node.is_scalar() && TryForm(form, node).has_value();
-    if (!later_word && !later_form) continue;
+  if (IsForLater(slot.forms, node)) {
     findings_.Add(
         node.place,
         fmt::format("`{}: {}` is not built yet", slot.name, node.text),
-        "use one of: " + DescribeForms(slot.forms));
+        "give " + wanted);
     return;
   }
-  std::string cure = node.is_scalar()
-                         ? DidYouMean(node.text, WordsOf(slot.forms))
-                         : std::string();
-  const bool quoted_number =
-      node.quoted && cure.empty() && !FindForm(slot.forms, Kind::kText);
-  if (quoted_number) cure = "without quotes?";
+  std::string hint;
+  if (node.is_scalar()) hint = DidYouMean(node.text, BuiltWords(slot.forms));
+  const Form* list = FindForm(slot.forms, Kind::kList);
+  const bool element =
+      list != nullptr && node.is_scalar() &&
+      std::any_of(list->of.begin(), list->of.end(), [&](const Form& form) {
+        return TryForm(form, node).has_value();
+      });
+  if (element) hint = fmt::format("write [{}];", node.text);
+  if (hint.empty() && node.quoted) hint = "without quotes?";
+  if (!hint.empty()) hint += " ";
   findings_.Add(node.place,
-                fmt::format("`{}` must be {}, not {}", slot.name,
-                            DescribeForms(slot.forms), node.Describe()),
-                cure);
+                fmt::format("`{}` cannot be {}", slot.name, node.Describe()),
+                hint + "give " + wanted);
+}
+
+/// True for a documented word, or a documented form, that is not built.
+bool SectionReader::IsForLater(const std::vector<Form>& forms,
+                               const YamlNode& node) const {
+  if (!node.is_scalar()) return false;
+  for (const Form& form : forms) {
+    for (const Word& word : form.words)
+      if (word.name == node.text) return true;
+    if (!form.built && TryForm(form, node).has_value()) return true;
+  }
+  return false;
 }
 
 std::optional<Json> SectionReader::ReadList(const Slot& slot, const Form& form,

@@ -75,6 +75,12 @@ class SourceCheck {
       if (std::find(kinds.begin(), kinds.end(), from) == kinds.end())
         Add("labels." + from, fmt::format("phantom draws no `{}`", from),
             "it draws: " + JoinNames(kinds));
+    bool draws = false;
+    for (const std::string& kind : kinds)
+      draws = draws || !labels.contains(kind) || !labels[kind].is_null();
+    if (!draws)
+      Add("labels", "phantom draws nothing: every kind is left out",
+          "map one of them to a class");
     for (const std::string& kind : kinds)
       if (!labels.contains(kind) && !IsClass(kind))
         Add("labels",

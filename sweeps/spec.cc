@@ -41,6 +41,8 @@ class SpecReader {
     for (const std::string& text_of : overrides)
       ApplyOverride(text_of, schema_, document, findings_);
     ExpandVariables(document, environment_, findings_);
+    // A value that is missing would only cause errors about itself.
+    BESOM_RETURN_IF_ERROR(findings_.ToStatus());
     MovePrecision(document);
     ReadDocument(document);
     if (findings_.empty()) CheckAll();
@@ -199,9 +201,8 @@ class SpecReader {
                         DistributionName(axis.distribution), axis.path),
             "list `values`, or draw q_uniform with a step `q`, or "
             "use method: random");
-      const bool endless = spec_.method == "random" && spec_.run_cap == 0 &&
-                           axis.values.empty() &&
-                           axis.distribution != Distribution::kIntUniform;
+      const bool endless =
+          spec_.method == "random" && spec_.run_cap == 0 && !axis.enumerable();
       if (endless)
         findings_.Add(axis.place,
                       fmt::format("random draws of `{}` never end", axis.path),
@@ -274,8 +275,13 @@ Result<SweepSpec> LoadSweep(const Path& file,
         file.string(),
         fmt::format("{} bytes are too many for a sweep", stat->size),
         fmt::format("at most {} bytes", kLargestYaml));
-  BESOM_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
-  return ParseSweep(text, file, overrides, environment);
+  const Result<std::string> text = ReadFile(file);
+  if (text.ok()) return ParseSweep(*text, file, overrides, environment);
+  const bool missing = text.status().code() == StatusCode::kNotFound;
+  return Status(missing ? StatusCode::kNotFound : StatusCode::kInvalid,
+                file.string(),
+                missing ? "there is no such file" : text.status().cause(),
+                "name a YAML file; `besom init DIR` writes one");
 }
 
 }  // namespace besom::sweeps

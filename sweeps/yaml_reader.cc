@@ -7,7 +7,6 @@
 #include <yaml-cpp/parser.h>
 
 #include <map>
-#include <set>
 #include <sstream>
 
 #include "pipeline/base/json.h"
@@ -45,8 +44,10 @@ class TreeBuilder : public YAML::EventHandler {
   explicit TreeBuilder(const std::string& origin) : origin_(origin) {}
 
   YamlNode Take() { return std::move(root_); }
+  /// Where the document begins.
+  const Place& start() const { return start_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = At(mark); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -159,6 +160,8 @@ class TreeBuilder : public YAML::EventHandler {
       TakeKey(parent, std::move(node));
     } else {
       parent.has_key = false;
+      // What is missing has no place of its own.
+      if (node.is_null()) node.place = parent.key.place;
       if (parent.key.text == "<<" && !parent.key.quoted)
         parent.merges.push_back(std::move(node));
       else
@@ -198,6 +201,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   std::string origin_;
+  Place start_{origin_};
   YamlNode root_;
   std::vector<OpenNode> open_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
@@ -213,9 +217,49 @@ YamlNode ParseOne(std::string_view text, const std::string& origin) {
   YamlNode root = builder.Take();
   TreeBuilder rest(origin);
   if (!parser.HandleNextDocument(rest)) return root;
-  const YamlNode second = rest.Take();
-  throw Refused{{second.place, "a second document begins here",
-                 "one sweep is one document: remove the `---`"}};
+  throw Refused{{rest.start(), "a second document begins here",
+                 "one sweep is one document: remove the `---`, or what stands "
+                 "here alone"}};
+}
+
+/// Looks at nothing: for the parser's own errors.
+class SyntaxCheck : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+Status SyntaxError(const YAML::Exception& error, const std::string& origin) {
+  const Place place{origin, error.mark.line + 1, error.mark.column + 1};
+  return InvalidError(place.ToString(),
+                      fmt::format("not valid YAML: {}", error.msg),
+                      "indent with spaces; quote texts with `: `, `#`, `{` or "
+                      "`}`");
+}
+
+/// A broken document may look refused before the parser sees that it is
+/// broken (an open bracket looks like a key): its own error says more.
+Status RefusalOf(std::string_view text, const std::string& origin,
+                 const Finding& refused) {
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    SyntaxCheck check;
+    parser.HandleNextDocument(check);
+  } catch (const YAML::Exception& error) {
+    return SyntaxError(error, origin);
+  }
+  return InvalidError(refused.place.ToString(), refused.cause, refused.cure);
 }
 
 void ForgetLines(YamlNode& node) {
@@ -263,18 +307,16 @@ Result<YamlNode> ReadYaml(std::string_view text, const std::string& origin) {
     return InvalidError(
         origin, fmt::format("{} bytes are too many for a sweep", text.size()),
         fmt::format("at most {} bytes", kLargestYaml));
+  // yaml-cpp overlooks that a quote is not closed when the file ends in a line
+  // break.
+  const std::size_t last = text.find_last_not_of(" \t\r\n");
+  text = text.substr(0, last == std::string_view::npos ? 0 : last + 1);
   try {
     return ParseOne(text, origin);
   } catch (const Refused& refused) {
-    Findings findings;
-    findings.Add(refused.finding.place, refused.finding.cause,
-                 refused.finding.cure);
-    return findings.ToStatus();
+    return RefusalOf(text, origin, refused.finding);
   } catch (const YAML::Exception& error) {
-    const Place place{origin, error.mark.line + 1, error.mark.column + 1};
-    return InvalidError(place.ToString(),
-                        fmt::format("not valid YAML: {}", error.msg),
-                        "indent with spaces; quote texts with `: ` or `#`");
+    return SyntaxError(error, origin);
   } catch (const std::exception& error) {
     return InvalidError(origin, fmt::format("not valid YAML: {}", error.what()),
                         "");
