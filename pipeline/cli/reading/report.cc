@@ -15,11 +15,15 @@ struct ReportVerbOptions {
   std::string contact_sheet;
 };
 
-Status WriteReport(db::Reader& reader, const ReportVerbOptions& options) {
+Status WriteReport(db::Reader& reader, const GlobalOptions& global,
+                   const ReportVerbOptions& options) {
   ReportOptions page;
   BESOM_ASSIGN_OR_RETURN(page.sweep, reader.FindSweep(options.sweep));
+  const Path sheet = WorkspaceOf(global.workspace).contact_sheet(page.sweep);
   if (!options.contact_sheet.empty()) {
     page.contact_sheet = options.contact_sheet;
+  } else if (StatFile(sheet).ok()) {
+    page.contact_sheet = sheet;
   }
   BESOM_ASSIGN_OR_RETURN(const std::string html, ReportPage(reader, page));
   if (options.output == "-") return Print(html);
@@ -39,12 +43,13 @@ void AddReportVerb(CLI::App& app, const GlobalOptions& global,
       ->capture_default_str();
   AddSweepOption(*verb, options->sweep);
   verb->add_option("--contact-sheet", options->contact_sheet,
-                   "PNG of augmented views to show in it")
+                   "PNG of augmented views to show in it; default the "
+                   "workspace's")
       ->type_name("FILE.png");
   verb->callback([&global, &action, options] {
     action = [&global, options] {
       return RunReading(global, [&](db::Reader& reader) {
-        return WriteReport(reader, *options);
+        return WriteReport(reader, global, *options);
       });
     };
   });

@@ -5,15 +5,16 @@
 
 namespace besom::cli {
 
-Path WorkspaceOf(const std::string& workspace) {
-  if (!workspace.empty()) return workspace;
+WorkspaceLayout WorkspaceOf(const std::string& workspace) {
+  if (!workspace.empty()) return WorkspaceLayout(workspace);
   const char* named = std::getenv("BESOM_WORKSPACE");
-  return named != nullptr && *named != '\0' ? named : "besom-runs";
+  const bool set = named != nullptr && *named != '\0';
+  return WorkspaceLayout(set ? named : "besom-runs");
 }
 
 Result<std::unique_ptr<db::Reader>> OpenWorkspace(
     const std::string& workspace) {
-  return db::Reader::Open(WorkspaceOf(workspace) / "besom.db");
+  return db::Reader::Open(WorkspaceOf(workspace).database());
 }
 
 Status Print(std::string_view text) {

@@ -7,11 +7,12 @@
 #include "db/reader.h"
 #include "pipeline/base/result.h"
 #include "pipeline/cli/verb.h"
+#include "pipeline/store/workspace_layout.h"
 
 namespace besom::cli {
 
 /// `workspace`, or $BESOM_WORKSPACE, or ./besom-runs.
-Path WorkspaceOf(const std::string& workspace);
+WorkspaceLayout WorkspaceOf(const std::string& workspace);
 
 /// Opens `besom.db` of the workspace for reading.
 Result<std::unique_ptr<db::Reader>> OpenWorkspace(const std::string& workspace);

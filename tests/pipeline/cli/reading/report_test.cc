@@ -3,6 +3,7 @@
 
 #include <regex>
 
+#include "pipeline/store/workspace_layout.h"
 #include "tests/db/sample_sweep.h"
 #include "tests/pipeline/cli/reading/verb_runner.h"
 
@@ -83,6 +84,14 @@ TEST_F(ReportTest, HoldsEverySectionAndNothingFromOutside) {
   EXPECT_THAT(page, Not(HasSubstr("https:")));
   EXPECT_THAT(page, Not(HasSubstr("<link")));
   EXPECT_THAT(page, Not(HasSubstr("@import")));
+}
+
+TEST_F(ReportTest, ShowsTheContactSheetOfTheWorkspace) {
+  AddSweep("chest");
+  EXPECT_THAT(Run({"report", "-o", "-"}).out, Not(HasSubstr("<img")));
+  const WorkspaceLayout layout(folder_.path());
+  ASSERT_OK(WriteFileAtomic(layout.contact_sheet("chest"), "\x89PNG\r\nrest"));
+  EXPECT_THAT(Run({"report", "-o", "-"}).out, HasSubstr("<img"));
 }
 
 TEST_F(ReportTest, HostileNamesStayText) {
