@@ -29,6 +29,8 @@ struct DeviceChoice {
   int device = 0;    ///< CUDA's number in this process.
   std::string name;  ///< From VisibleDevices.
   int sharers = 1;   ///< Ranks of this host on the same device.
+
+  bool operator==(const DeviceChoice&) const = default;
 };
 
 /// One rank, one device, in turn when there are more ranks than devices.

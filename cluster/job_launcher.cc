@@ -108,7 +108,7 @@ class Child {
     if (pid_fd_ >= 0) ::close(pid_fd_);
   }
 
-  JobOutcome WaitForEnd(Interrupt& interrupt);
+  JobOutcome WaitForEnd(Interrupt& interrupt, int earlier);
 
  private:
   enum class Stage { kRunning, kAsked, kTerminated, kKilled };
@@ -172,12 +172,12 @@ bool Child::TakeOutcome(JobOutcome& outcome) const {
   return true;
 }
 
-JobOutcome Child::WaitForEnd(Interrupt& interrupt) {
+// `earlier`: requests that came before the child was started.
+JobOutcome Child::WaitForEnd(Interrupt& interrupt, int earlier) {
   JobOutcome outcome;
-  const int before = interrupt.count();
   int seen = 0;
   while (!TakeOutcome(outcome)) {
-    const bool asked = interrupt.count() - before > seen;
+    const bool asked = interrupt.count() - earlier > seen;
     if (stage_ != Stage::kKilled &&
         (asked || clock_.Monotonic() >= next_stage_)) {
       if (asked) ++seen;
@@ -186,7 +186,7 @@ JobOutcome Child::WaitForEnd(Interrupt& interrupt) {
     }
     Wait(interrupt);
   }
-  outcome.interrupts = interrupt.count() - before;
+  outcome.interrupts = interrupt.count() - earlier;
   outcome.killed = stage_ == Stage::kKilled;
   return outcome;
 }
@@ -235,9 +235,10 @@ Result<JobOutcome> RunMpiJob(const MpiJob& job, Interrupt& interrupt) {
   if (job.mpi.mpirun.empty())
     return Status(StatusCode::kUnavailable, "mpirun", "this build has no MPI",
                   "build with BESOM_ENGINES=ON, or run without -n");
+  const int earlier = interrupt.count();
   OrphanKeeper orphans;
   BESOM_ASSIGN_OR_RETURN(const pid_t pid, StartChild(job));
-  JobOutcome outcome = Child(job, pid).WaitForEnd(interrupt);
+  JobOutcome outcome = Child(job, pid).WaitForEnd(interrupt, earlier);
   if (orphans.End(kOrphanSeconds) > 0) outcome.killed = true;
   return outcome;
 }

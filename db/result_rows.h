@@ -49,6 +49,8 @@ struct FitRow {
   std::vector<EpochMetricRow> history;
   int chosen_epoch = 0;
   double seconds = 0;  ///< Of the fit's own tasks, wherever they ran.
+  std::string head_digest;      ///< Of the blob with its weights; "" = none.
+  std::uint64_t head_size = 0;  ///< Of that blob, bytes.
 };
 
 /// One image met, used or not. (source, path) is its identity in the sweep.
@@ -63,6 +65,12 @@ struct ImageRow {
   std::string content;  ///< SHA-256 of the file; "" = NULL.
   /// One per fit, in the order repeat * folds + fold; "" = in no set there.
   std::vector<std::string> sets;
+};
+
+/// Every image of a sweep.
+struct ImageTable {
+  int folds = 1;
+  std::vector<ImageRow> images;
 };
 
 }  // namespace besom::db

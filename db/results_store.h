@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "db/result_rows.h"
@@ -40,7 +40,7 @@ struct CommitBatch {
   std::vector<FitRow> fits;
   std::vector<TrialChange> trials;  ///< Applied after `fits`.
   /// All images of the sweep; those not listed are no longer shown.
-  std::optional<std::vector<ImageRow>> images;
+  std::optional<ImageTable> images;
 
   bool empty() const;
 };
@@ -118,6 +118,8 @@ class ResultsStore {
 
  private:
   explicit ResultsStore(std::unique_ptr<Connection> connection);
+  Result<std::vector<ActionRow>> ReadActions(
+      std::string_view condition, const std::vector<std::string_view>& values);
   std::unique_ptr<Connection> connection_;
 };
 

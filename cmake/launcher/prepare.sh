@@ -122,9 +122,16 @@ python_packages() {
     "$root/cmake/launcher/check_packages.py" "$@")
   local count=${#missing[@]} i
   ((count)) || return 0
-  ((count < 10)) || need_disk 8000
-  say "installing $count Python packages into .deps (LibTorch, CUDA libraries," \
-    "Open MPI, OpenVINO: 3 GB in all; 2 to 15 minutes by the network)"
+  if ((count > 10)) && [[ ! -e $stamps/venv ]]; then
+    need_disk 8000
+    say "installing $count Python packages into .deps (LibTorch, CUDA" \
+      "libraries, Open MPI, OpenVINO: 3 GB in all; 2 to 15 minutes by the" \
+      "network)"
+  else
+    say "installing $count Python packages into .deps (a minute or two)"
+  fi
+  # What a broken off pip has set aside.
+  rm -rf "$venv"/lib/python3*/site-packages/\~*
   mkdir -p "$deps/tmp"
   for ((i = 0; i < count; ++i)); do
     say "  [$((i + 1))/$count] ${missing[i]}"
@@ -156,6 +163,10 @@ prepare_venv() {
   stamp_holds "$stamp" "$key" && [[ -x $venv/bin/python ]] && return
   make_venv
   python_packages "$@"
+  # A folder for the PATH without the environment's `python`.
+  mkdir -p "$deps/bin"
+  ln -sfn ../venv/bin/mpirun "$deps/bin/mpirun"
+  ln -sfn ../venv/bin/mpiexec "$deps/bin/mpiexec"
   set_stamp "$stamp" "$key"
 }
 
@@ -166,14 +177,9 @@ prepare_weights() {
   key=$({ cat "$script" && grep -i efficientnet \
     "$root/cmake/packages/requirements.txt"; } | digest)
   [[ -s $file ]] && stamp_holds "$stamps/weights" "$key" && return
-  say "converting the pretrained weights of EfficientNet-Lite0 (5 seconds)"
-  mkdir -p "$deps/weights/.new"
-  local new=$deps/weights/.new/efficientnet_lite0.safetensors
-  if ! { env -u PYTHONPATH -u PYTHONHOME "$venv/bin/python" "$script" "$new" \
-    >&2 </dev/null && mv -f "$new" "$file"; }; then
-    die 4 "converting the weights failed, see above"
-  fi
-  rm -rf "$deps/weights/.new"
+  say "converting the pretrained weights of EfficientNet-Lite0 (2 seconds)"
+  env -u PYTHONPATH -u PYTHONHOME "$venv/bin/python" "$script" "$file" \
+    >&2 </dev/null || die 4 "converting the weights failed, see above"
   set_stamp "$stamps/weights" "$key"
 }
 

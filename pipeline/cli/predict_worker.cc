@@ -14,7 +14,7 @@
 #include "stages/data/decode.h"
 #include "stages/metric/prediction_table.h"
 #include "stages/model/backbone_catalog.h"
-#include "stages/model/predictor.h"
+#include "stages/model/predict/predictor.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::cli {
@@ -65,7 +65,7 @@ Result<ImageList> ListImages(const std::string& argument,
                         "pass image files, or folders of them");
   std::filesystem::recursive_directory_iterator it(argument, error), end;
   for (; !error && it != end; it.increment(error))
-    if (it->is_regular_file() && stages::HasImageExtension(it->path()))
+    if (it->is_regular_file() && stages::HasImageExtension(it->path().filename().string()))
       list.files.push_back(it->path());
   if (error) return IoError(argument, error.message());
   if (list.files.empty())

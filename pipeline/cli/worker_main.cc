@@ -38,7 +38,8 @@ int RunAlone(const run::RunOptions& options) {
 
 int RunAsMpiRank(const run::RunOptions& options) {
   cluster::Interrupt interrupt;
-  const cluster::ParentWatch watch;
+  // Its mpirun may be killed: a rank then has no time to lose.
+  const cluster::ParentWatch watch({.on_lost = [&] { interrupt.Request(); }});
   Result<std::unique_ptr<cluster::MpiSession>> session =
       cluster::MpiSession::Start();
   if (!session.ok()) return ReportStatus(session.status());

@@ -134,7 +134,14 @@ Status Recorder::RecordEvaluation(TaskId task) {
     if (!trial_done_[place.trial]) {
       const double seconds =
           seconds_[task] + seconds_[trial.fits[place.fit].fine_tune];
-      batch_.fits.push_back(FitRowOf(evaluation, trial.id, seconds));
+      db::FitRow& row = batch_.fits.emplace_back(
+          FitRowOf(evaluation, trial.id, seconds));
+      // Known unless the head was swept away after its evaluation was stored.
+      if (const auto& head = outputs_[trial.fits[place.fit].fine_tune];
+          head && head->contains("weights")) {
+        row.head_digest = head->at("weights").digest.Hex();
+        row.head_size = head->at("weights").size;
+      }
     }
     CountFit(place.trial);
   }
@@ -161,7 +168,7 @@ Status Recorder::RecordImages(TaskId split) {
                            stages::PixelShard::Open(std::move(pixels)));
     shards.push_back(std::move(shard));
   }
-  batch_.images = ImageRowsOf(table, shards);
+  batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};
   return Status::Ok();
 }
 

@@ -2,12 +2,11 @@
 
 #include <csv.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
 #include <utility>
-
-#include "stages/data/scan_settings.h"
 
 namespace besom::stages {
 namespace {
@@ -109,7 +108,7 @@ Result<std::size_t> CsvTable::Column(std::string_view name,
     return InvalidError(
         std::string(place),
         fmt::format("{} has no column '{}'", file.string(), name),
-        fmt::format("its columns are {}", Listed(columns, 100)));
+        fmt::format("its columns are {}", fmt::join(columns, ", ")));
   if (std::find(it + 1, columns.end(), name) != columns.end())
     return InvalidError(
         std::string(place),

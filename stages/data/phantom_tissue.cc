@@ -130,6 +130,7 @@ float PhantomTissue::Heart(float x, float y) const {
   // Its left border runs from the arch of the aorta out to the apex on the
   // diaphragm, the right one bulges a little.
   const float down = y - body_.heart_y;
+  if (down < -0.50F) return 0.0F;
   const float reach = body_.heart_x + body_.heart_width;
   const float left =
       0.10F + (reach - 0.10F) * SmoothStep((down + 0.42F) * 1.92F) -
@@ -151,12 +152,14 @@ float PhantomTissue::Middle(float x, float y) const {
       body_.mediastinum * (0.75F + 0.30F * SmoothStep((y + 0.7F) * 1.1F));
   const float band = Edge(waist - std::abs(turned - 0.015F), 0.05F) *
                      (0.4F + 0.6F * SmoothStep((y + 1.0F) * 2.0F));
-  const float arch =
-      Ellipse(turned - 0.07F, y + 0.30F, body_.aorta, body_.aorta, 0.35F);
-  const float pulmonary =
-      Ellipse(turned - 0.09F, y + 0.10F, 0.09F, 0.13F, 0.40F);
-  const float vessels =
-      std::max(0.30F * band, std::max(0.30F * arch, 0.26F * pulmonary));
+  float vessels = 0.30F * band;
+  if (y > -0.55F && y < 0.15F) {
+    const float arch =
+        Ellipse(turned - 0.07F, y + 0.30F, body_.aorta, body_.aorta, 0.35F);
+    const float pulmonary =
+        Ellipse(turned - 0.09F, y + 0.10F, 0.09F, 0.13F, 0.40F);
+    vessels = std::max(vessels, std::max(0.30F * arch, 0.26F * pulmonary));
+  }
   // Vertebrae with their discs, faint through the heart.
   const float phase = y * kDiscs - static_cast<float>(Floor(y * kDiscs));
   const float body = Edge(body_.spine - std::abs(x), 0.014F);
@@ -197,6 +200,7 @@ float PhantomTissue::Ribs(const Place& place) const {
 
 float PhantomTissue::Bones(const Place& place) const {
   const float a = place.a;
+  if (place.y > 0.20F) return 0.0F;
   // The collar bone: an S from the breastbone to the shoulder.
   const float along = (a - 0.07F) / 0.62F;
   float collar = 0.0F;

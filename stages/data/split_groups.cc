@@ -25,15 +25,10 @@ class Joiner {
   std::map<Key, std::size_t> first_;
 };
 
-std::string WhyNot(const ScanEntry& entry,
-                   const std::vector<std::string>& classes,
-                   const DecodedImages& decoded) {
-  if (!entry.left_out.empty()) return entry.left_out;
-  if (std::find(classes.begin(), classes.end(), entry.label) == classes.end())
-    return fmt::format("not a class of this sweep ({})", entry.label);
+/// Why its pixels cannot be used; empty = they can.
+std::string WhyBad(const ScanEntry& entry, const DecodingOutcomes& decoded) {
   const auto found = decoded.find(entry.content);
-  if (found == decoded.end()) return "was not decoded";
-  return found->second.error;
+  return found == decoded.end() ? "was not decoded" : found->second.error;
 }
 
 bool IsUsed(const ScreenedScan& screened, std::size_t image) {
@@ -42,7 +37,7 @@ bool IsUsed(const ScreenedScan& screened, std::size_t image) {
 
 DuplicateSets FindDuplicates(const SourceScan& scan,
                              const ScreenedScan& screened,
-                             const DecodedImages& decoded) {
+                             const DecodingOutcomes& decoded) {
   DisjointSets sets(scan.entries.size());
   Joiner<Digest> by_content(sets), by_pixels(sets);
   for (std::size_t i = 0; i < scan.entries.size(); ++i) {
@@ -112,14 +107,20 @@ std::string NameOf(const ScanEntry& entry) {
 
 Result<ScreenedScan> ScreenScan(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
-                                const DecodedImages& decoded,
+                                const DecodingOutcomes& decoded,
                                 const SplitOptions& options) {
   ScreenedScan screened;
   for (const ScanEntry& entry : scan.entries) {
-    screened.left_out.push_back(WhyNot(entry, classes, decoded));
-    if (options.fail_on_bad_image && entry.left_out.empty() &&
-        !screened.left_out.back().empty())
-      return InvalidError(NameOf(entry), screened.left_out.back(),
+    std::string& left_out = screened.left_out.emplace_back(entry.left_out);
+    if (!left_out.empty()) continue;
+    if (std::find(classes.begin(), classes.end(), entry.label) ==
+        classes.end()) {
+      left_out = fmt::format("not a class of this sweep ({})", entry.label);
+      continue;
+    }
+    left_out = WhyBad(entry, decoded);
+    if (options.fail_on_bad_image && !left_out.empty())
+      return InvalidError(NameOf(entry), left_out,
                           "repair or remove it, or set ingest.on_bad_image: "
                           "skip");
   }

@@ -39,7 +39,7 @@ struct ScreenedScan {
 /// options forbid. Externals are compared with their own set only.
 Result<ScreenedScan> ScreenScan(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
-                                const DecodedImages& decoded,
+                                const DecodingOutcomes& decoded,
                                 const SplitOptions& options);
 
 /// Images of one side of every split.

@@ -154,13 +154,13 @@ SplitTable TableOf(const SourceScan& scan,
   return table;
 }
 
-Result<DecodedImages> ReadDecoded(const std::vector<Artifact>& artifacts) {
-  DecodedImages decoded;
+Result<DecodingOutcomes> ReadDecoded(const std::vector<Artifact>& artifacts) {
+  DecodingOutcomes decoded;
   for (const Artifact& artifact : artifacts) {
     BESOM_ASSIGN_OR_RETURN(const PixelShard shard, PixelShard::Open(artifact));
     for (const PixelRecord& record : shard.records())
       decoded.emplace(record.content,
-                      DecodedImage{record.error, record.pixels});
+                      DecodingOutcome{record.error, record.pixels});
   }
   return decoded;
 }
@@ -169,7 +169,7 @@ Result<DecodedImages> ReadDecoded(const std::vector<Artifact>& artifacts) {
 
 Result<SplitTable> ComputeSplit(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
-                                const DecodedImages& decoded,
+                                const DecodingOutcomes& decoded,
                                 const SplitOptions& options) {
   BESOM_ASSIGN_OR_RETURN(ScreenedScan screened,
                          ScreenScan(scan, classes, decoded, options));
@@ -202,7 +202,7 @@ Result<StageOutput> SplitStage::Run(const StageInput& input) {
   BESOM_ASSIGN_OR_RETURN(const SourceScan scan, SourceScan::FromJson(json));
   const auto pixels = input.artifacts.find("pixels");
   BESOM_ASSIGN_OR_RETURN(
-      const DecodedImages decoded,
+      const DecodingOutcomes decoded,
       ReadDecoded(pixels == input.artifacts.end() ? std::vector<Artifact>{}
                                                   : pixels->second));
   const auto classes =

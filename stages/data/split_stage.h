@@ -44,11 +44,11 @@ struct SplitOptions {
 };
 
 /// What decoding told of one content.
-struct DecodedImage {
+struct DecodingOutcome {
   std::string error;  ///< Why it cannot be used; empty = decoded.
   Digest pixels;      ///< Of the decoded pixels.
 };
-using DecodedImages = std::unordered_map<Digest, DecodedImage>;
+using DecodingOutcomes = std::unordered_map<Digest, DecodingOutcome>;
 
 /// Decides for every image of the scan where it stands in every fit. Pure.
 ///
@@ -70,7 +70,7 @@ using DecodedImages = std::unordered_map<Digest, DecodedImage>;
 /// `overlap: error`.
 Result<SplitTable> ComputeSplit(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
-                                const DecodedImages& decoded,
+                                const DecodingOutcomes& decoded,
                                 const SplitOptions& options);
 
 /// Stage "split". Params {split, classes, duplicates, seed, file_rows?,

@@ -11,8 +11,6 @@ int main(int argc, char** argv) {
   besom::cluster::Interrupt interrupt;
   besom::cluster::MpiJob job;
   job.mpi = besom::cluster::BuiltMpi();
-  // A stand-in for mpirun, for tests of the launcher alone.
-  if (const char* other = std::getenv("TEST_MPIRUN")) job.mpi = {other};
   job.ranks = std::atoi(argv[1]);
   job.stop_seconds = std::atof(argv[2]);
   job.kill_seconds = 1;

@@ -64,7 +64,11 @@ void AddDoctorVerb(CLI::App& app, const GlobalOptions& globals,
   const auto json = std::make_shared<bool>(false);
   verb->add_flag("--json", *json, "The same as JSON");
   verb->callback([&globals, &action, json] {
-    action = [&globals, json] { return RunDoctor(globals.workspace, *json); };
+    action = [&globals, json] {
+      std::string workspace = globals.workspace;
+      if (workspace.empty()) workspace = Variable("BESOM_WORKSPACE");
+      return RunDoctor(workspace.empty() ? "besom-runs" : workspace, *json);
+    };
   });
 }
 

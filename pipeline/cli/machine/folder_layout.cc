@@ -44,15 +44,13 @@ std::vector<std::string> ImageNames(const Path& folder) {
   return names;
 }
 
-/// Class folders below `folder`; adds the images' names to `names`.
-ClassFolders ClassFoldersOf(const Path& folder, const std::string& use,
-                            std::vector<std::string>& names) {
-  ClassFolders part{folder, use, {}};
+ClassFolders ClassFoldersOf(const Path& folder, const std::string& use) {
+  ClassFolders part{folder, use, {}, {}};
   for (const Path& child : Children(folder, /*folders=*/true)) {
     const std::vector<std::string> images = ImageNames(child);
     if (images.empty()) continue;
     part.images[child.filename().string()] = static_cast<int>(images.size());
-    names.insert(names.end(), images.begin(), images.end());
+    part.names.insert(part.names.end(), images.begin(), images.end());
   }
   return part;
 }
@@ -67,13 +65,12 @@ std::string UseOfFolder(const std::string& name) {
   return "";
 }
 
-std::vector<ClassFolders> GivenParts(const Path& folder,
-                                     std::vector<std::string>& names) {
+std::vector<ClassFolders> GivenParts(const Path& folder) {
   std::vector<ClassFolders> parts;
   for (const Path& child : Children(folder, /*folders=*/true)) {
     const std::string use = UseOfFolder(child.filename().string());
     if (use.empty()) continue;
-    ClassFolders part = ClassFoldersOf(child, use, names);
+    ClassFolders part = ClassFoldersOf(child, use);
     if (!part.images.empty()) parts.push_back(std::move(part));
   }
   const auto has = [&](const char* use) {
@@ -95,6 +92,46 @@ Status Unrecognised(const Path& folder) {
       "wanted is one of: a folder per class with .jpg or .png files; train and "
       "test folders of such folders; a .csv file whose rows name images and "
       "their labels");
+}
+
+/// Adds the first CSV file whose rows name images.
+void FindTable(FolderLayout& layout) {
+  for (const Path& file : Children(layout.path, /*folders=*/false)) {
+    if (Lower(file.extension().string()) != ".csv") continue;
+    std::optional<ImageTableFile> table = RecogniseImageCsv(file);
+    if (!table) continue;
+    layout.table.push_back(std::move(*table));
+    return;
+  }
+}
+
+/// The patients of a part by `pattern`, one entry per name that it fits.
+std::vector<std::string> GroupsOf(const ClassFolders& part,
+                                  const std::string& pattern) {
+  const std::regex expression(pattern);
+  std::vector<std::string> groups;
+  for (const std::string& name : part.names) {
+    std::smatch match;
+    if (std::regex_search(name, match, expression))
+      groups.push_back(match.str(0));
+  }
+  return groups;
+}
+
+bool TestSharesGroups(const FolderLayout& layout) {
+  std::set<std::string> test;
+  std::vector<std::string> other;
+  for (const ClassFolders& part : layout.parts) {
+    for (const std::string& group : GroupsOf(part, layout.group_pattern)) {
+      if (part.use == "test")
+        test.insert(group);
+      else
+        other.push_back(group);
+    }
+  }
+  return std::any_of(other.begin(), other.end(), [&](const std::string& group) {
+    return test.count(group) != 0;
+  });
 }
 
 }  // namespace
@@ -126,27 +163,27 @@ bool LooksLikeImage(const Path& file) {
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
-std::string GuessGroupPattern(const std::vector<std::string>& names,
-                              bool* all_match) {
+void GuessGroups(FolderLayout& layout) {
   // The Kaggle set's two forms, NIH ChestX-ray8, and ids that say so.
   constexpr std::array<const char*, 4> kPatterns = {
       "^(person\\d+)_|^(?:NORMAL2-)?(IM-\\d+)-", "^(\\d+)_",
-      "^(patient[-_]?\\d+)[-_]", "^(sub(?:ject)?[-_]?\\d+)[-_]"};
+      "^([Pp]atient[-_]?\\d+)[-_]", "^([Ss]ub(?:ject)?[-_]?\\d+)[-_]"};
+  std::size_t names = 0;
+  for (const ClassFolders& part : layout.parts) names += part.names.size();
   for (const char* pattern : kPatterns) {
-    const std::regex expression(pattern, std::regex::icase);
-    std::set<std::string> groups;
     std::size_t matched = 0;
-    for (const std::string& name : names) {
-      std::smatch match;
-      if (!std::regex_search(name, match, expression)) continue;
-      ++matched;
-      groups.insert(match.str(0));
+    std::set<std::string> groups;
+    for (const ClassFolders& part : layout.parts) {
+      const std::vector<std::string> found = GroupsOf(part, pattern);
+      matched += found.size();
+      groups.insert(found.begin(), found.end());
     }
-    if (matched * 10 < names.size() * 9 || groups.size() >= matched) continue;
-    *all_match = matched == names.size();
-    return pattern;
+    if (matched * 10 < names * 9 || groups.size() >= matched) continue;
+    layout.group_pattern = pattern;
+    layout.all_names_match = matched == names;
+    layout.test_shares_patients = TestSharesGroups(layout);
+    return;
   }
-  return "";
 }
 
 Result<FolderLayout> InspectFolder(const Path& folder) {
@@ -155,25 +192,22 @@ Result<FolderLayout> InspectFolder(const Path& folder) {
     return InvalidError(folder.string(), "there is no such folder");
   FolderLayout layout;
   layout.path = folder;
-  std::vector<std::string> names;
-  layout.parts = GivenParts(folder, names);
+  layout.parts = GivenParts(folder);
   if (layout.parts.empty()) {
-    names.clear();
-    ClassFolders all = ClassFoldersOf(folder, "auto", names);
+    ClassFolders all = ClassFoldersOf(folder, "auto");
     if (all.images.size() >= 2) layout.parts.push_back(std::move(all));
   }
-  if (layout.parts.empty()) {
-    for (const Path& file : Children(folder, /*folders=*/false)) {
-      if (Lower(file.extension().string()) != ".csv") continue;
-      std::optional<ImageTableFile> table = RecogniseImageCsv(file);
-      if (!table) continue;
-      layout.table.push_back(std::move(*table));
-      return layout;
-    }
-    return Unrecognised(folder);
-  }
-  if (layout.Classes().size() < 2) return Unrecognised(folder);
-  layout.group_pattern = GuessGroupPattern(names, &layout.all_names_match);
+  if (layout.parts.empty()) FindTable(layout);
+  const std::vector<std::string> classes = layout.Classes();
+  if (classes.empty()) return Unrecognised(folder);
+  if (classes.size() == 1)
+    return InvalidError(
+        folder.string(),
+        fmt::format("all {} images have the same label, {}", layout.Images(),
+                    classes[0]),
+        "name a folder with images of two classes or more; a sweep may also "
+        "join several sources, see sweeps/examples/covid-xray.yaml");
+  GuessGroups(layout);
   return layout;
 }
 

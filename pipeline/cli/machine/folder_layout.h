@@ -14,6 +14,7 @@ struct ClassFolders {
   Path path;                          ///< As found, below the folder given.
   std::string use;                    ///< auto | train | validation | test.
   std::map<std::string, int> images;  ///< Class folder -> images in it.
+  std::vector<std::string> names;     ///< Of all its image files.
 };
 
 /// A CSV file whose rows name images.
@@ -35,6 +36,8 @@ struct FolderLayout {
   /// names look like it; else empty.
   std::string group_pattern;
   bool all_names_match = false;  ///< Every file name fits the pattern.
+  /// By that pattern a patient has images in the test part and in another.
+  bool test_shares_patients = false;
 
   std::vector<std::string> Classes() const;
   int Images() const;
@@ -48,9 +51,9 @@ Result<FolderLayout> InspectFolder(const Path& folder);
 /// True for a name that ends like a JPEG or PNG image.
 bool LooksLikeImage(const Path& file);
 
-/// The pattern among well-known ones that fits nine of ten names and puts
-/// several of them together; "" when none does.
-std::string GuessGroupPattern(const std::vector<std::string>& names,
-                              bool* all_match);
+/// Sets group_pattern to the one among well-known ones that fits nine of ten
+/// names of `layout.parts` and puts several of them together, with what
+/// follows from it; leaves it empty when none does.
+void GuessGroups(FolderLayout& layout);
 
 }  // namespace besom::cli

@@ -124,7 +124,7 @@ std::optional<ImageTableFile> RecogniseImageCsv(const Path& file) {
     const std::string value = Cell(rows, row, *label);
     if (!value.empty()) ++table.labels[value];
   }
-  if (table.labels.size() < 2 || table.labels.size() > 20) return std::nullopt;
+  if (table.labels.empty() || table.labels.size() > 20) return std::nullopt;
   const auto group = FindColumn(rows, {"patientid", "patient", "subjectid",
                                        "subject", "groupid", "group"});
   if (group) table.group_column = rows[0][*group];

@@ -14,7 +14,7 @@ std::vector<std::vector<std::string>> ReadCsvRows(const Path& file);
 
 /// Which column of a CSV file names images that lie beside it (or in a folder
 /// beside it), which holds their labels and which the patient. Nothing when
-/// there is no such column, or no column with 2 to 20 different labels.
+/// there is no such column, or no column with 1 to 20 different labels.
 std::optional<ImageTableFile> RecogniseImageCsv(const Path& file);
 
 }  // namespace besom::cli

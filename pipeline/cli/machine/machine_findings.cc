@@ -46,9 +46,12 @@ Finding Library(const std::string& title, const char* key,
 Finding Mpi(const Json& capabilities, const std::string& mpirun) {
   Finding finding = Library("MPI", "mpi", capabilities, "call `./besom build`");
   if (finding.state != State::kOk) return finding;
-  const bool ulfm = capabilities.value("ulfm", false);
+  const auto flag = capabilities.find("ulfm");
+  const bool ulfm = flag != capabilities.end() && *flag == true;
   finding.facts = {
       {"version", finding.value}, {"ulfm", ulfm}, {"mpirun", mpirun}};
+  // MPI_Get_library_version goes on with who built it, where and when.
+  finding.value = finding.value.substr(0, finding.value.find_first_of(",\n"));
   finding.value +=
       fmt::format(", fault tolerance (ULFM): {}", ulfm ? "yes" : "no");
   if (!mpirun.empty()) finding.value += "; " + mpirun;
@@ -61,8 +64,11 @@ Finding Mpi(const Json& capabilities, const std::string& mpirun) {
 
 Finding Gpus(const MachineFacts& facts) {
   int visible = 0;
-  if (facts.capabilities.ok() && facts.capabilities->contains("cuda_devices"))
-    visible = facts.capabilities->value("cuda_devices", 0);
+  if (facts.capabilities.ok()) {
+    const auto devices = facts.capabilities->find("cuda_devices");
+    if (devices != facts.capabilities->end() && devices->is_number_integer())
+      visible = devices->get<int>();
+  }
   const Json json = {{"driver", facts.gpus}, {"usable", visible}};
   if (facts.gpus.empty() && visible == 0)
     return {State::kOk, "GPUs", "none: sweeps run on the cores", "", json};

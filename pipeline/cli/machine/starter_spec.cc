@@ -41,26 +41,54 @@ std::string GroupLines(const FolderLayout& layout) {
       layout.group_pattern, layout.all_names_match ? "error" : "own");
 }
 
+/// One element of a list of sources.
+std::string FolderSource(const FolderLayout& layout, const ClassFolders& part,
+                         const std::string& name, const Path& yaml_folder) {
+  std::vector<std::string> counts;
+  for (const auto& [folder, count] : part.images)
+    counts.push_back(fmt::format("{} {}", count, folder));
+  const bool alone = layout.parts.size() == 1;
+  std::string text = fmt::format(
+      "    - name: {}\n"
+      "      format: image_folder  # images: {}\n"
+      "      path: {}\n",
+      alone ? name : SweepName(name + "-" + part.path.filename().string()),
+      fmt::join(counts, ", "), PathFrom(part.path, yaml_folder));
+  // Equal patients in several sources are the same people.
+  if (!alone) text += fmt::format("      patients: {}\n", name);
+  return text + GroupLines(layout);
+}
+
+/// A test part that shares patients with training is a set of its own, less
+/// the images of those patients.
+bool IsExternal(const FolderLayout& layout, const ClassFolders& part) {
+  return layout.test_shares_patients && part.use == "test";
+}
+
 std::string FolderSources(const FolderLayout& layout, const std::string& name,
                           const Path& yaml_folder) {
   std::string text;
   for (const ClassFolders& part : layout.parts) {
-    std::vector<std::string> counts;
-    for (const auto& [folder, count] : part.images)
-      counts.push_back(fmt::format("{} {}", count, folder));
-    const std::string own_name =
-        layout.parts.size() == 1
-            ? name
-            : SweepName(name + "-" + part.path.filename().string());
-    text += fmt::format(
-        "    - name: {}\n"
-        "      format: image_folder  # images: {}\n"
-        "      path: {}\n",
-        own_name, fmt::join(counts, ", "), PathFrom(part.path, yaml_folder));
+    if (IsExternal(layout, part)) continue;
+    text += FolderSource(layout, part, name, yaml_folder);
     if (part.use != "auto") text += fmt::format("      use: {}\n", part.use);
-    if (layout.parts.size() > 1)
-      text += fmt::format("      patients: {}\n", name);
-    text += GroupLines(layout);
+  }
+  return text;
+}
+
+std::string ExternalSets(const FolderLayout& layout, const std::string& name,
+                         const Path& yaml_folder) {
+  std::string text;
+  for (const ClassFolders& part : layout.parts) {
+    if (!IsExternal(layout, part)) continue;
+    text +=
+        "evaluate:\n"
+        "  # Patients of this folder have images in the others, too; here they "
+        "are left\n"
+        "  # out. Its numbers stand beside those of the drawn test images.\n"
+        "  external:\n" +
+        FolderSource(layout, part, name, yaml_folder) +
+        "      overlap: exclude\n";
   }
   return text;
 }
@@ -91,7 +119,7 @@ std::string SplitLine(const FolderLayout& layout) {
   double test = 0.2;
   double validation = 0.2;
   for (const ClassFolders& part : layout.parts) {
-    if (part.use == "test") test = 0;
+    if (part.use == "test" && !IsExternal(layout, part)) test = 0;
     if (part.use == "validation") validation = 0;
   }
   return fmt::format("split: {{test: {}, validation: {}}}\n", test, validation);
@@ -164,13 +192,15 @@ std::string StarterYaml(const FolderLayout& layout, const Path& yaml_folder) {
       "  head: [64]                    # hidden widths; [] = a linear probe\n"
       "  dropout: 0.5\n"
       "train: {{epochs: 25, batch_size: 8, learning_rate: 1.0e-3}}\n"
+      "{}"
       "method: grid\n"
       "metric: {{name: balanced_accuracy, split: validation, goal: maximize}}\n"
       "parameters:  # every combination is a trial\n"
       "  model.head: {{values: [[32], [64], [128]]}}\n"
       "  model.dropout: {{values: [0.3, 0.5]}}\n",
       layout.Images(), layout.Classes().size(), name,
-      YamlList(layout.Classes()), sources, SplitLine(layout));
+      YamlList(layout.Classes()), sources, SplitLine(layout),
+      ExternalSets(layout, name, yaml_folder));
 }
 
 }  // namespace besom::cli

@@ -59,10 +59,10 @@ Result<HeadModel> ReadHead(const StageInput& input, const FitImages& images) {
   return head;
 }
 
-Result<StageOutput> Evaluate(const StageInput& input) {
+Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache) {
   const auto kept =
       input.params.at("evaluate").at("predictions").get<std::string>();
-  BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input));
+  BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input, cache));
   BESOM_ASSIGN_OR_RETURN(const HeadModel head, ReadHead(input, images));
   BESOM_ASSIGN_OR_RETURN(const Artifact blob,
                          OneArtifact(input.artifacts, "history"));
@@ -97,7 +97,7 @@ Result<StageOutput> Evaluate(const StageInput& input) {
 
 Result<StageOutput> EvaluateStage::Run(const StageInput& input) {
   try {
-    return Evaluate(input);
+    return Evaluate(input, cache_);
   } catch (const Json::exception& error) {
     return InternalError("evaluate", error.what());
   }

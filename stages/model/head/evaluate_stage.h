@@ -1,5 +1,6 @@
 #pragma once
 
+#include "stages/model/head/fit_images.h"
 #include "stages/stage.h"
 
 namespace besom::stages {
@@ -18,6 +19,9 @@ class EvaluateStage final : public Stage {
   std::string_view name() const noexcept override { return "evaluate"; }
   int version() const noexcept override { return 1; }
   Result<StageOutput> Run(const StageInput& input) override;
+
+ private:
+  FitSourcesCache cache_;
 };
 
 }  // namespace besom::stages

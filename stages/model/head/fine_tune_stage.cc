@@ -39,7 +39,7 @@ Json Description(const Json& params, int chosen_epoch) {
           {"chosen_epoch", chosen_epoch}};
 }
 
-Result<StageOutput> FineTune(const StageInput& input) {
+Result<StageOutput> FineTune(const StageInput& input, FitSourcesCache& cache) {
   const Json& params = input.params;
   BESOM_ASSIGN_OR_RETURN(const HeadSettings head,
                          HeadSettings::FromJson(params.at("model")));
@@ -47,7 +47,7 @@ Result<StageOutput> FineTune(const StageInput& input) {
                          TrainSettings::FromJson(params.at("train")));
   BESOM_ASSIGN_OR_RETURN(const AugmentSettings augment,
                          AugmentSettings::FromJson(params.at("augment")));
-  BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input));
+  BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input, cache));
   BESOM_ASSIGN_OR_RETURN(const SetImages training, images.Set("train"));
   BESOM_ASSIGN_OR_RETURN(const SetImages validation, images.Set("validation"));
   const auto seed = params.at("seed").get<std::uint64_t>();
@@ -77,7 +77,7 @@ Result<StageOutput> FineTune(const StageInput& input) {
 
 Result<StageOutput> FineTuneStage::Run(const StageInput& input) {
   try {
-    return FineTune(input);
+    return FineTune(input, cache_);
   } catch (const Json::exception& error) {
     return InternalError("fine_tune", error.what());
   }

@@ -14,31 +14,49 @@ Result<Artifact> OneArtifact(const ArtifactMap& artifacts,
   return it->second.front();
 }
 
-Result<FitImages> FitImages::Read(const StageInput& input) {
+Result<std::shared_ptr<const FitSources>> FitSourcesCache::Get(
+    const ArtifactMap& artifacts) {
+  std::string key;
+  for (const char* port : {"split", "plain", "views"}) {
+    key += port;
+    const auto it = artifacts.find(port);
+    if (it == artifacts.end()) continue;
+    for (const Artifact& artifact : it->second)
+      key += artifact.ref().digest.Hex();
+  }
+  if (last_ != nullptr && key == key_) return last_;
+  auto sources = std::make_shared<FitSources>();
+  BESOM_ASSIGN_OR_RETURN(const Artifact split, OneArtifact(artifacts, "split"));
+  BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(split.text(), "split"));
+  BESOM_ASSIGN_OR_RETURN(sources->split, SplitTable::FromJson(json));
+  const auto plain = artifacts.find("plain");
+  if (plain == artifacts.end() || plain->second.empty())
+    return InternalError("plain", "no features were given");
+  BESOM_ASSIGN_OR_RETURN(sources->plain, FeatureIndex::Over(plain->second));
+  const auto views = artifacts.find("views");
+  if (views != artifacts.end() && !views->second.empty()) {
+    BESOM_ASSIGN_OR_RETURN(sources->views, FeatureIndex::Over(views->second));
+  }
+  key_ = std::move(key);
+  last_ = std::move(sources);
+  return last_;
+}
+
+Result<FitImages> FitImages::Read(const StageInput& input,
+                                  FitSourcesCache& cache) {
   FitImages images;
   images.repeat_ = input.params.at("repeat").get<int>();
   images.fold_ = input.params.at("fold").get<int>();
-  BESOM_ASSIGN_OR_RETURN(const Artifact split,
-                         OneArtifact(input.artifacts, "split"));
-  BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(split.text(), "split"));
-  BESOM_ASSIGN_OR_RETURN(images.split_, SplitTable::FromJson(json));
-  if (Json(images.split_.classes) != input.params.at("classes"))
+  BESOM_ASSIGN_OR_RETURN(images.sources_, cache.Get(input.artifacts));
+  if (Json(images.split().classes) != input.params.at("classes"))
     return InternalError("split", "its classes are not those of the fit");
-  const auto plain = input.artifacts.find("plain");
-  if (plain == input.artifacts.end() || plain->second.empty())
-    return InternalError("plain", "no features were given");
-  BESOM_ASSIGN_OR_RETURN(images.plain_, FeatureIndex::Over(plain->second));
-  const auto views = input.artifacts.find("views");
-  if (views != input.artifacts.end() && !views->second.empty()) {
-    BESOM_ASSIGN_OR_RETURN(images.views_, FeatureIndex::Over(views->second));
-  }
   return images;
 }
 
 Result<const float*> FitImages::Row(const FeatureIndex& index,
                                     std::size_t entry,
                                     const std::string& view) const {
-  const SplitEntry& image = split_.entries[entry];
+  const SplitEntry& image = split().entries[entry];
   const std::span<const float> row = index.Find({image.content, view});
   if (row.data() == nullptr ||
       row.size() != static_cast<std::size_t>(dimension()))
@@ -49,11 +67,12 @@ Result<const float*> FitImages::Row(const FeatureIndex& index,
 
 Result<SetImages> FitImages::Set(std::string_view name) const {
   SetImages set;
-  set.entries = split_.Members(name, repeat_, fold_);
+  set.entries = split().Members(name, repeat_, fold_);
   for (const std::size_t entry : set.entries) {
-    set.labels.push_back(split_.ClassIndex(split_.entries[entry].label));
+    set.labels.push_back(split().ClassIndex(split().entries[entry].label));
     BESOM_ASSIGN_OR_RETURN(
-        const float* row, Row(plain_, entry, ViewKey(AugmentSettings{}, 0, 0)));
+        const float* row,
+        Row(sources_->plain, entry, ViewKey(AugmentSettings{}, 0, 0)));
     set.rows.push_back(row);
   }
   return set;
@@ -70,9 +89,10 @@ Result<std::vector<const float*>> FitImages::EpochRows(
   rows.reserve(images.entries.size());
   for (const std::size_t entry : images.entries) {
     const int view =
-        ViewOfEpoch(augment, split_.entries[entry].content, epoch, sweep_seed);
-    BESOM_ASSIGN_OR_RETURN(const float* row, Row(view == 0 ? plain_ : views_,
-                                                 entry, keys.at(view)));
+        ViewOfEpoch(augment, split().entries[entry].content, epoch, sweep_seed);
+    BESOM_ASSIGN_OR_RETURN(const float* row,
+                           Row(view == 0 ? sources_->plain : sources_->views,
+                               entry, keys.at(view)));
     rows.push_back(row);
   }
   return rows;

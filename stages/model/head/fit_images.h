@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,19 +20,38 @@ struct SetImages {
   std::vector<const float*> rows;    ///< View 0.
 };
 
+/// The parsed blobs that many fits share.
+struct FitSources {
+  SplitTable split;
+  FeatureIndex plain, views;  ///< `views` is empty when there are none.
+};
+
+/// Keeps the last sources that were parsed: fits of one sweep differ in params
+/// far more often than in these. One thread at a time.
+class FitSourcesCache {
+ public:
+  /// Reads the ports "split", "plain" and, where there are any, "views".
+  /// kInternal when a port is missing (the planner's mistake).
+  Result<std::shared_ptr<const FitSources>> Get(const ArtifactMap& artifacts);
+
+ private:
+  std::string key_;  // Digests of the blobs of `last_`.
+  std::shared_ptr<const FitSources> last_;
+};
+
 /// What the stages of a fit read: the split and the features of its images.
 /// Immutable; rows live as long as it does.
 class FitImages {
  public:
-  /// Reads params {classes, repeat, fold} and the ports "split", "plain" and,
-  /// where there are any, "views". kInternal when a port is missing or the
-  /// classes of params and split differ (the planner's mistake).
-  static Result<FitImages> Read(const StageInput& input);
+  /// Reads params {classes, repeat, fold} and the sources. kInternal also when
+  /// the classes of params and split differ.
+  static Result<FitImages> Read(const StageInput& input,
+                                FitSourcesCache& cache);
 
-  const SplitTable& split() const { return split_; }
+  const SplitTable& split() const { return sources_->split; }
   int repeat() const { return repeat_; }
   int fold() const { return fold_; }
-  int dimension() const { return plain_.dimension(); }
+  int dimension() const { return sources_->plain.dimension(); }
 
   /// kInternal names an image without features.
   Result<SetImages> Set(std::string_view name) const;
@@ -45,8 +65,7 @@ class FitImages {
   Result<const float*> Row(const FeatureIndex& index, std::size_t entry,
                            const std::string& view) const;
 
-  SplitTable split_;
-  FeatureIndex plain_, views_;
+  std::shared_ptr<const FitSources> sources_;
   int repeat_ = 0, fold_ = 0;
 };
 

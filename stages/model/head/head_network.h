@@ -52,7 +52,9 @@ struct LossSettings {
 /// Cross-entropy of a batch as torch.nn.CrossEntropyLoss(weight,
 /// label_smoothing) averages it, and its gradient by the logits into
 /// `deltas` (rows x padded, padding 0). `logits` is rows x padded. Sums run
-/// in double in the order of rows.
+/// in double in the order of rows. Its exp and log are the C library's: the
+/// one part of a fit whose last bits may differ between instruction-set
+/// classes (they are in the numerics tag).
 double CrossEntropy(std::span<const float> logits, std::span<const int> labels,
                     int padded, const LossSettings& settings,
                     std::span<float> deltas);

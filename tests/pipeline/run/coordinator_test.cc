@@ -115,7 +115,8 @@ class CoordinatorTest : public ::testing::Test {
   }
   std::map<std::string, db::TrialState> States() {
     std::map<std::string, db::TrialState> states;
-    for (const auto& status : results_->TrialStates(id_).value())
+    const auto all = results_->TrialStates(id_);
+    for (const db::TrialStatus& status : all.value())
       states[status.trial.substr(0, 1)] = status.state;
     return states;
   }
@@ -218,7 +219,8 @@ TEST_F(CoordinatorTest, AMissingBlobIsMadeAgain) {
   // The split's table is gone: nobody needs it, as its readers are done.
   // The evaluation of trial a is gone: it alone is computed again.
   const std::string key = sweep_.graph[kEvalA].key.Hex();
-  for (const db::BlobRow& blob : results_->FindAction(key).value()->blobs)
+  const auto action = results_->FindAction(key);
+  for (const db::BlobRow& blob : action.value()->blobs)
     std::filesystem::remove(
         blobs_.layout().blob(Digest::FromHex(blob.digest).value()));
   const RunOutcome outcome = Run(second);

@@ -55,25 +55,40 @@ TEST_F(FolderLayoutTest, RefusesWhatItDoesNotKnow) {
             StatusCode::kInvalid);
   Put("only/1.jpg");
   EXPECT_EQ(InspectFolder(root_).status().code(), StatusCode::kInvalid);
+  Put("t.csv", "file,label\n1.jpg,same\n");
+  EXPECT_THAT(InspectFolder(root_).status().cause(),
+              ::testing::HasSubstr("the same label, same"));
 }
 
-TEST(GroupPatternTest, RecognisesPatients) {
-  bool all = false;
-  EXPECT_EQ(
-      GuessGroupPattern({"00001_1.png", "00001_2.png", "00002_1.png"}, &all),
-      "^(\\d+)_");
-  EXPECT_TRUE(all);
-  EXPECT_EQ(
-      GuessGroupPattern({"person1_bacteria_1.jpeg", "person1_bacteria_2.jpeg",
-                         "IM-0115-0001.jpeg", "NORMAL2-IM-0115-0001.jpeg"},
-                        &all),
-      "^(person\\d+)_|^(?:NORMAL2-)?(IM-\\d+)-");
+FolderLayout WithNames(const std::vector<std::string>& train,
+                       const std::vector<std::string>& test = {}) {
+  FolderLayout layout;
+  layout.parts = {{"train", "auto", {}, train}, {"test", "test", {}, test}};
+  GuessGroups(layout);
+  return layout;
 }
 
-TEST(GroupPatternTest, SeesNoPatientsWhereEveryNameIsItsOwn) {
-  bool all = false;
-  EXPECT_EQ(GuessGroupPattern({"1_a.png", "2_a.png", "3_a.png"}, &all), "");
-  EXPECT_EQ(GuessGroupPattern({"cat.png", "dog.png"}, &all), "");
+TEST(GuessGroupsTest, RecognisesPatients) {
+  const FolderLayout nih =
+      WithNames({"00001_1.png", "00001_2.png", "00002_1.png"});
+  EXPECT_EQ(nih.group_pattern, "^(\\d+)_");
+  EXPECT_TRUE(nih.all_names_match);
+  EXPECT_EQ(WithNames({"person1_bacteria_1.jpeg", "person1_bacteria_2.jpeg",
+                       "IM-0115-0001.jpeg", "NORMAL2-IM-0115-0001.jpeg"})
+                .group_pattern,
+            "^(person\\d+)_|^(?:NORMAL2-)?(IM-\\d+)-");
+}
+
+TEST(GuessGroupsTest, SeesNoPatientsWhereEveryNameIsItsOwn) {
+  EXPECT_EQ(WithNames({"1_a.png", "2_a.png", "3_a.png"}).group_pattern, "");
+  EXPECT_EQ(WithNames({"cat.png", "dog.png"}).group_pattern, "");
+}
+
+TEST(GuessGroupsTest, SeesPatientsOnBothSidesOfAGivenTest) {
+  EXPECT_FALSE(
+      WithNames({"1_a.png", "1_b.png"}, {"2_a.png"}).test_shares_patients);
+  EXPECT_TRUE(
+      WithNames({"1_a.png", "2_b.png"}, {"2_a.png"}).test_shares_patients);
 }
 
 }  // namespace

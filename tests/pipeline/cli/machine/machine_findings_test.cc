@@ -12,7 +12,7 @@ MachineFacts GoodMachine() {
           .memory = {16'000'000'000, 12'000'000'000},
           .gpus = {},
           .capabilities = Json{{"libtorch", "2.15.0"},
-                               {"mpi", "Open MPI 5.0.11"},
+                               {"mpi", "Open MPI 5.0.11, package: somebody"},
                                {"ulfm", true},
                                {"nccl", "2.30.7"},
                                {"cuda_devices", 0}},
@@ -39,6 +39,11 @@ TEST(MachineFindingsTest, AGoodMachineLacksNothing) {
                            "2.30.7", "efficientnet_lite0", "ext4", "90.0 GB"})
     EXPECT_THAT(table, HasSubstr(word));
   EXPECT_EQ(FindingsJson(findings)["MPI"]["facts"]["ulfm"], true);
+}
+
+TEST(MachineFindingsTest, MpiIsNamedWithoutWhoBuiltIt) {
+  EXPECT_THAT(Find(GoodMachine(), "MPI").value,
+              ::testing::StartsWith("Open MPI 5.0.11, fault tolerance"));
 }
 
 TEST(MachineFindingsTest, AWorkerThatDoesNotRunIsMissing) {
@@ -74,7 +79,10 @@ TEST(MachineFindingsTest, WhatASweepCanDoWithoutIsANote) {
 
 TEST(MachineFindingsTest, CapabilitiesOfAnotherShapeAreMissing) {
   MachineFacts facts = GoodMachine();
-  facts.capabilities = Json{{"libtorch", nullptr}, {"ulfm", "?"}};
+  facts.capabilities = Json{{"libtorch", nullptr},
+                            {"mpi", "x"},
+                            {"ulfm", "?"},
+                            {"cuda_devices", "?"}};
   EXPECT_EQ(DoctorExitCode(JudgeMachine(facts)), 4);
 }
 

@@ -77,6 +77,15 @@ TEST_F(MachineVerbsTest, CompletionKnowsAllVerbs) {
   EXPECT_THAT(output_, HasSubstr("bashcompinit"));
 }
 
+TEST_F(MachineVerbsTest, DoctorLooksAtTheUsualWorkspace) {
+  ::setenv("BESOM_WORKSPACE", (root_ / "usual").c_str(), 1);
+  Run("doctor");
+  EXPECT_THAT(output_, HasSubstr((root_ / "usual").string()));
+  ::unsetenv("BESOM_WORKSPACE");
+  Run("doctor");
+  EXPECT_THAT(output_, HasSubstr("/besom-runs"));
+}
+
 TEST_F(MachineVerbsTest, DoctorSaysWhenTheWorkerIsMissing) {
   ::setenv("BESOM_WORKER", (root_ / "none").c_str(), 1);
   globals_.workspace = (root_ / "runs").string();

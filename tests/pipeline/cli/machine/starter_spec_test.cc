@@ -29,20 +29,31 @@ TEST(SweepNameTest, IsPlain) {
 }
 
 TEST_F(StarterSpecTest, NamesGivenPartsAndPatients) {
-  for (const std::string part : {"train", "test"}) {
-    for (const std::string name :
-         {"/yes/1_a.png", "/yes/1_b.png", "/other/2_a.png"})
-      Put("x/" + part + name);
-  }
+  for (const std::string name :
+       {"train/yes/1_a.png", "train/yes/1_b.png", "train/other/2_a.png",
+        "test/yes/3_a.png", "test/other/4_a.png"})
+    Put("x/" + name);
   const auto layout = InspectFolder(root_ / "x");
   ASSERT_TRUE(layout.ok()) << layout.status().ToString();
   const std::string yaml = StarterYaml(*layout, root_);
   EXPECT_THAT(yaml, HasSubstr("classes: [other, \"yes\"]"));
-  EXPECT_THAT(yaml, HasSubstr("path: x/test\n      use: test\n"));
-  EXPECT_THAT(yaml, HasSubstr("path: x/train\n      patients: x\n"));
+  EXPECT_THAT(yaml, HasSubstr("path: x/test\n      patients: x\n"));
   EXPECT_THAT(yaml, HasSubstr("group_pattern: '^(\\d+)_'\n"
-                              "      group_unmatched: error\n"));
+                              "      group_unmatched: error\n"
+                              "      use: test\n"));
   EXPECT_THAT(yaml, HasSubstr("split: {test: 0, validation: 0.2}"));
+}
+
+TEST_F(StarterSpecTest, ATestFolderWithSharedPatientsIsExternal) {
+  for (const std::string name : {"train/a/1_a.png", "train/b/2_a.png",
+                                 "test/a/1_b.png", "test/b/3_a.png"})
+    Put(name);
+  const auto layout = InspectFolder(root_);
+  ASSERT_TRUE(layout.ok()) << layout.status().ToString();
+  const std::string yaml = StarterYaml(*layout, root_);
+  EXPECT_THAT(yaml, Not(HasSubstr("use: test")));
+  EXPECT_THAT(yaml, HasSubstr("overlap: exclude"));
+  EXPECT_THAT(yaml, HasSubstr("split: {test: 0.2, validation: 0.2}"));
 }
 
 TEST_F(StarterSpecTest, NamesTheColumnsOfATable) {

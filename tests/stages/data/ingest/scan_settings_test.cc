@@ -29,6 +29,7 @@ TEST(Utf8Test, KnowsWhatIsUtf8) {
   EXPECT_TRUE(IsUtf8("R\xC3\xB6ntgen \xE2\x82\xAC \xF0\x9F\xAB\x81"));
   EXPECT_FALSE(IsUtf8("R\xF6ntgen"));
   EXPECT_FALSE(IsUtf8("\xC0\x80"));      // Overlong.
+  EXPECT_FALSE(IsUtf8("\xE0\x80\x80"));  // Overlong.
   EXPECT_FALSE(IsUtf8("\xED\xA0\x80"));  // A surrogate.
   EXPECT_FALSE(IsUtf8("\xE2\x82"));      // Cut off.
   EXPECT_FALSE(IsUtf8("\xF4\x90\x80\x80"));

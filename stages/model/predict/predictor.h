@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
 #include "stages/metric/prediction_table.h"
+#include "stages/model/feature_engine.h"
 
 namespace besom::stages {
 
@@ -23,12 +25,17 @@ struct PredictorSettings {
   int threads = 1;
 };
 
+using EngineFactory =
+    std::function<Result<std::unique_ptr<FeatureEngine>>(const EngineSpec&)>;
+
 /// Classifies image files with the base and head of a trial. An image that
 /// cannot be read has its error set; anything else that fails is a status.
 /// The probabilities are those that the evaluate stage gives the same image.
-/// `progress` as in StageInput.
+/// `model.preprocessing` must be resolved (not "weights"). `progress` as in
+/// StageInput. Any number of threads gives the same bits.
 Result<std::vector<ImagePrediction>> Predict(
     const PredictorSettings& settings, const std::vector<Path>& images,
-    const std::function<bool(double)>& progress);
+    const std::function<bool(double)>& progress,
+    const EngineFactory& make_engine = MakeFeatureEngine);
 
 }  // namespace besom::stages

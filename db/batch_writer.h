@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "db/connection.h"
+#include "db/results_store.h"
+#include "pipeline/base/result.h"
+
+namespace besom::db {
+
+/// Writes the parts of a CommitBatch inside a transaction that the caller
+/// holds. After an error the caller rolls back.
+class BatchWriter {
+ public:
+  BatchWriter(Connection& connection, SweepId sweep)
+      : connection_(connection), sweep_(sweep) {}
+
+  Status Write(const CommitBatch& batch);
+
+ private:
+  struct TrialId {
+    std::int64_t id = 0;
+    int fits = 1;
+  };
+  struct FitStatements;
+
+  Status PutActions(const std::vector<ActionRow>& actions);
+  Status PutHits(const std::vector<CacheHit>& hits);
+  Status PutAttempts(const std::vector<AttemptRow>& attempts);
+  Status PutEvents(const std::vector<EventRow>& events);
+  Status PutImages(const ImageTable& table);
+  Status PutFits(const std::vector<FitRow>& fits);
+  Status PutFit(const FitRow& fit, FitStatements& statements);
+  Status PutSet(const FitRow& fit, const SetRow& set, std::int64_t trial,
+                FitStatements& statements);
+  Status PutTrialChanges(const std::vector<TrialChange>& changes);
+
+  /// Deletes every row of one fit, so that no row of an older evaluation
+  /// stays between those of the new one.
+  Status ClearFit(std::int64_t trial, int repeat, int fold);
+  /// Writes the means over the fits of a trial once all are there.
+  Status PutAggregates(std::int64_t trial);
+  Result<TrialId> FindTrial(const std::string& trial);
+
+  Connection& connection_;
+  const SweepId sweep_;
+  std::set<std::int64_t> touched_;  ///< Trials of several fits with new rows.
+};
+
+}  // namespace besom::db

@@ -1,0 +1,183 @@
+#include "db/connection.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "db/sqlite_error.h"
+
+namespace besom::db {
+namespace {
+
+/// Touches the file, so that what is wrong with it shows when it is opened.
+constexpr char kFirstRead[] = "SELECT count(*) FROM sqlite_master";
+
+/// A path as SQLite's URI form wants it: every byte that could end or change
+/// the path (`%`, `?`, `#`) written as %XX.
+std::string UriOf(const Path& path, std::string_view query) {
+  std::string uri = "file:";
+  for (const char c : path.string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02X}", static_cast<unsigned>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri + std::string(query);
+}
+
+/// Pragmas that only tell something, whatever their argument.
+bool IsTellingPragma(const char* name) {
+  constexpr std::array kTelling = {
+      "table_info",     "table_xinfo",   "table_list",       "index_list",
+      "index_info",     "index_xinfo",   "foreign_key_list", "database_list",
+      "collation_list", "function_list", "compile_options"};
+  for (const char* telling : kTelling) {
+    if (sqlite3_stricmp(telling, name) == 0) return true;
+  }
+  return false;
+}
+
+int AllowReadingOnly(void*, int action, const char* first, const char* second,
+                     const char*, const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_PRAGMA:
+      return second == nullptr || IsTellingPragma(first) ? SQLITE_OK
+                                                         : SQLITE_DENY;
+    case SQLITE_UPDATE:
+      // Asked when a table-valued function is used first; a real update of
+      // the schema table is refused by SQLite itself.
+      return sqlite3_stricmp(first, "sqlite_master") == 0 ? SQLITE_OK
+                                                          : SQLITE_DENY;
+    default:
+      return SQLITE_DENY;
+  }
+}
+
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n;") == std::string_view::npos;
+}
+
+}  // namespace
+
+void Connection::Closer::operator()(sqlite3* handle) const {
+  sqlite3_close_v2(handle);
+}
+
+Connection::Connection(sqlite3* handle, std::string place)
+    : handle_(handle), place_(std::move(place)) {}
+
+Result<Connection> Connection::Open(const std::string& uri, const Path& path,
+                                    int flags,
+                                    std::chrono::milliseconds timeout) {
+  sqlite3* raw = nullptr;
+  const int code =
+      sqlite3_open_v2(uri.c_str(), &raw,
+                      flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  Connection connection(raw, path.string());  // Owns `raw` on failure, too.
+  if (code != SQLITE_OK) return SqliteError(code, raw, path.string());
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, static_cast<int>(timeout.count()));
+  return connection;
+}
+
+Result<Connection> Connection::OpenWritable(const Path& path,
+                                            std::chrono::milliseconds timeout) {
+  BESOM_ASSIGN_OR_RETURN(
+      Connection connection,
+      Open(path == ":memory:" ? path.string() : UriOf(path, ""), path,
+           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, timeout));
+  BESOM_RETURN_IF_ERROR(
+      connection.Execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"));
+  return connection;
+}
+
+Result<Connection> Connection::OpenReadOnly(const Path& path,
+                                            std::chrono::milliseconds timeout) {
+  const auto stat = StatFile(path);
+  if (!stat.ok()) return stat.status();
+  const Path log = path.string() + "-wal";
+  const bool may_make_log =
+      ::access(path.parent_path().empty() ? "." : path.parent_path().c_str(),
+               W_OK) == 0;
+  const bool frozen = !may_make_log && ::access(log.c_str(), F_OK) != 0;
+  const std::string uri = UriOf(path, frozen ? "?immutable=1" : "");
+  BESOM_ASSIGN_OR_RETURN(Connection connection,
+                         Open(uri, path, SQLITE_OPEN_READONLY, timeout));
+  Status readable = connection.Execute(kFirstRead);
+  if (readable.code() == StatusCode::kUnavailable) {
+    // A writer was killed within a commit: undoing it needs write access.
+    BESOM_ASSIGN_OR_RETURN(
+        Connection repairing,
+        Open(UriOf(path, ""), path, SQLITE_OPEN_READWRITE, timeout));
+    BESOM_RETURN_IF_ERROR(repairing.Execute(kFirstRead));
+    readable = connection.Execute(kFirstRead);
+  }
+  BESOM_RETURN_IF_ERROR(readable);
+  BESOM_RETURN_IF_ERROR(connection.Execute("PRAGMA query_only=ON;"));
+  return connection;
+}
+
+Status Connection::Execute(std::string_view sql) {
+  const int code = sqlite3_exec(handle_.get(), std::string(sql).c_str(),
+                                nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK) return Status::Ok();
+  return SqliteError(code, handle_.get(), place_);
+}
+
+Result<Statement> Connection::Prepare(std::string_view sql) {
+  sqlite3_stmt* raw = nullptr;
+  const char* tail = nullptr;
+  const int code = sqlite3_prepare_v2(
+      handle_.get(), sql.data(), static_cast<int>(sql.size()), &raw, &tail);
+  if (code != SQLITE_OK) return SqliteError(code, handle_.get(), place_);
+  if (raw == nullptr) return InvalidError(place_, "there is no SQL statement");
+  Statement statement(raw, place_);
+  const auto used = static_cast<std::size_t>(tail - sql.data());
+  if (!IsBlank(sql.substr(used))) {
+    // What follows may be a comment only: then it compiles to nothing.
+    sqlite3_stmt* second = nullptr;
+    sqlite3_prepare_v2(handle_.get(), tail, static_cast<int>(sql.size() - used),
+                       &second, nullptr);
+    const bool more = second != nullptr;
+    const bool broken = sqlite3_errcode(handle_.get()) != SQLITE_OK;
+    sqlite3_finalize(second);
+    if (more || broken) {
+      return InvalidError(place_, "more than one SQL statement",
+                          "ask one statement at a time");
+    }
+  }
+  return statement;
+}
+
+Result<std::int64_t> Connection::QueryInteger(std::string_view sql) {
+  BESOM_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+  BESOM_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  BESOM_CHECK(row, sql);
+  return statement.Integer(0);
+}
+
+Result<std::string> Connection::QueryText(std::string_view sql) {
+  BESOM_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+  BESOM_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  BESOM_CHECK(row, sql);
+  return statement.Text(0);
+}
+
+void Connection::RefuseAllButReading() {
+  sqlite3_set_authorizer(handle_.get(), AllowReadingOnly, nullptr);
+}
+
+std::int64_t Connection::last_insert_id() const {
+  return sqlite3_last_insert_rowid(handle_.get());
+}
+
+}  // namespace besom::db

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "db/statement.h"
+#include "pipeline/base/files.h"
+#include "pipeline/base/result.h"
+
+struct sqlite3;
+
+namespace besom::db {
+
+/// An open database file.
+/// Thread safety: one thread at a time.
+class Connection {
+ public:
+  /// Opens for writing; makes an empty file where there is none. Sets
+  /// synchronous=FULL and foreign keys.
+  static Result<Connection> OpenWritable(
+      const Path& path, std::chrono::milliseconds busy_timeout);
+
+  /// Opens for reading, next to a writer or not. kNotFound when there is no
+  /// file. Where the folder cannot be written and no write-ahead log exists,
+  /// the file is taken as it stands (nobody can be writing it from here).
+  static Result<Connection> OpenReadOnly(
+      const Path& path, std::chrono::milliseconds busy_timeout);
+
+  /// Runs SQL text of ours: one or several statements without results.
+  Status Execute(std::string_view sql);
+  /// Compiles the first statement of `sql`. kInvalid, with SQLite's words, for
+  /// bad SQL, for no statement and for more than one.
+  Result<Statement> Prepare(std::string_view sql);
+  /// The first column of the only row of `sql`; for pragmas and counts.
+  Result<std::int64_t> QueryInteger(std::string_view sql);
+  Result<std::string> QueryText(std::string_view sql);
+
+  /// From now on refuses whatever is not plain reading: writes, ATTACH, VACUUM
+  /// (also INTO a file), and pragmas that set something.
+  void RefuseAllButReading();
+
+  std::int64_t last_insert_id() const;
+  const std::string& place() const { return place_; }
+
+ private:
+  struct Closer {
+    void operator()(sqlite3* handle) const;
+  };
+  Connection(sqlite3* handle, std::string place);
+  static Result<Connection> Open(const std::string& uri, const Path& path,
+                                 int flags, std::chrono::milliseconds timeout);
+
+  std::unique_ptr<sqlite3, Closer> handle_;
+  std::string place_;
+};
+
+}  // namespace besom::db

@@ -1,0 +1,238 @@
+#include "db/schema.h"
+
+namespace besom::db {
+namespace {
+
+// Every column is explained in db/SCHEMA.md. Plain SQL of SQLite 3.25, so that
+// the file opens in older tools, too.
+constexpr char kVersion1[] = R"sql(
+CREATE TABLE sweep(
+  sweep_id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  spec_yaml TEXT NOT NULL,
+  spec_json TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  numerics TEXT NOT NULL,
+  allow_test INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  created REAL NOT NULL,
+  updated REAL NOT NULL);
+
+CREATE TABLE criterion(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  name TEXT NOT NULL,
+  class TEXT NOT NULL,
+  split TEXT NOT NULL,
+  maximize INTEGER NOT NULL,
+  PRIMARY KEY(sweep_id, position)) WITHOUT ROWID;
+
+CREATE TABLE trial(
+  trial_id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  trial TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,
+  parameters TEXT NOT NULL,
+  config TEXT NOT NULL,
+  backbone TEXT NOT NULL,
+  head TEXT NOT NULL,
+  dropout REAL,
+  fits INTEGER NOT NULL,
+  planned INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  error TEXT,
+  UNIQUE(sweep_id, trial));
+CREATE INDEX trial_by_name ON trial(trial);
+
+CREATE TABLE fit(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  classes TEXT NOT NULL,
+  chosen_epoch INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  head_digest TEXT NOT NULL,
+  head_size INTEGER NOT NULL,
+  PRIMARY KEY(trial_id, repeat, fold)) WITHOUT ROWID;
+
+CREATE TABLE metric(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  class TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value REAL,
+  low REAL,
+  high REAL,
+  method TEXT,
+  n_groups INTEGER,
+  PRIMARY KEY(trial_id, repeat, fold, split, class, name)) WITHOUT ROWID;
+
+CREATE TABLE epoch_metric(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  class TEXT NOT NULL,
+  name TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  value REAL,
+  PRIMARY KEY(trial_id, repeat, fold, split, class, name, epoch)
+  ) WITHOUT ROWID;
+
+CREATE TABLE confusion(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  actual TEXT NOT NULL,
+  predicted TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY(trial_id, repeat, fold, split, actual, predicted)) WITHOUT ROWID;
+
+CREATE TABLE image(
+  image_id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  source TEXT NOT NULL,
+  path TEXT NOT NULL,
+  listed INTEGER NOT NULL,
+  label TEXT,
+  patients TEXT,
+  group_name TEXT,
+  left_out TEXT,
+  width INTEGER,
+  height INTEGER,
+  mode TEXT,
+  content TEXT,
+  UNIQUE(sweep_id, source, path));
+
+CREATE TABLE image_split(
+  image_id INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  PRIMARY KEY(image_id, repeat, fold)) WITHOUT ROWID;
+
+CREATE TABLE prediction(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  image_id INTEGER NOT NULL,
+  actual TEXT NOT NULL,
+  predicted TEXT NOT NULL,
+  probabilities TEXT NOT NULL,
+  PRIMARY KEY(trial_id, repeat, fold, split, image_id)) WITHOUT ROWID;
+
+CREATE TABLE curve(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  class TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  point INTEGER NOT NULL,
+  x REAL,
+  y REAL,
+  threshold REAL,
+  PRIMARY KEY(trial_id, repeat, fold, split, class, kind, point)
+  ) WITHOUT ROWID;
+
+CREATE TABLE comparison(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  metric TEXT NOT NULL,
+  split TEXT NOT NULL,
+  method TEXT NOT NULL,
+  a TEXT NOT NULL,
+  b TEXT NOT NULL,
+  difference REAL,
+  low REAL,
+  high REAL,
+  p REAL,
+  p_adjusted REAL,
+  PRIMARY KEY(sweep_id, metric, split, method, a, b)) WITHOUT ROWID;
+
+CREATE TABLE action(
+  key TEXT NOT NULL PRIMARY KEY,
+  stage TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  space TEXT NOT NULL,
+  params TEXT NOT NULL,
+  label TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  images REAL,
+  counters TEXT NOT NULL,
+  host TEXT NOT NULL,
+  rank INTEGER NOT NULL,
+  finished REAL NOT NULL);
+CREATE INDEX action_by_space ON action(stage, space, key);
+
+CREATE TABLE blob(
+  key TEXT NOT NULL REFERENCES action ON DELETE CASCADE,
+  port TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  PRIMARY KEY(key, port)) WITHOUT ROWID;
+CREATE INDEX blob_by_digest ON blob(digest);
+
+CREATE TABLE task(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  cached INTEGER NOT NULL,
+  PRIMARY KEY(sweep_id, key)) WITHOUT ROWID;
+
+CREATE TABLE attempt(
+  attempt_id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  trial TEXT,
+  key TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  host TEXT NOT NULL,
+  device TEXT NOT NULL,
+  rank INTEGER NOT NULL,
+  signal INTEGER,
+  outcome TEXT NOT NULL,
+  message TEXT,
+  started REAL NOT NULL,
+  seconds REAL NOT NULL);
+CREATE INDEX attempt_by_trial ON attempt(sweep_id, trial);
+
+CREATE TABLE event(
+  event_id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  time REAL NOT NULL,
+  kind TEXT NOT NULL,
+  text TEXT NOT NULL);
+CREATE INDEX event_by_time ON event(sweep_id, time);
+
+CREATE TABLE run(
+  run TEXT NOT NULL PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  job TEXT,
+  ranks INTEGER NOT NULL,
+  started REAL NOT NULL,
+  ended REAL,
+  outcome TEXT);
+CREATE INDEX run_by_sweep ON run(sweep_id, started);
+
+CREATE TABLE file_digest(
+  path TEXT NOT NULL PRIMARY KEY,
+  size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  digest TEXT NOT NULL) WITHOUT ROWID;
+)sql";
+
+}  // namespace
+
+const std::vector<std::string_view>& TableMigrations() {
+  static const std::vector<std::string_view> steps = {kVersion1};
+  return steps;
+}
+
+}  // namespace besom::db

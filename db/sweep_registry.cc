@@ -1,0 +1,213 @@
+#include <fmt/format.h>
+
+#include "db/connection.h"
+#include "db/results_store.h"
+#include "db/transaction.h"
+
+namespace besom::db {
+namespace {
+
+constexpr auto kImmediate = Transaction::Kind::kImmediate;
+
+/// metric, then `then`, then the validation loss: the whole ranking but for
+/// the trial id, which the view adds.
+Status PutCriteria(Connection& connection, SweepId id, const SweepRow& sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement clear,
+      connection.Prepare("DELETE FROM criterion WHERE sweep_id = ?"));
+  BESOM_RETURN_IF_ERROR(clear.Run(id));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement insert,
+      connection.Prepare("INSERT INTO criterion(sweep_id, position, label, "
+                         "name, class, split, maximize) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?)"));
+  int position = 0;
+  const auto put = [&](const Criterion& criterion, const std::string& split) {
+    return insert.Run(id, position++, criterion.label, criterion.name,
+                      criterion.cls, split, criterion.maximize);
+  };
+  BESOM_RETURN_IF_ERROR(put(sweep.metric, sweep.split));
+  for (const Criterion& criterion : sweep.then) {
+    BESOM_RETURN_IF_ERROR(put(criterion, sweep.split));
+  }
+  return put({"loss", "loss", "", /*maximize=*/false}, "validation");
+}
+
+}  // namespace
+
+Result<SweepId> ResultsStore::PutSweep(const SweepRow& sweep) {
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
+                         Transaction::Begin(*connection_, kImmediate));
+  SweepId id = 0;
+  {
+    BESOM_ASSIGN_OR_RETURN(
+        Statement put,
+        connection_->Prepare(
+            "INSERT INTO sweep(name, spec_yaml, spec_json, seed, numerics, "
+            "allow_test, version, created, updated) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) "
+            "ON CONFLICT(name) DO UPDATE SET spec_yaml=excluded.spec_yaml, "
+            "spec_json=excluded.spec_json, seed=excluded.seed, "
+            "numerics=excluded.numerics, allow_test=excluded.allow_test, "
+            "version=excluded.version, updated=excluded.updated "
+            "RETURNING sweep_id"));
+    BESOM_RETURN_IF_ERROR(put.Bind(sweep.name, sweep.spec_yaml, sweep.spec_json,
+                                   static_cast<std::int64_t>(sweep.seed),
+                                   sweep.numerics, sweep.allow_test,
+                                   sweep.version, sweep.time));
+    BESOM_ASSIGN_OR_RETURN(const bool returned, put.Step());
+    BESOM_CHECK(returned, sweep.name);
+    id = put.Integer(0);
+  }
+  BESOM_RETURN_IF_ERROR(PutCriteria(*connection_, id, sweep));
+  BESOM_RETURN_IF_ERROR(transaction.Commit());
+  return id;
+}
+
+Result<std::optional<StoredSweep>> ResultsStore::FindSweep(
+    std::string_view name) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement find,
+      connection_->Prepare("SELECT sweep_id, name, spec_yaml, spec_json, seed, "
+                           "numerics, allow_test, version, created, updated "
+                           "FROM sweep WHERE name = ?"));
+  BESOM_RETURN_IF_ERROR(find.Bind(name));
+  BESOM_ASSIGN_OR_RETURN(const bool found, find.Step());
+  if (!found) return std::optional<StoredSweep>();
+  StoredSweep sweep;
+  sweep.id = find.Integer(0);
+  sweep.row.name = find.Text(1);
+  sweep.row.spec_yaml = find.Text(2);
+  sweep.row.spec_json = find.Text(3);
+  sweep.row.seed = static_cast<std::uint64_t>(find.Integer(4));
+  sweep.row.numerics = find.Text(5);
+  sweep.row.allow_test = find.Integer(6) != 0;
+  sweep.row.version = find.Text(7);
+  sweep.created = find.Real(8);
+  sweep.row.time = find.Real(9);
+
+  BESOM_ASSIGN_OR_RETURN(
+      Statement criteria,
+      connection_->Prepare("SELECT label, name, class, maximize, split "
+                           "FROM criterion WHERE sweep_id = ? "
+                           "ORDER BY position"));
+  BESOM_RETURN_IF_ERROR(criteria.Bind(sweep.id));
+  std::vector<Criterion> all;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool more, criteria.Step());
+    if (!more) break;
+    all.push_back({criteria.Text(0), criteria.Text(1), criteria.Text(2),
+                   criteria.Integer(3) != 0});
+    if (all.size() == 1) sweep.row.split = criteria.Text(4);
+  }
+  BESOM_CHECK(all.size() >= 2, "metric and validation loss are always there");
+  sweep.row.metric = all.front();
+  sweep.row.then.assign(all.begin() + 1, all.end() - 1);
+  return std::optional(std::move(sweep));
+}
+
+Status ResultsStore::RegisterTrials(SweepId sweep,
+                                    const std::vector<TrialRow>& trials) {
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
+                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement unplan,
+      connection_->Prepare("UPDATE trial SET planned = 0 WHERE sweep_id = ?"));
+  BESOM_RETURN_IF_ERROR(unplan.Run(sweep));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement put,
+      connection_->Prepare(
+          "INSERT INTO trial(sweep_id, trial, ordinal, parameters, config, "
+          "backbone, head, dropout, fits, planned, state) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 'pending') "
+          "ON CONFLICT(sweep_id, trial) DO UPDATE SET "
+          "ordinal=excluded.ordinal, parameters=excluded.parameters, "
+          "config=excluded.config, backbone=excluded.backbone, "
+          "head=excluded.head, dropout=excluded.dropout, fits=excluded.fits, "
+          "planned=1, state=CASE WHEN state IN ('running', 'preempted') "
+          "THEN 'pending' ELSE state END"));
+  for (const TrialRow& row : trials) {
+    BESOM_RETURN_IF_ERROR(
+        put.Run(sweep, row.trial, row.ordinal, CanonicalText(row.parameters),
+                row.config, row.backbone, row.head, row.dropout, row.fits));
+  }
+  return transaction.Commit();
+}
+
+Result<std::vector<TrialStatus>> ResultsStore::TrialStates(SweepId sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection_->Prepare(
+          "SELECT trial, state, planned, fits, error, (SELECT count(*) "
+          "FROM fit f WHERE f.trial_id = t.trial_id) FROM trial t "
+          "WHERE sweep_id = ? ORDER BY planned DESC, ordinal, trial"));
+  BESOM_RETURN_IF_ERROR(rows.Bind(sweep));
+  std::vector<TrialStatus> trials;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return trials;
+    const auto state = TrialStateOf(rows.Text(1));
+    if (!state) {
+      return CorruptError(connection_->place(),
+                          fmt::format("trial {} has the unknown state '{}'",
+                                      rows.Text(0), rows.Text(1)));
+    }
+    trials.push_back({rows.Text(0), *state, rows.Integer(2) != 0,
+                      static_cast<int>(rows.Integer(3)),
+                      static_cast<int>(rows.Integer(5)), rows.Text(4)});
+  }
+}
+
+Status ResultsStore::PutRun(SweepId sweep, const RunRow& run) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement put,
+      connection_->Prepare(
+          "INSERT INTO run(run, sweep_id, host, pid, job, ranks, started, "
+          "ended, outcome) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT(run) DO UPDATE SET ended=excluded.ended, "
+          "outcome=excluded.outcome, ranks=excluded.ranks"));
+  return put.Run(run.run, sweep, run.host, run.pid, NullIfEmpty(run.job),
+                 run.ranks, run.started, run.ended, NullIfEmpty(run.outcome));
+}
+
+Result<std::vector<RunRow>> ResultsStore::OpenRuns(SweepId sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection_->Prepare("SELECT run, host, pid, job, ranks, started "
+                           "FROM run WHERE sweep_id = ? AND ended IS NULL "
+                           "ORDER BY started, run"));
+  BESOM_RETURN_IF_ERROR(rows.Bind(sweep));
+  std::vector<RunRow> runs;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return runs;
+    runs.push_back({rows.Text(0), rows.Text(1), rows.Integer(2), rows.Text(3),
+                    static_cast<int>(rows.Integer(4)), rows.Real(5),
+                    std::nullopt, ""});
+  }
+}
+
+Status ResultsStore::CheckRankable(SweepId sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement missing,
+      connection_->Prepare(
+          "SELECT c.label, c.split, count(*) FROM trial t "
+          "JOIN criterion c ON c.sweep_id = t.sweep_id AND c.position = 0 "
+          "LEFT JOIN metric m ON m.trial_id = t.trial_id "
+          "AND m.repeat = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END "
+          "AND m.fold = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END "
+          "AND m.split = c.split AND m.class = c.class AND m.name = c.name "
+          "WHERE t.sweep_id = ? AND t.planned AND t.state = 'done' "
+          "AND m.value IS NULL GROUP BY c.label, c.split"));
+  BESOM_RETURN_IF_ERROR(missing.Bind(sweep));
+  BESOM_ASSIGN_OR_RETURN(const bool any, missing.Step());
+  if (!any) return Status::Ok();
+  return InvalidError(
+      "metric",
+      fmt::format("{} has no value on the set '{}' in {} finished trials, so "
+                  "they cannot be ranked",
+                  missing.Text(0), missing.Text(1), missing.Integer(2)),
+      "rank by another metric, or on a set that holds images of that class");
+}
+
+}  // namespace besom::db

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace besom::cli {
+
+/// One line of a chart.
+struct ChartLine {
+  std::string name;
+  std::vector<std::pair<double, double>> points;  ///< By rising x.
+};
+
+/// An inline SVG line chart with axes, ticks and a legend; colours come from
+/// the page's classes `line0`, `line1`, ... Points that are not finite are left
+/// out. Empty when no point is left.
+std::string LineChart(const std::string& title, const std::string& x_label,
+                      const std::vector<ChartLine>& lines);
+
+}  // namespace besom::cli

@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/sweep_summary.h"
+#include "pipeline/cli/reading/table_text.h"
+#include "pipeline/cli/reading/workspace_reader.h"
+
+namespace besom::cli {
+namespace {
+
+/// Time between two looks of --watch.
+constexpr std::chrono::seconds kWatchPeriod{1};
+/// Lines of failures that are printed; more are counted.
+constexpr std::size_t kMostFailures = 10;
+
+struct StatusOptions {
+  std::string sweep;
+  std::string sweep_option;
+  bool watch = false;
+  bool exit_code = false;
+};
+
+struct StatusText {
+  std::string text;
+  int exit_code = 0;     ///< The worst of all sweeps.
+  bool working = false;  ///< Something is pending or running.
+};
+
+Result<std::string> RunsText(db::Reader& reader, const std::string& sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table runs,
+      reader.Query("SELECT host, pid, job, ranks, started FROM runs WHERE "
+                   "sweep = ? AND ended IS NULL ORDER BY started",
+                   {sweep}));
+  std::string text;
+  for (const auto& row : runs.rows) {
+    text += fmt::format(
+        "  run on {}, pid {}, {} ranks{}, since {}, without an "
+        "end so far\n",
+        PlainText(row[0]), PlainText(row[1]), PlainText(row[3]),
+        db::IsNull(row[2]) ? "" : fmt::format(", job {}", PlainText(row[2])),
+        PlainText(row[4]));
+  }
+  return text;
+}
+
+Result<std::string> FailuresText(db::Reader& reader, const std::string& sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table failed,
+      reader.Query("SELECT trial, error FROM trials WHERE sweep = ? AND "
+                   "planned AND state = 'failed' ORDER BY ordinal",
+                   {sweep}));
+  std::string text;
+  for (std::size_t i = 0; i < failed.rows.size(); ++i) {
+    if (i == kMostFailures) {
+      text += fmt::format("  and {} more failed\n", failed.rows.size() - i);
+      break;
+    }
+    text += fmt::format("  failed {}: {}\n", PlainText(failed.rows[i][0]),
+                        PlainText(failed.rows[i][1]));
+  }
+  return text;
+}
+
+std::string Indented(const std::string& lines) {
+  std::string text;
+  bool at_start = true;
+  for (const char c : lines) {
+    if (at_start) text += "  ";
+    text += c;
+    at_start = c == '\n';
+  }
+  return text;
+}
+
+Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
+  std::string text = fmt::format("{}  {}\n", PlainText(summary.sweep),
+                                 StateCountsText(summary));
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table stages,
+      reader.Query("SELECT stage, tasks, cached, round(seconds, 1) AS seconds, "
+                   "round(images_per_second, 1) AS \"images/s\" FROM "
+                   "task_times WHERE sweep = ? ORDER BY CASE stage "
+                   "WHEN 'ingest' THEN 0 WHEN 'split' THEN 1 WHEN 'augment' "
+                   "THEN 2 WHEN 'features' THEN 3 WHEN 'fine_tune' THEN 4 "
+                   "ELSE 5 END, stage",
+                   {summary.sweep}));
+  if (!stages.rows.empty()) {
+    text += Indented(FormatTable(stages, TableFormat::kTable));
+  }
+  if (summary.best) {
+    const BestTrial& best = *summary.best;
+    text += fmt::format("  best {}  {} on {} {}, on test {}\n", best.trial,
+                        PlainText(best.metric), PlainText(best.split),
+                        Fixed4(best.value), Fixed4(best.test_value));
+    text += Indented(TieNotice(best) + SelectionNotice(best));
+  }
+  BESOM_ASSIGN_OR_RETURN(const std::string runs,
+                         RunsText(reader, summary.sweep));
+  BESOM_ASSIGN_OR_RETURN(const std::string failures,
+                         FailuresText(reader, summary.sweep));
+  return text + runs + failures;
+}
+
+/// 3 (incomplete) outweighs 1 (failed) outweighs 0.
+Result<StatusText> ReadStatus(const GlobalOptions& global,
+                              const std::string& named) {
+  BESOM_ASSIGN_OR_RETURN(const auto reader, OpenWorkspace(global.workspace));
+  std::vector<std::string> sweeps;
+  if (!named.empty()) {
+    BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader->FindSweep(named));
+    sweeps.push_back(sweep);
+  } else {
+    BESOM_ASSIGN_OR_RETURN(
+        const db::Table all,
+        reader->Query("SELECT sweep FROM sweeps ORDER BY created, sweep"));
+    for (const auto& row : all.rows) sweeps.push_back(db::TextOf(row[0]));
+    if (sweeps.empty()) return reader->FindSweep("").status();
+  }
+  StatusText status;
+  for (const std::string& sweep : sweeps) {
+    BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
+                           SummaryOf(*reader, sweep));
+    BESOM_ASSIGN_OR_RETURN(const std::string text, SweepText(*reader, summary));
+    if (!status.text.empty()) status.text += '\n';
+    status.text += text;
+    status.exit_code = std::max(status.exit_code, summary.ExitCode());
+    status.working |= summary.Count("pending") + summary.Count("running") > 0;
+  }
+  return status;
+}
+
+int RunStatus(const GlobalOptions& global, const StatusOptions& options) {
+  const std::string& named =
+      options.sweep.empty() ? options.sweep_option : options.sweep;
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  std::string shown;
+  while (true) {
+    const auto status = ReadStatus(global, named);
+    if (!status.ok()) return FailWith(status.status());
+    if (status->text != shown) {
+      shown = status->text;
+      const char* clear = options.watch && terminal ? "\x1b[H\x1b[2J" : "";
+      if (const Status printed = Print(clear + shown); !printed.ok()) {
+        return FailWith(printed);
+      }
+    }
+    if (!options.watch || !status->working) {
+      return options.exit_code ? status->exit_code : 0;
+    }
+    std::this_thread::sleep_for(kWatchPeriod);
+  }
+}
+
+}  // namespace
+
+void AddStatusVerb(CLI::App& app, const GlobalOptions& global,
+                   VerbAction& action) {
+  auto* verb = app.add_subcommand(
+      "status", "Says how far sweeps are, what failed and what is best");
+  const auto options = std::make_shared<StatusOptions>();
+  verb->add_option("SWEEP", options->sweep, "Name of the sweep; default all");
+  AddSweepOption(*verb, options->sweep_option);
+  verb->add_flag("--watch", options->watch,
+                 "Print anew when something changes, until nothing is left");
+  verb->add_flag("--exit-code", options->exit_code,
+                 "Exit with 0 all done, 1 some failed, 3 incomplete");
+  verb->callback([&global, &action, options] {
+    action = [&global, options] { return RunStatus(global, *options); };
+  });
+}
+
+}  // namespace besom::cli

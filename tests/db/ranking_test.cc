@@ -1,0 +1,198 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ctime>
+
+#include "tests/db/sample_sweep.h"
+
+namespace besom::db {
+namespace {
+
+using testing::Done;
+using ::testing::ElementsAre;
+using testing::Figures;
+using ::testing::HasSubstr;
+using testing::Lines;
+using testing::SampleFit;
+using testing::SampleSweep;
+using testing::SampleTrial;
+using testing::SampleTrialId;
+using testing::ScratchFolder;
+
+class RankingTest : public ::testing::Test {
+ protected:
+  ScratchFolder folder_;
+  const Path path_ = folder_ / "besom.db";
+  std::unique_ptr<ResultsStore> store_ = *ResultsStore::Open(path_);
+  SweepId sweep_ = 0;
+
+  /// A sweep of one trial per element, all done, one fit each.
+  void Rank(const std::vector<Figures>& trials,
+            const SweepRow& sweep = SampleSweep()) {
+    sweep_ = *store_->PutSweep(sweep);
+    std::vector<TrialRow> rows;
+    std::vector<FitRow> fits;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      rows.push_back(SampleTrial(static_cast<int>(i)));
+      fits.push_back(SampleFit(rows.back().trial, trials[i]));
+    }
+    ASSERT_OK(store_->RegisterTrials(sweep_, rows));
+    ASSERT_OK(store_->Commit(sweep_, Done(fits)));
+  }
+  /// "rank|last digits of the trial|ties|undecided" in the view's order.
+  std::vector<std::string> Ranks() {
+    return Lines(path_,
+                 "SELECT rank, substr(trial, -2), ties, undecided "
+                 "FROM leaderboard");
+  }
+};
+
+TEST_F(RankingTest, MetricThenTheNextThenLossThenTrial) {
+  Rank({{.recall = 0.5, .balanced_accuracy = 0.9, .loss = 0.1},
+        {.recall = 0.8, .balanced_accuracy = 0.6, .loss = 0.5},
+        {.recall = 0.8, .balanced_accuracy = 0.7, .loss = 0.9},
+        {.recall = 0.8, .balanced_accuracy = 0.7, .loss = 0.8},
+        {.recall = 0.8, .balanced_accuracy = 0.7, .loss = 0.8}});
+  EXPECT_THAT(Ranks(), ElementsAre("1|03|3|1", "2|04|3|1", "3|02|3|0",
+                                   "4|01|3|0", "5|00|0|0"));
+}
+
+TEST_F(RankingTest, AConstantClassifierDoesNotWin) {
+  Rank({{.recall = 1.0, .balanced_accuracy = 0.5, .loss = 0.6},
+        {.recall = 1.0, .balanced_accuracy = 0.9, .loss = 0.7}});
+  EXPECT_THAT(Ranks(), ElementsAre("1|01|1|0", "2|00|1|0"));
+}
+
+TEST_F(RankingTest, MinimizeAndValuesBelowZero) {
+  SweepRow sweep = SampleSweep();
+  sweep.metric = {"loss", "loss", "", false};
+  sweep.then.clear();
+  Rank({{.loss = 0.5}, {.loss = -2}, {.loss = 10}, {.loss = 0}}, sweep);
+  EXPECT_THAT(Ranks(),
+              ElementsAre("1|01|0|0", "2|03|0|0", "3|00|0|0", "4|02|0|0"));
+  EXPECT_THAT(Lines(path_,
+                    "SELECT DISTINCT metric, goal, split, "
+                    "(value = (SELECT min(value) FROM leaderboard)) = "
+                    "(rank = 1) FROM leaderboard"),
+              ElementsAre("loss|minimize|validation|1"));
+}
+
+TEST_F(RankingTest, NullMetricIsUnrankedAndNamed) {
+  Rank({{.recall = std::nullopt}, {.recall = 0.1}});
+  EXPECT_THAT(Ranks(), ElementsAre("1|01|0|0", "NULL|00|NULL|NULL"));
+  const Status status = store_->CheckRankable(sweep_);
+  EXPECT_EQ(status.code(), StatusCode::kInvalid);
+  EXPECT_THAT(status.ToString(), HasSubstr("recall/covid"));
+  EXPECT_THAT(status.ToString(), HasSubstr("'validation' in 1 finished"));
+}
+
+TEST_F(RankingTest, NullInALaterCriterionIsLast) {
+  SweepRow sweep = SampleSweep();
+  sweep.metric = {"balanced_accuracy", "balanced_accuracy", "", true};
+  sweep.then = {{"recall/covid", "recall", "covid", true}};
+  Rank({{.recall = std::nullopt, .loss = 0.1}, {.recall = 0.0, .loss = 0.9}},
+       sweep);
+  EXPECT_THAT(Ranks(), ElementsAre("1|01|1|0", "2|00|1|0"));
+  EXPECT_TRUE(store_->CheckRankable(sweep_).ok());
+}
+
+TEST_F(RankingTest, UnplannedAndUnfinishedTrialsAreUnranked) {
+  Rank({{.recall = 0.9}, {.recall = 0.8}, {.recall = 0.7}});
+  CommitBatch batch;
+  batch.trials = {{SampleTrialId(1), TrialState::kFailed, "out of memory"}};
+  ASSERT_OK(store_->Commit(sweep_, batch));
+  ASSERT_OK(store_->RegisterTrials(
+      sweep_, {SampleTrial(1), SampleTrial(2), SampleTrial(3)}));
+  EXPECT_THAT(Lines(path_,
+                    "SELECT substr(trial, -2), rank, state, planned, "
+                    "value FROM leaderboard"),
+              ElementsAre("02|1|done|1|0.7", "00|NULL|done|0|0.9",
+                          "01|NULL|failed|1|0.8", "03|NULL|pending|1|NULL"));
+}
+
+TEST_F(RankingTest, AChangedMetricRanksAnew) {
+  Rank({{.recall = 0.9, .loss = 2}, {.recall = 0.8, .loss = 1}});
+  EXPECT_THAT(Ranks(), ElementsAre("1|00|0|0", "2|01|0|0"));
+  SweepRow sweep = SampleSweep();
+  sweep.metric = {"loss", "loss", "", false};
+  ASSERT_EQ(*store_->PutSweep(sweep), sweep_);
+  EXPECT_THAT(Ranks(), ElementsAre("1|01|0|0", "2|00|0|0"));
+}
+
+TEST_F(RankingTest, EachSweepHasItsOwnRanks) {
+  Rank({{.recall = 0.9}, {.recall = 0.8}});
+  Rank({{.recall = 0.1}, {.recall = 0.2}}, SampleSweep("other"));
+  EXPECT_THAT(Lines(path_,
+                    "SELECT sweep, rank, substr(trial, -2), ties FROM "
+                    "leaderboard"),
+              ElementsAre("covid|1|00|0", "covid|2|01|0", "other|1|01|0",
+                          "other|2|00|0"));
+}
+
+TEST_F(RankingTest, ValueIsTheMeanOverFits) {
+  sweep_ = *store_->PutSweep(SampleSweep());
+  ASSERT_OK(
+      store_->RegisterTrials(sweep_, {SampleTrial(0, 2), SampleTrial(1, 2)}));
+  const std::string a = SampleTrialId(0), b = SampleTrialId(1);
+  ASSERT_OK(store_->Commit(
+      sweep_, Done({SampleFit(a, {.recall = 0.5, .test_recall = 0.25}, 0, 0),
+                    SampleFit(a, {.recall = 0.75, .test_recall = 0.5}, 0, 1),
+                    SampleFit(b, {.recall = 0.5}, 0, 0),
+                    SampleFit(b, {.recall = 1.0, .test_recall = std::nullopt},
+                              0, 1)})));
+  EXPECT_THAT(
+      Lines(path_,
+            "SELECT rank, substr(trial, -2), value, test_value, "
+            "accuracy, seconds FROM leaderboard"),
+      ElementsAre("1|01|0.75|NULL|0.625|5", "2|00|0.625|0.375|0.625|5"));
+}
+
+/// Ten thousand trials with the rows of real ones: the leaderboard is asked
+/// often, also while a run goes on.
+TEST_F(RankingTest, TenThousandTrialsInWellUnderASecond) {
+  constexpr int kTrials = 10000;
+  sweep_ = *store_->PutSweep(SampleSweep());
+  std::vector<TrialRow> rows;
+  for (int i = 0; i < kTrials; ++i) rows.push_back(SampleTrial(i));
+  ASSERT_OK(store_->RegisterTrials(sweep_, rows));
+  for (int begin = 0; begin < kTrials; begin += 1000) {
+    std::vector<FitRow> fits;
+    for (int i = begin; i < begin + 1000; ++i) {
+      FitRow fit = SampleFit(SampleTrialId(i),
+                             {.recall = 0.01 * ((i * 7919) % 100),
+                              .balanced_accuracy = 0.01 * ((i * 31) % 100),
+                              .loss = 1.0 / (i + 1)});
+      for (int epoch = 2; epoch < 50; ++epoch) {
+        fit.history.push_back({"train", epoch, "loss", "", 0.5});
+        fit.history.push_back({"validation", epoch, "loss", "", 0.5});
+      }
+      fits.push_back(std::move(fit));
+    }
+    ASSERT_OK(store_->Commit(sweep_, Done(fits)));
+  }
+  // Time of this processor, not of the wall: the machine may be busy.
+  const std::clock_t start = std::clock();
+  const auto best = Lines(path_, "SELECT trial FROM leaderboard LIMIT 1");
+  const double seconds =
+      static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  EXPECT_EQ(best.size(), 1u);
+  RecordProperty("leaderboard_ms", static_cast<int>(seconds * 1000));
+  EXPECT_LT(seconds, 1.0);
+
+  // What a user asks while it runs must not walk all rows of all trials.
+  const auto plan =
+      Lines(path_,
+            "EXPLAIN QUERY PLAN SELECT * FROM metrics WHERE sweep = 'covid' "
+            "AND trial = '" +
+                SampleTrialId(7) + "' AND epoch IS NULL");
+  for (const std::string& step : plan) {
+    EXPECT_THAT(step,
+                ::testing::Not(::testing::MatchesRegex(".*SCAN m( .*|$)")));
+    EXPECT_THAT(step,
+                ::testing::Not(::testing::MatchesRegex(".*SCAN e( .*|$)")));
+  }
+}
+
+}  // namespace
+}  // namespace besom::db
