@@ -37,8 +37,9 @@ class ParentWatch {
     /// Called once, from the watching thread, when the launcher is gone; must
     /// not block. The process may end by itself from then on.
     std::function<void()> on_lost;
-    /// Seconds from then until the process is ended with _exit.
-    double grace_seconds = 1.0;
+    /// Seconds from then until the process is ended with _exit. (Open MPI 5
+    /// ends a rank whose MPI has started 1 s after it lost its mpirun.)
+    double grace_seconds = 0.8;
     /// Exit code then: 3, the same command resumes.
     int exit_code = 3;
   };

@@ -40,6 +40,19 @@ TEST(ThreadFaultTest, DeathIsToldAfterTheLastMessage) {
   EXPECT_THAT(two->FailedRanks(), ElementsAre(1));
 }
 
+TEST(ThreadFaultTest, DeathIsToldAfterAMessageThatIsDelayed) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    ThreadGroup group(2, {.seed = seed, .max_hold = 5});
+    const auto zero = group.Join(0), one = group.Join(1);
+    ASSERT_TRUE(one->Send(0, "last").ok());
+    group.Kill(1);
+    while (!zero->Receive(0)->has_value())
+      ASSERT_THAT(zero->FailedRanks(), IsEmpty());
+    EXPECT_THAT(Poll(*zero, 1), ElementsAre("-"));
+    EXPECT_THAT(zero->FailedRanks(), ElementsAre(1));
+  }
+}
+
 TEST(ThreadFaultTest, ADeadRankCanDoNothing) {
   ThreadGroup group(2);
   const auto zero = group.Join(0), one = group.Join(1);

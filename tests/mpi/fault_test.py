@@ -88,11 +88,14 @@ class MpirunSignals(unittest.TestCase):
     def test_no_rank_outlives_mpirun(self):
         self.ranks_end(WORKER, "wait")
 
+    def test_no_rank_that_has_not_started_mpi_outlives_it(self):
+        self.ranks_end(WORKER, "bare")
+
     def test_no_busy_rank_outlives_mpirun(self):
         self.ranks_end(WORKER, "deaf")
 
     def test_no_rank_below_a_shell_outlives_mpirun(self):
-        self.ranks_end("sh", "-c", f"{shlex.quote(WORKER)} deaf; exit $?")
+        self.ranks_end("sh", "-c", f"{shlex.quote(WORKER)} bare; exit $?")
 
 
 class OtherMpi(unittest.TestCase):

@@ -5,6 +5,7 @@
 //   leaderless  rank 0 kills itself; the others see it and exit with 5.
 //   wait        every rank waits for a request to stop, then ends with 3.
 //   deaf        every rank ignores requests to stop, computes and waits.
+//   bare        every rank waits without having started MPI.
 //   version     starts MPI and NCCL and tells their versions.
 #include <signal.h>
 #include <unistd.h>
@@ -140,6 +141,12 @@ int WaitForStop(Communicator& comm, Interrupt& interrupt) {
   while (true) Receive(comm);
 }
 
+// MPI ends a rank that it has started, so only this one shows the watch alone.
+[[noreturn]] void WaitWithoutMpi() {
+  Say("waiting " + std::to_string(::getpid()));
+  while (true) ::pause();
+}
+
 int Version(const MpiSession& session) {
   const auto nccl = NcclVersion();
   if (!nccl.ok()) Die(nccl.status());
@@ -152,6 +159,7 @@ int Main(int argc, char** argv) {
   const int argument = argc > 2 ? std::atoi(argv[2]) : 1;
   Interrupt interrupt;
   ParentWatch watch({});
+  if (mode == "bare") WaitWithoutMpi();
   auto session = MpiSession::Start();
   if (!session.ok()) Die(session.status());
   if (mode == "version") return Version(**session);
