@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "pipeline/base/json.h"
 
 namespace besom::cli {
@@ -13,7 +15,8 @@ std::string CellHtml(const db::Cell& cell) {
     return fmt::format("<td class=number>{}</td>", *integer);
   }
   if (const auto* real = std::get_if<double>(&cell)) {
-    return fmt::format("<td class=number>{:.4f}</td>", *real);
+    return fmt::format("<td class=number>{:.{}f}</td>", *real,
+                       std::abs(*real) < 10 ? 4 : 1);
   }
   return fmt::format("<td>{}</td>", EscapeHtml(db::TextOf(cell)));
 }

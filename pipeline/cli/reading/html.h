@@ -13,7 +13,7 @@ namespace besom::cli {
 std::string EscapeHtml(std::string_view text);
 
 /// A table with a head; every cell is escaped, numbers stand to the right,
-/// reals to four decimals, NULL as an en dash.
+/// reals to four decimals (from 10 on to one), NULL as an en dash.
 std::string HtmlTable(const db::Table& table);
 
 /// Base64 (RFC 4648) of `bytes`, for `data:` addresses.

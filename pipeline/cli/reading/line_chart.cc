@@ -29,20 +29,24 @@ struct Axis {
     return high == low ? (begin + end) / 2
                        : begin + (value - low) / (high - low) * (end - begin);
   }
-  /// About `count` round numbers within the range.
-  std::vector<double> Ticks(int count) const {
-    if (high == low) return {low};
-    const double rough = (high - low) / count;
+  /// The round distance that puts about `count` ticks into the range.
+  double Step(int count, double least) const {
+    const double rough = std::max((high - low) / count, least);
     const double power = std::pow(10, std::floor(std::log10(rough)));
     const double digit = rough / power;
-    const double step = power * (digit < 1.5   ? 1
-                                 : digit < 3.5 ? 2
-                                 : digit < 7.5 ? 5
-                                               : 10);
-    std::vector<double> ticks;
+    return power * (digit < 1.5 ? 1 : digit < 3.5 ? 2 : digit < 7.5 ? 5 : 10);
+  }
+  /// Ticks with their labels; steps are at least `least`.
+  std::vector<std::pair<double, std::string>> Ticks(int count,
+                                                    double least) const {
+    if (high == low) return {{low, fmt::format("{:.4g}", low)}};
+    const double step = Step(count, least);
+    const int decimals =
+        std::max(0, static_cast<int>(-std::floor(std::log10(step))));
+    std::vector<std::pair<double, std::string>> ticks;
     for (double i = std::ceil(low / step); i * step <= high * (1 + 1e-12);
          ++i) {
-      ticks.push_back(i * step);
+      ticks.emplace_back(i * step, fmt::format("{:.{}f}", i * step, decimals));
     }
     return ticks;
   }
@@ -50,17 +54,16 @@ struct Axis {
 
 std::string Axes(const Axis& x, const Axis& y, const std::string& x_label) {
   std::string svg;
-  for (const double tick : y.Ticks(4)) {
+  for (const auto& [tick, label] : y.Ticks(4, 1e-12)) {
     svg += fmt::format(
         "<line class=grid x1={:.1f} x2={:.1f} y1={:.1f} y2={:.1f} />"
-        "<text x={:.1f} y={:.1f} text-anchor=end>{:.4g}</text>\n",
+        "<text x={:.1f} y={:.1f} text-anchor=end>{}</text>\n",
         x.begin, x.end, y.At(tick), y.At(tick), x.begin - 5, y.At(tick) + 3.5,
-        tick);
+        label);
   }
-  for (const double tick : x.Ticks(5)) {
-    svg += fmt::format(
-        "<text x={:.1f} y={:.1f} text-anchor=middle>{:.4g}</text>\n",
-        x.At(tick), y.begin + 14, tick);
+  for (const auto& [tick, label] : x.Ticks(5, 1)) {
+    svg += fmt::format("<text x={:.1f} y={:.1f} text-anchor=middle>{}</text>\n",
+                       x.At(tick), y.begin + 14, label);
   }
   return svg +
          fmt::format("<text x={:.1f} y={:.1f} text-anchor=middle>{}</text>\n",
@@ -93,19 +96,19 @@ std::string LineChart(const std::string& title, const std::string& x_label,
       kWidth, kHeight, EscapeHtml(title), kLeft, EscapeHtml(title));
   svg += Axes(x, y, x_label);
   double legend = kLeft;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
+  for (const ChartLine& line : lines) {
     std::string points;
-    for (const auto& point : lines[i].points) {
+    for (const auto& point : line.points) {
       if (!finite(point)) continue;
       points +=
           fmt::format("{:.1f},{:.1f} ", x.At(point.first), y.At(point.second));
     }
-    svg += fmt::format("<polyline class=\"line line{}\" points=\"{}\" />\n", i,
-                       points);
+    svg += fmt::format("<polyline class=\"line line{}\" points=\"{}\" />\n",
+                       line.colour, points);
     svg += fmt::format(
         "<text class=\"legend line{}\" x={:.1f} y={}>\xE2\x96\xA0 {}</text>\n",
-        i, legend, kHeight - 6, EscapeHtml(lines[i].name));
-    legend += 28 + 6.0 * static_cast<double>(lines[i].name.size());
+        line.colour, legend, kHeight - 6, EscapeHtml(line.name));
+    legend += 28 + 6.0 * static_cast<double>(line.name.size());
   }
   return svg + "</svg>\n";
 }

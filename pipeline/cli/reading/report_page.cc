@@ -80,7 +80,7 @@ Result<std::string> Curves(db::Reader& reader, const db::TrialName& name) {
     auto& lines = charts[db::TextOf(row[0])];
     const std::string split = db::TextOf(row[1]);
     if (lines.empty() || lines.back().name != split) {
-      lines.push_back({split, {}});
+      lines.push_back({split, {}, split == "train" ? 0 : 1});
     }
     lines.back().points.emplace_back(db::NumberOf(row[2]),
                                      db::NumberOf(row[3]));
@@ -127,12 +127,14 @@ Result<std::string> BestSection(db::Reader& reader,
 Result<std::string> Leaderboard(db::Reader& reader, const std::string& sweep) {
   BESOM_ASSIGN_OR_RETURN(
       db::Table table,
-      reader.Query("SELECT rank, trial, state, backbone, head, dropout, value, "
-                   "test_value, accuracy, ties, round(seconds, 1) AS seconds, "
-                   "parameters, metric, split FROM leaderboard WHERE sweep = ? "
-                   "LIMIT " +
-                       std::to_string(kMostRows + 1),
-                   {sweep}));
+      reader.Query(
+          "SELECT rank, trial, state, backbone, head, CAST(dropout AS TEXT) AS "
+          "dropout, value, "
+          "test_value, accuracy, ties, round(seconds, 1) AS seconds, "
+          "parameters, metric, split FROM leaderboard WHERE sweep = ? "
+          "LIMIT " +
+              std::to_string(kMostRows + 1),
+          {sweep}));
   if (table.rows.empty()) return std::string();
   const std::string split = db::TextOf(table.rows[0][13]);
   table.columns[6] = db::TextOf(table.rows[0][12]) + " on " + split;
@@ -184,7 +186,9 @@ Result<std::string> DataSections(db::Reader& reader, const std::string& sweep) {
       QueryHtml(reader,
                 "SELECT class, source, split, images, patients FROM "
                 "data_summary WHERE sweep = ? AND repeat = 0 AND fold = 0 AND "
-                "split IS NOT NULL ORDER BY class, source, split",
+                "split IS NOT NULL ORDER BY class, source, CASE split WHEN "
+                "'train' THEN 0 WHEN 'validation' THEN 1 WHEN 'test' THEN 2 "
+                "ELSE 3 END, split",
                 sweep));
   BESOM_ASSIGN_OR_RETURN(
       const std::string left_out,

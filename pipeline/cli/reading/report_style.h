@@ -26,7 +26,8 @@ p { margin: .3rem 0; }
   border-radius: 10px; padding: 1rem 1.2rem; }
 .tiles { display: grid; gap: 1rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
-.tiles b { display: block; font-size: 1.6rem; line-height: 1.3;
+.tiles b { display: block; font-size: 1.35rem; line-height: 1.4;
+  overflow-wrap: anywhere;
   font-variant-numeric: tabular-nums; }
 .row { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }
 .scroll { overflow-x: auto; }

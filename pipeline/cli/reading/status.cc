@@ -84,12 +84,12 @@ Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
                                  StateCountsText(summary));
   BESOM_ASSIGN_OR_RETURN(
       const db::Table stages,
-      reader.Query("SELECT stage, tasks, cached, round(seconds, 1) AS seconds, "
+      reader.Query("SELECT stage, tasks, cached, round(seconds, 2) AS seconds, "
                    "round(images_per_second, 1) AS \"images/s\" FROM "
                    "task_times WHERE sweep = ? ORDER BY CASE stage "
-                   "WHEN 'ingest' THEN 0 WHEN 'split' THEN 1 WHEN 'augment' "
-                   "THEN 2 WHEN 'features' THEN 3 WHEN 'fine_tune' THEN 4 "
-                   "ELSE 5 END, stage",
+                   "WHEN 'scan' THEN 0 WHEN 'ingest' THEN 1 WHEN 'split' THEN "
+                   "2 WHEN 'augment' THEN 3 WHEN 'features' THEN 4 WHEN "
+                   "'fine_tune' THEN 5 ELSE 6 END, stage",
                    {summary.sweep}));
   if (!stages.rows.empty()) {
     text += Indented(FormatTable(stages, TableFormat::kTable));

@@ -39,6 +39,15 @@ TEST(LineChartTest, DrawsEachLineWithinTheFrame) {
   EXPECT_THAT(svg, Not(HasSubstr("<b>")));
 }
 
+TEST(LineChartTest, TicksTellSmallDifferencesAndWholeEpochs) {
+  const std::string svg = LineChart(
+      "loss", "epoch", {{"train", {{0, 1.0981}, {1, 1.0983}, {2, 1.0985}}}});
+  EXPECT_THAT(svg, HasSubstr(">1.0981</text>"));
+  EXPECT_THAT(svg, HasSubstr(">1.0982</text>"));
+  EXPECT_THAT(svg, Not(HasSubstr(">0.5</text>")));
+  EXPECT_THAT(svg, HasSubstr(">2</text>"));
+}
+
 TEST(LineChartTest, OneEpochAndValuesThatAreNoNumbers) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_THAT(LineChart("loss", "epoch", {{"train", {{0, 1}}}}),
