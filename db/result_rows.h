@@ -48,7 +48,7 @@ struct FitRow {
   std::vector<SetRow> sets;
   std::vector<EpochMetricRow> history;
   int chosen_epoch = 0;
-  double seconds = 0;  ///< Of the fit's own tasks, wherever they ran.
+  double seconds = 0;           ///< Of the fit's own tasks, wherever they ran.
   std::string head_digest;      ///< Of the blob with its weights; "" = none.
   std::uint64_t head_size = 0;  ///< Of that blob, bytes.
 };

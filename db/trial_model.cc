@@ -8,8 +8,7 @@ Result<TrialModel> FindTrialModel(const Path& database,
                                   const std::string& sweep,
                                   const std::string& trial) {
   BESOM_ASSIGN_OR_RETURN(const auto reader, Reader::Open(database));
-  BESOM_ASSIGN_OR_RETURN(const TrialName name,
-                         reader->FindTrial(trial, sweep));
+  BESOM_ASSIGN_OR_RETURN(const TrialName name, reader->FindTrial(trial, sweep));
   BESOM_ASSIGN_OR_RETURN(
       const Table rows,
       reader->Query("SELECT t.config, f.head_digest, f.head_size FROM trial t "

@@ -58,6 +58,7 @@ class Stage {
 };
 
 /// The stages that a process can run, by name.
-using StageRegistry = std::map<std::string, std::unique_ptr<Stage>, std::less<>>;
+using StageRegistry =
+    std::map<std::string, std::unique_ptr<Stage>, std::less<>>;
 
 }  // namespace besom::stages

@@ -12,8 +12,8 @@ namespace besom {
 
 /// A condition that only a bug of ours can break; `message` names the values.
 /// Bad input is a Status, never a check.
-#define BESOM_CHECK(condition, message)                                   \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]]                                        \
-      ::besom::FailCheck(__FILE__, __LINE__, #condition, (message));      \
+#define BESOM_CHECK(condition, message)                              \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::besom::FailCheck(__FILE__, __LINE__, #condition, (message)); \
   } while (false)

@@ -50,8 +50,8 @@ Status SyncFolder(const Path& folder) {
 
 Status WriteAndRename(const Path& temporary, const Path& path,
                       std::span<const std::byte> bytes) {
-  Descriptor fd(::open(temporary.c_str(),
-                       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  Descriptor fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) return ErrnoError(temporary.string(), "create");
   BESOM_RETURN_IF_ERROR(WriteAll(fd.get(), bytes, temporary));
   if (::fsync(fd.get()) != 0)
@@ -108,8 +108,7 @@ Result<Digest> DigestOfFile(const Path& path) {
 
 Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes) {
   static std::atomic<std::uint64_t> serial{0};
-  const Path folder =
-      path.has_parent_path() ? path.parent_path() : Path(".");
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   BESOM_RETURN_IF_ERROR(MakeFolders(folder));
   const Path temporary =
       folder / fmt::format(".{}.{}.{}.tmp", path.filename().string(),

@@ -8,7 +8,9 @@ std::string CanonicalText(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Digest DigestOfJson(const Json& value) { return DigestOf(CanonicalText(value)); }
+Digest DigestOfJson(const Json& value) {
+  return DigestOf(CanonicalText(value));
+}
 
 Result<Json> ParseJson(std::string_view text, std::string_view place) {
   Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);

@@ -13,7 +13,7 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   // Both are implicit so that `return value;` and `return status;` read well.
-  Result(T value) : value_(std::move(value)) {}  // NOLINT
+  Result(T value) : value_(std::move(value)) {}         // NOLINT
   Result(Status status) : status_(std::move(status)) {  // NOLINT
     BESOM_CHECK(!status_.ok(), "an OK status is not a result");
   }
@@ -48,7 +48,7 @@ class [[nodiscard]] Result {
 }  // namespace besom
 
 /// `BESOM_ASSIGN_OR_RETURN(auto x, MakeX());`
-#define BESOM_ASSIGN_OR_RETURN(declaration, expression) \
+#define BESOM_ASSIGN_OR_RETURN(declaration, expression)              \
   BESOM_ASSIGN_OR_RETURN_IMPL(BESOM_CONCAT(besom_result_, __LINE__), \
                               declaration, expression)
 #define BESOM_ASSIGN_OR_RETURN_IMPL(result, declaration, expression) \

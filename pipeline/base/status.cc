@@ -17,8 +17,8 @@ const std::string& Nothing() {
 
 Status::Status(StatusCode code, std::string place, std::string cause,
                std::string cure)
-    : error_(std::make_shared<const Error>(Error{
-          code, std::move(place), std::move(cause), std::move(cure)})) {
+    : error_(std::make_shared<const Error>(
+          Error{code, std::move(place), std::move(cause), std::move(cure)})) {
   BESOM_CHECK(code != StatusCode::kOk, "an error needs an error code");
 }
 
@@ -57,8 +57,7 @@ Status InvalidError(std::string place, std::string cause, std::string cure) {
           std::move(cure)};
 }
 Status IoError(std::string place, std::string cause, std::string cure) {
-  return {StatusCode::kIo, std::move(place), std::move(cause),
-          std::move(cure)};
+  return {StatusCode::kIo, std::move(place), std::move(cause), std::move(cure)};
 }
 Status CorruptError(std::string place, std::string cause, std::string cure) {
   return {StatusCode::kCorrupt, std::move(place), std::move(cause),
@@ -70,11 +69,11 @@ Status InternalError(std::string place, std::string cause) {
 }
 Status ErrnoError(std::string place, std::string_view action) {
   const int error = errno;
-  return {error == ENOENT ? StatusCode::kNotFound : StatusCode::kIo,
-          std::move(place),
-          fmt::format("cannot {}: {}", action, std::strerror(error)),
-          error == ENOSPC ? "free some disk space, then run the same command"
-                          : ""};
+  return {
+      error == ENOENT ? StatusCode::kNotFound : StatusCode::kIo,
+      std::move(place),
+      fmt::format("cannot {}: {}", action, std::strerror(error)),
+      error == ENOSPC ? "free some disk space, then run the same command" : ""};
 }
 
 int ExitCodeOf(const Status& status) {

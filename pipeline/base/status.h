@@ -55,9 +55,11 @@ class [[nodiscard]] Status {
 };
 
 /// Shorthands for the common codes.
-Status InvalidError(std::string place, std::string cause, std::string cure = "");
+Status InvalidError(std::string place, std::string cause,
+                    std::string cure = "");
 Status IoError(std::string place, std::string cause, std::string cure = "");
-Status CorruptError(std::string place, std::string cause, std::string cure = "");
+Status CorruptError(std::string place, std::string cause,
+                    std::string cure = "");
 Status InternalError(std::string place, std::string cause);
 /// An I/O error from the current `errno`; `place` is usually the path.
 Status ErrnoError(std::string place, std::string_view action);
@@ -72,9 +74,8 @@ int ExitCodeOf(const Status& status);
 #define BESOM_CONCAT(a, b) BESOM_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function when `expression` is an error.
-#define BESOM_RETURN_IF_ERROR(expression)                       \
-  do {                                                          \
-    if (::besom::Status besom_status = (expression);            \
-        !besom_status.ok())                                     \
-      return besom_status;                                      \
+#define BESOM_RETURN_IF_ERROR(expression)                                \
+  do {                                                                   \
+    if (::besom::Status besom_status = (expression); !besom_status.ok()) \
+      return besom_status;                                               \
   } while (false)

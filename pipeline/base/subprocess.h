@@ -9,9 +9,9 @@ namespace besom {
 
 /// How a child process ended.
 struct ProcessOutcome {
-  int exit_code = 0;  ///< 128 + signal when a signal ended it.
-  int signal = 0;     ///< 0 when it exited by itself.
-  std::string output; ///< Its standard output; stderr is passed through.
+  int exit_code = 0;   ///< 128 + signal when a signal ended it.
+  int signal = 0;      ///< 0 when it exited by itself.
+  std::string output;  ///< Its standard output; stderr is passed through.
 };
 
 /// Runs `command` (argv; the program is looked up on the PATH) to its end.

@@ -20,10 +20,9 @@ int ShowData(RunArguments& arguments) {
   const stages::StageRegistry stages = run::EngineFreeStages();
   cluster::SelfCommunicator comm;
   cluster::Interrupt interrupt;
-  const int code =
-      RunAsRank(arguments.options, {comm, interrupt, stages,
-                                    cluster::HostName(),
-                                    cluster::UsableCores()});
+  const int code = RunAsRank(
+      arguments.options,
+      {comm, interrupt, stages, cluster::HostName(), cluster::UsableCores()});
   if (code != 0) return code;
   const std::string name = sweep->spec.name;
   const WorkspaceLayout layout(arguments.options.workspace);

@@ -45,7 +45,8 @@ std::map<std::string, int> LabelFolders(const Json& config) {
   for (const Json& source : config.at("ingest").at("sources"))
     if (source.contains("labels") && source.at("labels").is_object())
       for (const auto& [folder, label] : source.at("labels").items())
-        if (label.is_string() && index(label) < static_cast<int>(classes.size()))
+        if (label.is_string() &&
+            index(label) < static_cast<int>(classes.size()))
           labels[LowerCase(folder)] = index(label);
   for (const std::string& name : classes) labels[LowerCase(name)] = index(name);
   return labels;
@@ -65,7 +66,8 @@ Result<ImageList> ListImages(const std::string& argument,
                         "pass image files, or folders of them");
   std::filesystem::recursive_directory_iterator it(argument, error), end;
   for (; !error && it != end; it.increment(error))
-    if (it->is_regular_file() && stages::HasImageExtension(it->path().filename().string()))
+    if (it->is_regular_file() &&
+        stages::HasImageExtension(it->path().filename().string()))
       list.files.push_back(it->path());
   if (error) return IoError(argument, error.message());
   if (list.files.empty())
@@ -94,16 +96,16 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
   const WorkspaceLayout layout(arguments.workspace);
   Model model;
   BESOM_ASSIGN_OR_RETURN(
-      model.trial, db::FindTrialModel(layout.database(), arguments.sweep,
-                                      arguments.trial));
+      model.trial,
+      db::FindTrialModel(layout.database(), arguments.sweep, arguments.trial));
   const Json& config = model.trial.config;
   const Json& section = config.at("model");
   BESOM_ASSIGN_OR_RETURN(
       const stages::WeightsInfo weights,
       stages::ResolveWeights(section.at("backbone"), section.at("weights")));
-  BESOM_ASSIGN_OR_RETURN(const stages::Backbone backbone,
-                         stages::DescribeBackbone(
-                             section.at("backbone").get<std::string>()));
+  BESOM_ASSIGN_OR_RETURN(
+      const stages::Backbone backbone,
+      stages::DescribeBackbone(section.at("backbone").get<std::string>()));
   BESOM_ASSIGN_OR_RETURN(
       const stages::Preprocessing preprocessing,
       stages::ResolvePreprocessing(section.at("preprocessing"),
@@ -168,8 +170,8 @@ Status PredictAndPrint(const PredictArguments& arguments) {
     if (arguments.csv)
       all.insert(all.end(), images.begin(), images.end());
     else
-      fmt::print("{}", stages::PredictionTable(list.title, model.classes,
-                                               images));
+      fmt::print("{}",
+                 stages::PredictionTable(list.title, model.classes, images));
   }
   if (arguments.csv)
     fmt::print("{}", stages::PredictionCsv(model.classes, all));

@@ -8,7 +8,7 @@ namespace besom::cli {
 struct PlanOutput {
   bool explain = false;  ///< Say for each stage what is done and what is stale.
   bool json = false;
-  int ranks = 1;         ///< For the predicted time.
+  int ranks = 1;  ///< For the predicted time.
 };
 
 /// Prints what `run` would do. Runs nothing and writes nothing. Returns 0.

@@ -60,9 +60,9 @@ void RunArguments::Resolve(const GlobalOptions& global) {
 }
 
 std::vector<std::string> RunArguments::ForWorker() const {
-  std::vector<std::string> words = {"run", options.spec.string(),
+  std::vector<std::string> words = {"run",         options.spec.string(),
                                     "--workspace", options.workspace.string(),
-                                    "--progress", progress};
+                                    "--progress",  progress};
   for (const std::string& override : options.overrides) {
     words.push_back("--set");
     words.push_back(override);

@@ -30,9 +30,10 @@ int Summarise(const run::RunOutcome& outcome) {
 int Coordinate(const run::RunOptions& options, const RankProcess& process,
                BlobStore& blobs, run::TaskRunner& runner, const Clock& clock) {
   run::RankExecutor executor(process.comm, runner);
-  run::RunServices services{executor, blobs, clock,
-                            [&] { return process.interrupt.count(); },
-                            process.host, process.threads};
+  run::RunServices services{
+      executor,     blobs,
+      clock,        [&] { return process.interrupt.count(); },
+      process.host, process.threads};
   const Result<run::RunOutcome> outcome = run::RunSweep(options, services);
   if (outcome.ok() && outcome->abandoned) {
     // All that is finished is committed; a thread may compute for long yet.

@@ -5,8 +5,7 @@
 namespace besom::cli {
 
 // The verbs that take a SPEC; see verb.h.
-void AddRunVerb(CLI::App& app, const GlobalOptions& global,
-                VerbAction& action);
+void AddRunVerb(CLI::App& app, const GlobalOptions& global, VerbAction& action);
 void AddPlanVerb(CLI::App& app, const GlobalOptions& global,
                  VerbAction& action);
 void AddDataVerb(CLI::App& app, const GlobalOptions& global,

@@ -43,8 +43,8 @@ int RunAsMpiRank(const run::RunOptions& options) {
   Result<std::unique_ptr<cluster::MpiSession>> session =
       cluster::MpiSession::Start();
   if (!session.ok()) return ReportStatus(session.status());
-  const int threads = cluster::ThreadsPerRank(cluster::UsableCores(),
-                                              (*session)->local_size());
+  const int threads =
+      cluster::ThreadsPerRank(cluster::UsableCores(), (*session)->local_size());
   Result<std::unique_ptr<cluster::Communicator>> comm =
       (*session)->OpenChannel();
   if (!comm.ok()) return ReportStatus(comm.status());
@@ -56,7 +56,8 @@ int RunAsMpiRank(const run::RunOptions& options) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app{"The computing program of besom; started by besom", "besom-worker"};
+  CLI::App app{"The computing program of besom; started by besom",
+               "besom-worker"};
   GlobalOptions global;
   RunArguments run_arguments;
   PredictArguments predict_arguments;

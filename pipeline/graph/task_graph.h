@@ -13,7 +13,7 @@ using TaskId = std::size_t;
 
 /// One input of a task: the blob that `task` leaves at `output`.
 struct TaskInput {
-  std::string port;    ///< The name under which the stage reads it.
+  std::string port;  ///< The name under which the stage reads it.
   TaskId task = 0;
   std::string output;  ///< The port of the producing task.
 };
@@ -27,7 +27,7 @@ struct TaskNode {
   Json params;        ///< Canonical, part of the key.
   Json hints;         ///< Not part of the key.
   std::vector<TaskInput> inputs;
-  double cost = 0;    ///< Predicted seconds on one core.
+  double cost = 0;  ///< Predicted seconds on one core.
 };
 
 /// A directed acyclic graph of tasks, unique by key.

@@ -3,9 +3,7 @@
 namespace besom::run {
 
 ComputeThread::ComputeThread(TaskRunner& runner, std::function<void()> wake)
-    : runner_(runner),
-      wake_(std::move(wake)),
-      thread_([this] { Loop(); }) {}
+    : runner_(runner), wake_(std::move(wake)), thread_([this] { Loop(); }) {}
 
 ComputeThread::~ComputeThread() {
   Interrupt();

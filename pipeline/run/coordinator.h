@@ -13,11 +13,11 @@
 namespace besom::run {
 
 struct CoordinatorOptions {
-  int max_retries = 2;      ///< Of a task whose failure may pass.
-  bool fail_fast = false;   ///< Start nothing more after a failed trial.
+  int max_retries = 2;     ///< Of a task whose failure may pass.
+  bool fail_fast = false;  ///< Start nothing more after a failed trial.
   /// Stop after this many failed trials (`limits.failures`).
   std::size_t max_failed_trials = 0;
-  double time_limit = 0;    ///< Seconds; 0 = none.
+  double time_limit = 0;  ///< Seconds; 0 = none.
 };
 
 /// How a run ended; all counts are of this run's graph.
@@ -27,7 +27,7 @@ struct RunOutcome {
   bool interrupted = false;  ///< Work is left; the same command resumes.
   /// Some task was still computing: the process should end without waiting.
   bool abandoned = false;
-  std::string why;           ///< Of the interruption.
+  std::string why;  ///< Of the interruption.
 };
 
 /// The loop of rank 0: hands out tasks, records what comes back.
@@ -70,9 +70,9 @@ class Coordinator {
   std::function<std::string()> best_;
   PriorRows prior_rows_;
   std::optional<Scheduler> scheduler_;
-  std::vector<int> attempts_;                 // By task.
-  std::vector<std::optional<TaskId>> busy_;   // By rank.
-  std::vector<bool> lost_;                    // By rank.
+  std::vector<int> attempts_;                // By task.
+  std::vector<std::optional<TaskId>> busy_;  // By rank.
+  std::vector<bool> lost_;                   // By rank.
   double start_ = 0;
   double stop_by_ = 0;  // When running tasks are abandoned.
   RunOutcome outcome_;

@@ -134,8 +134,8 @@ class Forecaster {
     if (reason == "an input changed") {
       for (const TaskInput& input : node.inputs)
         if (!done[input.task])
-          reason = "an input is not done: " +
-                   sweep_.graph.graph[input.task].stage;
+          reason =
+              "an input is not done: " + sweep_.graph.graph[input.task].stage;
     }
     for (auto& [known, count] : stage.reasons)
       if (known == reason) {
@@ -165,10 +165,9 @@ std::vector<std::string> DifferingFields(const Json& before,
   for (const auto& [path, value] : new_flat.items()) {
     const auto old = old_flat.find(path);
     if (old != old_flat.end() && *old == value) continue;
-    fields.push_back(
-        fmt::format("{}: {} -> {}", Dotted(path),
-                    old == old_flat.end() ? "none" : Shortened(*old),
-                    Shortened(value)));
+    fields.push_back(fmt::format(
+        "{}: {} -> {}", Dotted(path),
+        old == old_flat.end() ? "none" : Shortened(*old), Shortened(value)));
   }
   for (const auto& [path, value] : old_flat.items())
     if (!new_flat.contains(path))

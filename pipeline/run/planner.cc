@@ -46,8 +46,8 @@ class Planner {
   std::vector<TaskInput> AddFeatures(const Json& config,
                                      const ResolvedBackbone& backbone,
                                      const DataSlot& slot, bool plain);
-  PlannedFit AddFit(const Json& config, const Json& model,
-                    const DataSlot& slot, const std::vector<TaskInput>& plain,
+  PlannedFit AddFit(const Json& config, const Json& model, const DataSlot& slot,
+                    const std::vector<TaskInput>& plain,
                     const std::vector<TaskInput>& views, int repeat, int fold);
 
   const PlannerServices& services_;
@@ -95,13 +95,11 @@ int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
 Result<const stages::SourceScan*> Planner::ScanOf(const Json& config) {
   const Json& external = config.at("evaluate").at("external");
   const std::uint64_t seed = config.at("seed");
-  const std::string key =
-      CanonicalText({config.at("ingest"), external, seed});
+  const std::string key = CanonicalText({config.at("ingest"), external, seed});
   auto it = scans_.find(key);
   if (it == scans_.end()) {
-    BESOM_ASSIGN_OR_RETURN(
-        stages::SourceScan scan,
-        services_.scan(config.at("ingest"), external, seed));
+    BESOM_ASSIGN_OR_RETURN(stages::SourceScan scan,
+                           services_.scan(config.at("ingest"), external, seed));
     it = scans_.emplace(key, std::move(scan)).first;
   }
   return &it->second;
@@ -132,10 +130,10 @@ void Planner::AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data) {
                           : data.scan.absolute_paths[images[i]]);
     }
     params["files"] = std::move(files);
-    const TaskId task = AddTask(
-        "ingest", fmt::format("ingest images {}-{}", begin, end - 1),
-        std::move(params), {{"paths", std::move(paths)}}, {},
-        static_cast<double>(end - begin) * kSecondsPerDecode);
+    const TaskId task =
+        AddTask("ingest", fmt::format("ingest images {}-{}", begin, end - 1),
+                std::move(params), {{"paths", std::move(paths)}}, {},
+                static_cast<double>(end - begin) * kSecondsPerDecode);
     data.ingest.push_back(task);
     for (std::size_t first = 0; first < contents.size();
          first += kImagesPerFeaturesTask) {
@@ -164,13 +162,13 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
   std::vector<TaskInput> inputs = {{"scan", data.scan_task, "scan"}};
   for (const TaskId task : data.ingest)
     inputs.push_back({"pixels", task, "pixels"});
-  data.split = AddTask("split", "split", std::move(params), Json::object(),
-                       inputs, 0.1);
+  data.split =
+      AddTask("split", "split", std::move(params), Json::object(), inputs, 0.1);
   inputs[0] = {"split", data.split, "split"};
-  data.augment = AddTask(
-      "augment", "views",
-      {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
-      Json::object(), std::move(inputs), 0.5);
+  data.augment =
+      AddTask("augment", "views",
+              {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
+              Json::object(), std::move(inputs), 0.5);
   return Status::Ok();
 }
 
@@ -226,8 +224,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                  {"numerics", services_.numerics},
                  {"size", pixels.at("size")}};
   // The space also knows how pixels were made: rows of other pixels differ.
-  const std::string space =
-      DigestOfJson({params, pixels}).Hex().substr(0, 32);
+  const std::string space = DigestOfJson({params, pixels}).Hex().substr(0, 32);
   params["augment"] = plain ? Json() : augment;
   params["seed"] = plain ? Json(0) : config.at("seed");
   params["views"] = Json::array();
@@ -278,17 +275,17 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   const std::string name = fmt::format(
       "{} head {} dropout {}", model.at("backbone").get<std::string>(),
       model.at("head").dump(), model.at("dropout").dump());
-  fit.fine_tune = AddTask(
-      "fine_tune", "fine_tune " + name,
-      {{"classes", classes},
-       {"model", model},
-       {"train", train},
-       {"augment", config.at("augment")},
-       {"seed", config.at("seed")},
-       {"repeat", repeat},
-       {"fold", fold}},
-      Json::object(), std::move(inputs),
-      train.at("epochs").get<double>() * 40 * kSecondsPerHeadStep);
+  fit.fine_tune =
+      AddTask("fine_tune", "fine_tune " + name,
+              {{"classes", classes},
+               {"model", model},
+               {"train", train},
+               {"augment", config.at("augment")},
+               {"seed", config.at("seed")},
+               {"repeat", repeat},
+               {"fold", fold}},
+              Json::object(), std::move(inputs),
+              train.at("epochs").get<double>() * 40 * kSecondsPerHeadStep);
   Json evaluate = config.at("evaluate");
   evaluate.erase("external");  // The sets are in the split table.
   evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});

@@ -19,10 +19,10 @@ struct TrialConfig {
 
 /// A frozen base with its weights, as the planner needs to know it.
 struct ResolvedBackbone {
-  std::string weights;  ///< Hex digest of the file, or "random".
-  std::string path;     ///< Of the file; empty for random weights.
-  Json preprocessing;   ///< Resolved: what the engine does to pixels.
-  int input_size = 0;   ///< Pixels.
+  std::string weights;       ///< Hex digest of the file, or "random".
+  std::string path;          ///< Of the file; empty for random weights.
+  Json preprocessing;        ///< Resolved: what the engine does to pixels.
+  int input_size = 0;        ///< Pixels.
   double multiply_adds = 0;  ///< Of one image.
 };
 

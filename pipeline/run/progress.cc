@@ -58,9 +58,9 @@ std::string Progress::LineOf(const std::string& name,
   double done = static_cast<double>(stage.done);
   for (const auto& [task, share] : stage.shares) done += share;
   const double total = static_cast<double>(stage.tasks);
-  std::string line = fmt::format("{:<10} {:>5}/{} tasks {:>3.0f} %", name,
-                                 stage.done, stage.tasks,
-                                 total > 0 ? 100 * done / total : 100.0);
+  std::string line =
+      fmt::format("{:<10} {:>5}/{} tasks {:>3.0f} %", name, stage.done,
+                  stage.tasks, total > 0 ? 100 * done / total : 100.0);
   const double elapsed = clock_.Monotonic() - stage.first;
   if (done > 0 && elapsed > 0 && stage.done < stage.tasks)
     line += fmt::format("  {:.1f} tasks/s, {} left", done / elapsed,

@@ -14,9 +14,9 @@ Result<ExecutorEvent> EventOf(int rank, Message message) {
     return ExecutorEvent{rank, std::move(*report)};
   if (const auto* progress = std::get_if<TaskProgress>(&message))
     return ExecutorEvent{rank, *progress};
-  return InternalError("coordinator",
-                       fmt::format("rank {} sent message kind {}", rank,
-                                   message.index()));
+  return InternalError(
+      "coordinator",
+      fmt::format("rank {} sent message kind {}", rank, message.index()));
 }
 
 }  // namespace

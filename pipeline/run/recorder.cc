@@ -134,8 +134,8 @@ Status Recorder::RecordEvaluation(TaskId task) {
     if (!trial_done_[place.trial]) {
       const double seconds =
           seconds_[task] + seconds_[trial.fits[place.fit].fine_tune];
-      db::FitRow& row = batch_.fits.emplace_back(
-          FitRowOf(evaluation, trial.id, seconds));
+      db::FitRow& row =
+          batch_.fits.emplace_back(FitRowOf(evaluation, trial.id, seconds));
       // Known unless the head was swept away after its evaluation was stored.
       if (const auto& head = outputs_[trial.fits[place.fit].fine_tune];
           head && head->contains("weights")) {
@@ -152,7 +152,8 @@ void Recorder::CountFit(std::size_t trial) {
   if (--fits_left_[trial] > 0) return;
   ++trials_done_;
   if (!trial_done_[trial])
-    batch_.trials.push_back({sweep_.trials[trial].id, db::TrialState::kDone, ""});
+    batch_.trials.push_back(
+        {sweep_.trials[trial].id, db::TrialState::kDone, ""});
 }
 
 Status Recorder::RecordImages(TaskId split) {

@@ -74,7 +74,7 @@ class Recorder {
   std::vector<std::size_t> fits_left_;  // By trial.
   std::vector<bool> trial_done_;
   std::unordered_map<std::size_t, std::string> failed_;
-  std::vector<double> seconds_;         // By task, of its computing.
+  std::vector<double> seconds_;  // By task, of its computing.
   std::size_t trials_done_ = 0;
   db::CommitBatch batch_;
   double oldest_ = 0;  // When the first row of the batch came.

@@ -31,10 +31,10 @@ Result<FileLock> TakeSweepLock(const std::string& sweep,
                            FileLock::TryTake(path, Holder(services)));
     if (lock) return *std::move(lock);
     if (!options.wait || services.stop_requests() > 0)
-      return Status(StatusCode::kInterrupted, fmt::format("sweep '{}'", sweep),
-                    fmt::format("is already running ({})",
-                                FileLock::HolderOf(path)),
-                    "wait for it, or pass --wait");
+      return Status(
+          StatusCode::kInterrupted, fmt::format("sweep '{}'", sweep),
+          fmt::format("is already running ({})", FileLock::HolderOf(path)),
+          "wait for it, or pass --wait");
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
 }
@@ -49,9 +49,9 @@ std::size_t MostFailures(const Json& limits, std::size_t trials) {
 }
 
 /// The tasks that options ask for: whole stages up to `until`, or the trials.
-std::vector<TaskId> TargetsOf(const PreparedSweep& sweep,
-                              const RunOptions& options,
-                              const std::map<std::string, db::TrialState>& states) {
+std::vector<TaskId> TargetsOf(
+    const PreparedSweep& sweep, const RunOptions& options,
+    const std::map<std::string, db::TrialState>& states) {
   const SweepGraph& graph = sweep.graph;
   const std::vector<std::string>& order = StageOrder();
   const auto rank = [&](const std::string& stage) {
@@ -175,9 +175,8 @@ Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
 Result<RunOutcome> RunSweep(const RunOptions& options,
                             const RunServices& services) {
   BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
-  BESOM_ASSIGN_OR_RETURN(
-      const FileLock lock,
-      TakeSweepLock(sweep.spec.name, options, services));
+  BESOM_ASSIGN_OR_RETURN(const FileLock lock,
+                         TakeSweepLock(sweep.spec.name, options, services));
   BESOM_ASSIGN_OR_RETURN(
       const auto results,
       db::ResultsStore::Open(services.blobs.layout().database()));
@@ -214,14 +213,12 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   how.time_limit = limits.at("time");
   Coordinator coordinator(sweep.graph, services.executor, recorder, progress,
                           services.clock, services.stop_requests, how);
-  BESOM_ASSIGN_OR_RETURN(
-      Coordinator::PriorRows priors,
-      FindPriorRows(sweep.graph, *results, services.blobs));
+  BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
+                         FindPriorRows(sweep.graph, *results, services.blobs));
   coordinator.SetPriorRows(std::move(priors));
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
-  BESOM_ASSIGN_OR_RETURN(
-      const RunOutcome outcome,
-      coordinator.Run(TargetsOf(sweep, options, states)));
+  BESOM_ASSIGN_OR_RETURN(const RunOutcome outcome,
+                         coordinator.Run(TargetsOf(sweep, options, states)));
   run.ended = services.clock.Wall();
   run.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
@@ -240,8 +237,7 @@ Result<Standing> FindStanding(const RunOptions& options, int threads) {
   BESOM_ASSIGN_OR_RETURN(const auto stored,
                          results->FindSweep(sweep.spec.name));
   // A changed spec is registered by a run, even when no work is left.
-  if (!stored ||
-      stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
+  if (!stored || stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
     return standing;
   StoredContentDigests digests(*results);
   BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, threads));

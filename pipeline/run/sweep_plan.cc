@@ -38,8 +38,8 @@ Result<ResolvedBackbone> ResolveBackbone(const Json& model,
         return DigestThrough(digests, path);
       }));
   BESOM_ASSIGN_OR_RETURN(const stages::Preprocessing preprocessing,
-                         stages::ResolvePreprocessing(
-                             model.at("preprocessing"), info.preprocessing));
+                         stages::ResolvePreprocessing(model.at("preprocessing"),
+                                                      info.preprocessing));
   BESOM_ASSIGN_OR_RETURN(const int last, stages::CutLayer(backbone, cut));
   BESOM_ASSIGN_OR_RETURN(
       const std::int64_t multiply_adds,
@@ -70,10 +70,9 @@ Result<db::Criterion> CriterionOf(const std::string& text,
 }  // namespace
 
 Result<PreparedSweep> ReadSweep(const RunOptions& options) {
-  BESOM_ASSIGN_OR_RETURN(
-      sweeps::SweepSpec spec,
-      sweeps::LoadSweep(options.spec, options.overrides,
-                        sweeps::ProcessEnvironment()));
+  BESOM_ASSIGN_OR_RETURN(sweeps::SweepSpec spec,
+                         sweeps::LoadSweep(options.spec, options.overrides,
+                                           sweeps::ProcessEnvironment()));
   BESOM_ASSIGN_OR_RETURN(sweeps::TrialPlan trials, sweeps::ExpandTrials(spec));
   PreparedSweep sweep;
   sweep.spec = std::move(spec);

@@ -18,7 +18,7 @@ Json ToJson(const TaskRequest& request) {
     Json& list = inputs[port] = Json::array();
     for (const BlobRef& ref : refs) list.push_back(ToJson(ref));
   }
-  return {{"kind", "request"},         {"task", request.task},
+  return {{"kind", "request"},          {"task", request.task},
           {"attempt", request.attempt}, {"key", request.key.Hex()},
           {"stage", request.stage},     {"params", request.params},
           {"hints", request.hints},     {"inputs", std::move(inputs)}};
@@ -71,8 +71,8 @@ TaskReport ReportFrom(const Json& json) {
   report.attempt = json.at("attempt");
   const auto code = static_cast<StatusCode>(json.at("code").get<int>());
   if (code != StatusCode::kOk)
-    report.status = Status(code, json.at("place"), json.at("cause"),
-                           json.at("cure"));
+    report.status =
+        Status(code, json.at("place"), json.at("cause"), json.at("cure"));
   report.broken_input = json.at("broken_input");
   for (const auto& [port, ref] : json.at("blobs").items())
     report.blobs[port] = BlobRefFrom(ref);
@@ -99,8 +99,8 @@ Result<Message> Decode(std::string_view bytes) {
     if (kind == "request") return Message(RequestFrom(json));
     if (kind == "report") return Message(ReportFrom(json));
     if (kind == "progress")
-      return Message(TaskProgress{json.at("task"), json.at("attempt"),
-                                  json.at("share")});
+      return Message(
+          TaskProgress{json.at("task"), json.at("attempt"), json.at("share")});
     if (kind == "shutdown") return Message(Shutdown{});
     if (kind == "interrupt") return Message(Interrupt{});
     return CorruptError("message", fmt::format("unknown kind '{}'", kind));

@@ -47,8 +47,8 @@ struct Shutdown {};
 /// Coordinator to worker: end what runs at its next unit of work.
 struct Interrupt {};
 
-using Message = std::variant<TaskRequest, TaskReport, TaskProgress, Shutdown,
-                             Interrupt>;
+using Message =
+    std::variant<TaskRequest, TaskReport, TaskProgress, Shutdown, Interrupt>;
 
 /// Binary form of a message (CBOR); Decode reads what Encode wrote and calls
 /// anything else kCorrupt.

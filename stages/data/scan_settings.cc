@@ -120,11 +120,11 @@ Status CheckFormat(const SourceSettings& source) {
   if (std::ranges::find(kBuilt, source.format) != kBuilt.end())
     return Status::Ok();
   const bool known = source.format == "dicom_folder" || source.format == "idx";
-  return InvalidError(
-      source.place + ".format",
-      known ? fmt::format("'{}' is not built yet", source.format)
-            : fmt::format("unknown format '{}'", source.format),
-      "use metadata_csv, image_folder, csv or phantom");
+  return InvalidError(source.place + ".format",
+                      known
+                          ? fmt::format("'{}' is not built yet", source.format)
+                          : fmt::format("unknown format '{}'", source.format),
+                      "use metadata_csv, image_folder, csv or phantom");
 }
 
 /// Length of the UTF-8 sequence at the start of `text`, 0 when there is none.

@@ -12,16 +12,16 @@ namespace besom::stages {
 /// One number about one set, as a row of the `metrics` view. No value = NULL
 /// (INTERFACE: "Metric names").
 struct MetricValue {
-  std::string name;                    ///< "recall", "loss", ...
-  std::optional<std::string> cls;      ///< Class, "macro avg", ...; none = all.
+  std::string name;                ///< "recall", "loss", ...
+  std::optional<std::string> cls;  ///< Class, "macro avg", ...; none = all.
   std::optional<double> value;
-  std::optional<int> epoch;            ///< None = the chosen weights.
+  std::optional<int> epoch;  ///< None = the chosen weights.
 };
 
 struct Prediction {
-  std::string source, path;            ///< The image.
-  int actual = 0, predicted = 0;       ///< Class indices.
-  std::vector<double> probabilities;   ///< One per class, sum 1.
+  std::string source, path;           ///< The image.
+  int actual = 0, predicted = 0;      ///< Class indices.
+  std::vector<double> probabilities;  ///< One per class, sum 1.
 };
 
 /// Everything about one set ("train", "validation", "test", an external name)
@@ -31,7 +31,7 @@ struct SetEvaluation {
   std::vector<MetricValue> metrics;
   /// counts[actual][predicted].
   std::vector<std::vector<std::int64_t>> confusion;
-  std::vector<Prediction> predictions; ///< As `evaluate.predictions` asks.
+  std::vector<Prediction> predictions;  ///< As `evaluate.predictions` asks.
 };
 
 /// The outcome of the evaluate stage for one fit.

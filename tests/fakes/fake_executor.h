@@ -42,7 +42,7 @@ class FakeExecutor final : public run::Executor {
   Status Shutdown() override { return Status::Ok(); }
 
   std::vector<run::TaskRequest> started;
-  std::set<TaskId> die_at_task;  ///< The rank that gets it dies.
+  std::set<TaskId> die_at_task;   ///< The rank that gets it dies.
   std::set<TaskId> hang_at_task;  ///< Never ends.
   bool interrupted = false;
 

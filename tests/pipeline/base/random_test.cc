@@ -10,13 +10,13 @@ namespace {
 
 // Known-answer vectors of Random123 (kat_vectors, philox4x32 10).
 TEST(RandomTest, PhiloxMatchesThePublishedVectors) {
-  EXPECT_THAT(Philox4x32({0, 0, 0, 0}, {0, 0}),
-              testing::ElementsAre(0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu,
-                                   0x9b00dbd8u));
+  EXPECT_THAT(
+      Philox4x32({0, 0, 0, 0}, {0, 0}),
+      testing::ElementsAre(0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u));
   const std::uint32_t f = 0xffffffffu;
-  EXPECT_THAT(Philox4x32({f, f, f, f}, {f, f}),
-              testing::ElementsAre(0x408f276du, 0x41c83b0eu, 0xa20bc7c6u,
-                                   0x6d5451fdu));
+  EXPECT_THAT(
+      Philox4x32({f, f, f, f}, {f, f}),
+      testing::ElementsAre(0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu));
 }
 
 TEST(RandomTest, KeysDecideTheDrawsAndNothingElse) {

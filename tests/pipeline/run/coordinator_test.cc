@@ -17,20 +17,27 @@ namespace {
 //              views
 class CoordinatorTest : public ::testing::Test {
  protected:
-  enum : TaskId { kScan, kIngest, kSplit, kViews, kTuneA, kTuneB, kEvalA,
-                  kEvalB };
+  enum : TaskId {
+    kScan,
+    kIngest,
+    kSplit,
+    kViews,
+    kTuneA,
+    kTuneB,
+    kEvalA,
+    kEvalB
+  };
 
   void SetUp() override {
     std::filesystem::remove_all(root_);
-    sweep_.graph = testing::MakeGraph(
-        {{"scan", 0, {}, "scan"},
-         {"ingest", 1, {"scan"}, "ingest"},
-         {"split", 1, {"ingest"}, "split"},
-         {"views", 1, {"split"}, "augment"},
-         {"tune_a", 5, {"split"}, "fine_tune"},
-         {"tune_b", 2, {"split"}, "fine_tune"},
-         {"eval_a", 1, {"tune_a"}, "evaluate"},
-         {"eval_b", 1, {"tune_b"}, "evaluate"}});
+    sweep_.graph = testing::MakeGraph({{"scan", 0, {}, "scan"},
+                                       {"ingest", 1, {"scan"}, "ingest"},
+                                       {"split", 1, {"ingest"}, "split"},
+                                       {"views", 1, {"split"}, "augment"},
+                                       {"tune_a", 5, {"split"}, "fine_tune"},
+                                       {"tune_b", 2, {"split"}, "fine_tune"},
+                                       {"eval_a", 1, {"tune_a"}, "evaluate"},
+                                       {"eval_b", 1, {"tune_b"}, "evaluate"}});
     PlannedData data;
     data.scan_task = kScan;
     data.ingest = {kIngest};
@@ -106,8 +113,9 @@ class CoordinatorTest : public ::testing::Test {
       EXPECT_TRUE(recorder.TaskDone(scan, 0).ok());
     }
     Progress progress(ProgressMode::kNone, clock_, stderr);
-    Coordinator coordinator(sweep_, executor, recorder, progress, clock_,
-                            [this] { return stop_requests_(); }, options);
+    Coordinator coordinator(
+        sweep_, executor, recorder, progress, clock_,
+        [this] { return stop_requests_(); }, options);
     return coordinator.Run({kSplit, kViews, kEvalA, kEvalB}).value();
   }
   testing::FakeExecutor Executor(int ranks) {
@@ -205,9 +213,7 @@ TEST_F(CoordinatorTest, AskedToStopItStartsNothingMore) {
 TEST_F(CoordinatorTest, AskedTwiceItAbandonsWhatRuns) {
   testing::FakeExecutor executor = Executor(1);
   executor.hang_at_task.insert(kTuneA);
-  stop_requests_ = [&] {
-    return executor.started.size() >= 3 ? 2 : 0;
-  };
+  stop_requests_ = [&] { return executor.started.size() >= 3 ? 2 : 0; };
   const RunOutcome outcome = Run(executor);
   EXPECT_TRUE(outcome.interrupted);
   EXPECT_TRUE(outcome.abandoned);

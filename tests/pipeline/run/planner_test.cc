@@ -178,8 +178,7 @@ TEST_F(PlannerTest, ErrorsOfTheDataComeBack) {
   services_.scan = [](const Json&, const Json&, std::uint64_t) {
     return Result<stages::SourceScan>(InvalidError("here", "no such folder"));
   };
-  const auto result =
-      PlanSweep({{BaseConfig(), Json(), Json()}}, services_);
+  const auto result = PlanSweep({{BaseConfig(), Json(), Json()}}, services_);
   EXPECT_EQ(result.status().cause(), "no such folder");
 }
 

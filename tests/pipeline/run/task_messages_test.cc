@@ -48,9 +48,9 @@ TEST(TaskMessagesTest, ReportsKeepStatusBlobsAndCounters) {
 TEST(TaskMessagesTest, ControlMessagesAndGarbage) {
   EXPECT_TRUE(std::holds_alternative<Shutdown>(*Decode(Encode(Shutdown{}))));
   EXPECT_TRUE(std::holds_alternative<Interrupt>(*Decode(Encode(Interrupt{}))));
-  EXPECT_EQ(std::get<TaskProgress>(*Decode(Encode(TaskProgress{1, 2, 0.5})))
-                .share,
-            0.5);
+  EXPECT_EQ(
+      std::get<TaskProgress>(*Decode(Encode(TaskProgress{1, 2, 0.5}))).share,
+      0.5);
   EXPECT_EQ(Decode("garbage").status().code(), StatusCode::kCorrupt);
   EXPECT_EQ(Decode("").status().code(), StatusCode::kCorrupt);
 }
