@@ -26,15 +26,9 @@ Result<Planned> Plan(const run::RunOptions& options) {
   if (StatFile(layout.database()).ok()) {
     BESOM_ASSIGN_OR_RETURN(results, db::ResultsStore::Open(layout.database()));
   }
-  stages::MemoryContentDigests memory;
-  if (results) {
-    run::StoredContentDigests stored(*results);  // Never flushed: reads only.
-    BESOM_RETURN_IF_ERROR(
-        run::PlanGraph(plan.sweep, stored, cluster::UsableCores()));
-  } else {
-    BESOM_RETURN_IF_ERROR(
-        run::PlanGraph(plan.sweep, memory, cluster::UsableCores()));
-  }
+  run::StoredContentDigests digests(results.get());  // Reads only.
+  BESOM_RETURN_IF_ERROR(
+      run::PlanGraph(plan.sweep, digests, cluster::UsableCores()));
   BESOM_ASSIGN_OR_RETURN(plan.stages,
                          run::Forecast(plan.sweep, results.get(), blobs));
   for (const run::StageForecast& stage : plan.stages)

@@ -16,6 +16,7 @@ int Summarise(const run::RunOutcome& outcome) {
   fmt::print("{} trials done, {} failed; {} tasks run, {} reused\n",
              outcome.trials_done, outcome.trials_failed, outcome.tasks_run,
              outcome.tasks_reused);
+  if (!outcome.best.empty()) fmt::print("{}\n", outcome.best);
   std::fflush(stdout);
   if (outcome.interrupted) {
     fmt::print(stderr,

@@ -162,6 +162,9 @@ Status Coordinator::HandleReport(int rank, const TaskReport& report) {
   if (busy_[rank] != task || report.attempt != attempts_[task])
     return Status::Ok();  // Of an attempt that was given up before.
   busy_[rank].reset();
+  Log(LogLevel::kInfo,
+      fmt::format("rank {}: {}: {:.3f} s: {}", rank, sweep_.graph[task].label,
+                  report.seconds, report.status.ToString()));
   if (report.status.ok()) {
     ++outcome_.tasks_run;
     scheduler_->MarkDone(task);

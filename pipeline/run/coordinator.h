@@ -27,7 +27,8 @@ struct RunOutcome {
   bool interrupted = false;  ///< Work is left; the same command resumes.
   /// Some task was still computing: the process should end without waiting.
   bool abandoned = false;
-  std::string why;  ///< Of the interruption.
+  std::string why;   ///< Of the interruption.
+  std::string best;  ///< The best trial in one line; empty = none.
 };
 
 /// The loop of rank 0: hands out tasks, records what comes back.

@@ -38,8 +38,10 @@ Recorder::Recorder(const SweepGraph& sweep, db::SweepId id,
   for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial) {
     const std::vector<PlannedFit>& fits = sweep.trials[trial].fits;
     fits_left_.push_back(fits.size());
-    for (std::size_t fit = 0; fit < fits.size(); ++fit)
+    for (std::size_t fit = 0; fit < fits.size(); ++fit) {
       fits_of_[fits[fit].evaluate].push_back({trial, fit});
+      trials_of_[fits[fit].fine_tune].push_back(trial);
+    }
   }
 }
 
@@ -194,10 +196,9 @@ void Recorder::TrialsFailed(const std::vector<TaskId>& tasks,
 }
 
 void Recorder::TrialRunning(TaskId fine_tune) {
-  for (const PlannedTrial& trial : sweep_.trials)
-    for (const PlannedFit& fit : trial.fits)
-      if (fit.fine_tune == fine_tune)
-        batch_.trials.push_back({trial.id, db::TrialState::kRunning, ""});
+  for (const std::size_t trial : trials_of_[fine_tune])
+    batch_.trials.push_back(
+        {sweep_.trials[trial].id, db::TrialState::kRunning, ""});
 }
 
 void Recorder::Event(std::string_view kind, Json text) {

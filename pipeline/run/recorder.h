@@ -70,8 +70,9 @@ class Recorder {
   BlobStore& blobs_;
   const Clock& clock_;
   std::vector<std::optional<std::map<std::string, BlobRef>>> outputs_;
-  std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;
-  std::vector<std::size_t> fits_left_;  // By trial.
+  std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;  // By evaluate.
+  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_;  // By tune.
+  std::vector<std::size_t> fits_left_;                              // By trial.
   std::vector<bool> trial_done_;
   std::unordered_map<std::size_t, std::string> failed_;
   std::vector<double> seconds_;  // By task, of its computing.

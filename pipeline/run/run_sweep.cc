@@ -8,12 +8,31 @@
 #include <set>
 #include <thread>
 
+#include "db/reader.h"
 #include "pipeline/base/log.h"
 #include "pipeline/run/stage_versions.h"
 #include "pipeline/store/file_lock.h"
 
 namespace besom::run {
 namespace {
+
+/// The best trial costs a query, so it is not looked up after every task.
+constexpr double kSecondsBetweenLooks = 1;
+
+/// "best so far: TRIAL, recall/covid 0.94 on validation"; empty = none yet.
+std::string BestLine(const Path& database, const std::string& sweep) {
+  const auto reader = db::Reader::Open(database);
+  if (!reader.ok()) return "";
+  const auto rows = (*reader)->Query(
+      "SELECT trial, metric, value, split, parameters FROM leaderboard "
+      "WHERE sweep = ? AND rank = 1",
+      {sweep});
+  if (!rows.ok() || rows->rows.empty()) return "";
+  const auto& row = rows->rows[0];
+  return fmt::format("best: {}, {} {:.4f} on {}, {}", db::TextOf(row[0]),
+                     db::TextOf(row[1]), db::NumberOf(row[2]),
+                     db::TextOf(row[3]), db::TextOf(row[4]));
+}
 
 /// Who holds the sweep, for another run's message.
 std::string Holder(const RunServices& services) {
@@ -125,9 +144,9 @@ std::string ViewsWarning(const PreparedSweep& sweep) {
     const int epochs = trial.config.at("train").at("epochs");
     if (views > 0 && views < epochs)
       return fmt::format(
-          "augment.views = {} is less than train.epochs = {}: each image is "
-          "shown in the same {} views again and again",
-          views, epochs, views);
+          "augment.views = {} is less than train.epochs = {}: the "
+          "views of an image repeat",
+          views, epochs);
   }
   return "";
 }
@@ -175,14 +194,21 @@ Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
 Result<RunOutcome> RunSweep(const RunOptions& options,
                             const RunServices& services) {
   BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
+  const WorkspaceLayout& layout = services.blobs.layout();
+  // What is wrong with the data or the weights is found out before anything
+  // is written, unless the workspace is there already.
+  StoredContentDigests fresh(nullptr);
+  const bool is_new = !StatFile(layout.database()).ok();
+  if (is_new) BESOM_RETURN_IF_ERROR(PlanGraph(sweep, fresh, services.threads));
   BESOM_ASSIGN_OR_RETURN(const FileLock lock,
                          TakeSweepLock(sweep.spec.name, options, services));
-  BESOM_ASSIGN_OR_RETURN(
-      const auto results,
-      db::ResultsStore::Open(services.blobs.layout().database()));
-  StoredContentDigests digests(*results);
-  BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, services.threads));
-  BESOM_RETURN_IF_ERROR(digests.Flush());
+  BESOM_ASSIGN_OR_RETURN(const auto results,
+                         db::ResultsStore::Open(layout.database()));
+  BESOM_RETURN_IF_ERROR(OpenLogFile(layout.rank_log(0)));
+  StoredContentDigests stored(results.get());
+  if (!is_new)
+    BESOM_RETURN_IF_ERROR(PlanGraph(sweep, stored, services.threads));
+  BESOM_RETURN_IF_ERROR((is_new ? fresh : stored).WriteTo(*results));
   BESOM_ASSIGN_OR_RETURN(const db::SweepRow row,
                          SweepRowOf(sweep, services.clock.Wall()));
   BESOM_ASSIGN_OR_RETURN(const db::SweepId id, results->PutSweep(row));
@@ -216,12 +242,22 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
                          FindPriorRows(sweep.graph, *results, services.blobs));
   coordinator.SetPriorRows(std::move(priors));
+  double last_look = -1;
+  std::string best;
+  coordinator.SetBest([&] {
+    if (services.clock.Monotonic() - last_look > kSecondsBetweenLooks) {
+      last_look = services.clock.Monotonic();
+      best = BestLine(layout.database(), sweep.spec.name);
+    }
+    return best;
+  });
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
-  BESOM_ASSIGN_OR_RETURN(const RunOutcome outcome,
+  BESOM_ASSIGN_OR_RETURN(RunOutcome outcome,
                          coordinator.Run(TargetsOf(sweep, options, states)));
   run.ended = services.clock.Wall();
   run.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
+  outcome.best = BestLine(layout.database(), sweep.spec.name);
   return outcome;
 }
 
@@ -239,9 +275,9 @@ Result<Standing> FindStanding(const RunOptions& options, int threads) {
   // A changed spec is registered by a run, even when no work is left.
   if (!stored || stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
     return standing;
-  StoredContentDigests digests(*results);
+  StoredContentDigests digests(results.get());
   BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, threads));
-  BESOM_RETURN_IF_ERROR(digests.Flush());
+  BESOM_RETURN_IF_ERROR(digests.WriteTo(*results));
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, stored->id));
   for (const PlannedTrial& trial : sweep.graph.trials) {
     const auto state = states.find(trial.id);

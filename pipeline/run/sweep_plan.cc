@@ -112,7 +112,8 @@ Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
 
 std::optional<Digest> StoredContentDigests::Find(const Path& path,
                                                  const FileStat& stat) {
-  const auto found = results_.FindFileDigests({{path.string(), stat}});
+  if (!results_) return std::nullopt;
+  const auto found = results_->FindFileDigests({{path.string(), stat}});
   if (!found.ok()) {
     Log(LogLevel::kWarning, found.status().ToString());
     return std::nullopt;
@@ -127,9 +128,9 @@ void StoredContentDigests::Store(const Path& path, const FileStat& stat,
   learned_.push_back({path.string(), stat, digest.Hex()});
 }
 
-Status StoredContentDigests::Flush() {
+Status StoredContentDigests::WriteTo(db::ResultsStore& results) {
   if (learned_.empty()) return Status::Ok();
-  BESOM_RETURN_IF_ERROR(results_.PutFileDigests(learned_));
+  BESOM_RETURN_IF_ERROR(results.PutFileDigests(learned_));
   learned_.clear();
   return Status::Ok();
 }

@@ -26,19 +26,20 @@ Result<PreparedSweep> ReadSweep(const RunOptions& options);
 Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
                  int threads);
 
-/// Digests of files remembered in the database. Borrows `results`.
+/// Digests of files remembered in the database. Borrows `results`, which may
+/// be null: there is no database yet.
 class StoredContentDigests final : public stages::ContentDigests {
  public:
-  explicit StoredContentDigests(db::ResultsStore& results)
+  explicit StoredContentDigests(db::ResultsStore* results)
       : results_(results) {}
   std::optional<Digest> Find(const Path& path, const FileStat& stat) override;
   void Store(const Path& path, const FileStat& stat,
              const Digest& digest) override;
   /// Writes what was learned.
-  Status Flush();
+  Status WriteTo(db::ResultsStore& results);
 
  private:
-  db::ResultsStore& results_;
+  db::ResultsStore* const results_;
   std::vector<db::FileDigestRow> learned_;
 };
 
