@@ -6,6 +6,7 @@
 #include "sweeps/expression.h"
 #include "sweeps/overrides.h"
 #include "sweeps/parameters.h"
+#include "sweeps/proposals.h"
 #include "sweeps/section_reader.h"
 #include "sweeps/variables.h"
 #include "sweeps/yaml_reader.h"
@@ -148,8 +149,8 @@ class SpecReader {
   }
 
   void CheckAll() {
-    Report(CheckConsistency(spec_.base), nullptr);
-    Report(CheckFiles(spec_.base, environment_), nullptr);
+    Report(CheckConsistency(spec_.base));
+    Report(CheckFiles(spec_.base, environment_));
     const bool shares = spec_.places.contains("split.test") ||
                         spec_.places.contains("split.validation");
     if (shares && spec_.base["split"]["file"] != "")
@@ -159,21 +160,25 @@ class SpecReader {
                     "remove split.test and split.validation");
     CheckExpressions();
     CheckGrid();
-    if (findings_.empty()) CheckAxisFiles();
+    if (findings_.empty()) CheckVariedFiles();
   }
 
-  /// With `axis`: only what concerns it. Without: what concerns no axis.
-  void Report(const std::vector<Conflict>& conflicts, const Axis* axis) {
-    for (const Conflict& conflict : conflicts) {
-      bool varied = false;
-      for (const std::string& path : conflict.paths)
-        for (const Axis& any : spec_.axes)
-          varied = varied || Overlap(path, any.path);
-      if (varied != (axis != nullptr)) continue;
-      findings_.Add(
-          axis == nullptr ? spec_.PlaceOf(conflict.paths[0]) : axis->place,
-          conflict.cause, conflict.cure);
-    }
+  /// What concerns no varied key: the trials' own conflicts are found when
+  /// they are expanded.
+  void Report(const std::vector<Conflict>& conflicts) {
+    const std::vector<std::string> varied = VariedPaths(spec_);
+    for (const Conflict& conflict : conflicts)
+      if (!Concerns(conflict, varied))
+        findings_.Add(spec_.PlaceOf(conflict.paths[0]), conflict.cause,
+                      conflict.cure);
+  }
+
+  static bool Concerns(const Conflict& conflict,
+                       const std::vector<std::string>& varied) {
+    for (const std::string& path : conflict.paths)
+      for (const std::string& axis : varied)
+        if (Overlap(path, axis)) return true;
+    return false;
   }
 
   void CheckExpression(const std::string& text, const Place& place) {
@@ -210,16 +215,25 @@ class SpecReader {
     }
   }
 
-  /// Files that values of axes name.
-  void CheckAxisFiles() {
-    for (const Axis& axis : spec_.axes) {
-      if (!IsCheckedPath(axis.path) && axis.path != "model") continue;
-      for (const Json& value : axis.values) {
-        Json config = spec_.base;
-        SetPath(config, axis.path, value);
-        Report(CheckFiles(config, environment_), &axis);
-      }
-    }
+  /// Files that varied values name.
+  void CheckVariedFiles() {
+    for (const Axis& axis : spec_.axes)
+      for (const Json& value : axis.values)
+        CheckFilesWith(axis.path, value, axis.place);
+    for (std::size_t i = 0; i < spec_.listed.size(); ++i)
+      for (const auto& [path, value] : spec_.listed[i].items())
+        CheckFilesWith(path, value,
+                       spec_.PlaceOf(fmt::format("parameters.{}", i)));
+  }
+
+  void CheckFilesWith(const std::string& path, const Json& value,
+                      const Place& place) {
+    if (!IsCheckedPath(path)) return;
+    Json config = spec_.base;
+    SetPath(config, path, value);
+    for (const Conflict& conflict : CheckFiles(config, environment_))
+      if (Concerns(conflict, {path}))
+        findings_.Add(place, conflict.cause, conflict.cure);
   }
 
   const Path file_;

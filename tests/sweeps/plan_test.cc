@@ -174,6 +174,18 @@ TEST(PlanTest, ABackboneWithoutWeightsIsAnErrorOnlyWhereItIsUsed) {
                 "\"efficientnet_lite0\": `model.weights` has no entry"));
 }
 
+TEST(PlanTest, ListedTrialsAreCheckedLikeAxes) {
+  const std::string text =
+      kBase + "model: {weights: {vgg16: random}}\nmethod: list\n";
+  EXPECT_EQ(ErrorOf(text + "parameters: [{backbone: vgg16}]\n"), "");
+  EXPECT_THAT(ErrorOf(text + "parameters:\n  - {backbone: vgg16}\n  - {head: "
+                             "[1]}\n"),
+              HasSubstr("/s/t.yaml:10:3: with model.backbone = "
+                        "\"efficientnet_lite0\": `model.weights` has no"));
+  EXPECT_THAT(ErrorOf(text + "parameters:\n  - {weights: w.safetensors}\n"),
+              HasSubstr("/s/t.yaml:10:5: there is no file /s/w.safetensors"));
+}
+
 TEST(PlanTest, ConflictsThatAnAxisMakesAreFound) {
   EXPECT_THAT(
       ErrorOf(kBase + "parameters: {split.test: [0.2, 0.9]}\n"),
