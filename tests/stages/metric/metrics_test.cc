@@ -47,6 +47,7 @@ TEST(MetricsTest, AClassThatTheSetDoesNotHoldHasNoRecall) {
   EXPECT_EQ(ValueOf(metrics, "support/covid"), 0.0);
   EXPECT_EQ(ValueOf(metrics, "precision/covid"), 0.0);
   EXPECT_DOUBLE_EQ(*ValueOf(metrics, "recall/macro"), (2.0 / 3 + 1) / 2);
+  EXPECT_DOUBLE_EQ(*ValueOf(metrics, "precision/macro"), 1);
   EXPECT_DOUBLE_EQ(*ValueOf(metrics, "balanced_accuracy"), (2.0 / 3 + 1) / 2);
   EXPECT_EQ(FindMetric(metrics, "loss"), nullptr);
 }
