@@ -41,6 +41,7 @@ Result<int> RunUnderMpirun(const RunArguments& arguments) {
   job.ranks = arguments.ranks;
   job.worker = arguments.ForWorker();
   job.worker.insert(job.worker.begin(), worker);
+  SetWorkerEnvironment();
   cluster::Interrupt interrupt;
   BESOM_ASSIGN_OR_RETURN(const cluster::JobOutcome outcome,
                          cluster::RunMpiJob(job, interrupt));

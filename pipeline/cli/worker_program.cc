@@ -21,12 +21,15 @@ Result<std::string> WorkerProgram() {
   return worker.string();
 }
 
+void SetWorkerEnvironment() { ::setenv("OMP_WAIT_POLICY", "passive", 0); }
+
 Status ExecWorker(const std::vector<std::string>& arguments) {
   BESOM_ASSIGN_OR_RETURN(const std::string worker, WorkerProgram());
   std::vector<char*> argv = {const_cast<char*>(worker.c_str())};
   for (const std::string& word : arguments)
     argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
+  SetWorkerEnvironment();
   ::execv(worker.c_str(), argv.data());
   return ErrnoError(worker, "start");
 }

@@ -11,6 +11,10 @@ namespace besom::cli {
 /// this program. kUnavailable when it is not there.
 Result<std::string> WorkerProgram();
 
+/// Sets, unless it is set, what the worker's libraries read when they load:
+/// threads of OpenMP that wait must not spin (another rank needs the core).
+void SetWorkerEnvironment();
+
 /// Becomes the worker with these arguments; returns only an error.
 Status ExecWorker(const std::vector<std::string>& arguments);
 
