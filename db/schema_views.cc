@@ -159,6 +159,7 @@ CREATE VIEW leaderboard AS
 WITH scored AS (
   SELECT t.sweep_id, t.trial_id, t.trial, c.position, m.value, m.low, m.high,
     t.planned AND t.state = 'done' AS finished,
+    coalesce(p.value <= 1, 0) AS constant,
     rank() OVER (PARTITION BY t.sweep_id, c.position
       ORDER BY m.value IS NULL,
         CASE WHEN c.maximize THEN -m.value ELSE m.value END) AS place
@@ -166,9 +167,13 @@ WITH scored AS (
     LEFT JOIN metric m ON m.trial_id = t.trial_id
       AND m.repeat = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
       AND m.fold = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
-      AND m.split = c.split AND m.class = c.class AND m.name = c.name),
+      AND m.split = c.split AND m.class = c.class AND m.name = c.name
+    LEFT JOIN metric p ON p.trial_id = t.trial_id
+      AND p.repeat = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
+      AND p.fold = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
+      AND p.split = c.split AND p.class = '' AND p.name = 'predicted_classes'),
 keyed AS (
-  SELECT sweep_id, trial_id, trial, position, value, low, high, place,
+  SELECT sweep_id, trial_id, trial, position, value, low, high, place, constant,
     finished AND value IS NOT NULL AS counts,
     group_concat(printf('%010d', place), '') OVER (
       PARTITION BY trial_id ORDER BY position
@@ -176,10 +181,11 @@ keyed AS (
   FROM scored),
 ranked AS (
   SELECT trial_id, value, low, high, counts,
-    row_number() OVER (PARTITION BY sweep_id, counts ORDER BY places, trial)
-      AS rank,
-    count(*) OVER (PARTITION BY sweep_id, counts, place) - 1 AS ties,
-    count(*) OVER (PARTITION BY sweep_id, counts, places) - 1 AS undecided
+    row_number() OVER (PARTITION BY sweep_id, counts
+      ORDER BY constant, places, trial) AS rank,
+    count(*) OVER (PARTITION BY sweep_id, counts, constant, place) - 1 AS ties,
+    count(*) OVER (PARTITION BY sweep_id, counts, constant, places) - 1
+      AS undecided
   FROM keyed WHERE position = 0)
 SELECT s.name AS sweep, CASE WHEN r.counts THEN r.rank END AS rank, t.trial,
   t.state, t.backbone, t.head, t.dropout, t.parameters, c.label AS metric,

@@ -64,6 +64,13 @@ TEST_F(RankingTest, AConstantClassifierDoesNotWin) {
   EXPECT_THAT(Ranks(), ElementsAre("1|01|1|0", "2|00|1|0"));
 }
 
+TEST_F(RankingTest, AClassifierThatAlwaysSaysTheSameIsRankedLast) {
+  Rank({{.recall = 1.0, .balanced_accuracy = 0.33, .predicted_classes = 1.0},
+        {.recall = 0.9, .balanced_accuracy = 0.8, .predicted_classes = 3.0},
+        {.recall = 0.7, .balanced_accuracy = 0.7, .predicted_classes = 2.0}});
+  EXPECT_THAT(Ranks(), ElementsAre("1|01|0|0", "2|02|0|0", "3|00|0|0"));
+}
+
 TEST_F(RankingTest, MinimizeAndValuesBelowZero) {
   SweepRow sweep = SampleSweep();
   sweep.metric = {"loss", "loss", "", false};

@@ -73,6 +73,9 @@ FitRow SampleFit(const std::string& trial, const Figures& figures, int repeat,
       {"balanced_accuracy", "", figures.balanced_accuracy},
       {"loss", "", figures.loss},
   };
+  if (figures.predicted_classes)
+    validation.metrics.push_back(
+        {"predicted_classes", "", figures.predicted_classes});
   validation.confusion = {{2, 2}, {1, 7}};
   validation.predictions = {{"cohen", "a.png", 0, 1, {0.25, 0.75}}};
   SetRow test = validation;

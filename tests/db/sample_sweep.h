@@ -37,6 +37,7 @@ struct Figures {
   double balanced_accuracy = 0.5;
   double loss = 1;
   std::optional<double> test_recall = 0.25;
+  std::optional<double> predicted_classes = {};
 };
 /// validation and test of one fit, with one prediction each.
 FitRow SampleFit(const std::string& trial, const Figures& figures,

@@ -1,17 +1,17 @@
 """Runs the real programs and reads what they leave behind."""
 
-import json
 import os
-import signal
 import sqlite3
 import subprocess
-import tempfile
+import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("BESOM_BIN", ROOT / "build/release/bin"))
 SHARED = Path(os.environ.get("BESOM_SHARED", ROOT.parent / "shared"))
+# This Python is that of the environment which also holds the pinned mpirun.
+MPIRUN = Path(sys.executable).with_name("mpirun")
 EXAMPLES = ROOT / "sweeps/examples"
 
 # INTERFACE: "the same rows"; key columns first, so that sorting is by key.
