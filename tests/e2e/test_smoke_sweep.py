@@ -73,12 +73,12 @@ class SmokeSweep(unittest.TestCase):
 
     def test_ranks_of_a_users_own_mpirun_join_one_run(self):
         workspace = self.workspace()
-        exports = besom("env").stdout
+        exports = besom("env", BESOM_MPIRUN=MPIRUN).stdout
         done = subprocess.run(
             ["bash", "-c", exports + '\nmpirun -n 3 "$0" "$@"', BIN / "besom",
              "run", SMOKE, "-w", workspace], text=True, timeout=300,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment(BESOM_MPIRUN=MPIRUN))
+            env=environment())
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.count("4 trials done"), 1)
         self.assertEqual(same_rows(workspace), self.rows)
