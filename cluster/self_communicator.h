@@ -19,7 +19,7 @@ class SelfCommunicator final : public Communicator {
   Status Close() override;
 
  private:
-  const std::vector<int> failed_;
+  const std::vector<int> failed_{};
   std::deque<std::string> inbox_;
   bool closed_ = false;
   WakeSignal signal_;
