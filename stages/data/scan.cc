@@ -51,8 +51,10 @@ void SortByPath(std::vector<FoundImage>& images) {
     return std::string_view(image.entry.path);
   };
   std::ranges::stable_sort(images, {}, path);
-  const auto rest = std::ranges::unique(images, {}, path);
-  images.erase(rest.begin(), rest.end());
+  const auto same = [&](const FoundImage& a, const FoundImage& b) {
+    return path(a) == path(b);
+  };
+  images.erase(std::unique(images.begin(), images.end(), same), images.end());
 }
 
 class Scanner {
