@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 
+#include "cluster/job_scratch.h"
 #include "cluster/orphans.h"
 #include "pipeline/base/clock.h"
 
@@ -236,8 +237,15 @@ Result<JobOutcome> RunMpiJob(const MpiJob& job, Interrupt& interrupt) {
     return Status(StatusCode::kUnavailable, "mpirun", "this build has no MPI",
                   "build with BESOM_ENGINES=ON, or run without -n");
   const int earlier = interrupt.count();
+  MpiJob placed = job;
+  std::optional<JobScratch> scratch;
+  if (job.mpi.open_mpi_5) {
+    scratch.emplace(job.single_host);
+    placed.environment.insert(scratch->environment().begin(),
+                              scratch->environment().end());
+  }
   OrphanKeeper orphans;
-  BESOM_ASSIGN_OR_RETURN(const pid_t pid, StartChild(job));
+  BESOM_ASSIGN_OR_RETURN(const pid_t pid, StartChild(placed));
   JobOutcome outcome = Child(job, pid).WaitForEnd(interrupt, earlier);
   if (orphans.End(kOrphanSeconds) > 0) outcome.killed = true;
   return outcome;

@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <deque>
-#include <list>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cluster/back_off.h"
 #include "cluster/mpi_error.h"
@@ -32,7 +32,6 @@ enum Tag { kLastPiece = 1, kMoreFollow = 2, kGoodbye = 3 };
 // A piece that MPI reads until the request is done.
 struct Outgoing {
   std::shared_ptr<const std::string> bytes;
-  int to = 0;
   MPI_Request request = MPI_REQUEST_NULL;
 };
 
@@ -69,6 +68,7 @@ class MpiCommunicator final : public Communicator {
   // What this rank knows of another.
   struct Peer {
     std::string pieces;  // Of the message that is not whole yet.
+    std::deque<Outgoing> outgoing;
     bool dead = false;
     bool gone = false;  // Has said goodbye.
   };
@@ -77,6 +77,7 @@ class MpiCommunicator final : public Communicator {
   Status SendPiece(int to, std::shared_ptr<const std::string> bytes,
                    std::size_t offset, std::size_t count, int tag);
   Status FinishSends();
+  Result<bool> FinishOldestSend(std::deque<Outgoing>& queue);
   Status FinishReceives();
   Result<bool> Match();
   Result<bool> FinishIncoming();
@@ -95,7 +96,7 @@ class MpiCommunicator final : public Communicator {
   const std::size_t piece_bytes_;
   SystemClock clock_;
   WakeSignal signal_;
-  std::list<Outgoing> outgoing_;
+  std::size_t unsent_ = 0;  // In the queues of all peers.
   std::optional<Incoming> incoming_;
   std::deque<Message> inbox_;
   std::vector<Peer> peers_;
@@ -136,26 +137,40 @@ Status MpiCommunicator::SendPiece(int to,
                              MPI_BYTE, to, tag, comm_, &request);
   if (IsRankFailure(code)) return NoteFailures();
   BESOM_RETURN_IF_ERROR(MpiStatus(code, "MPI_Isend"));
-  outgoing_.push_back({std::move(bytes), to, request});
+  At(to).outgoing.push_back({std::move(bytes), request});
+  ++unsent_;
   return Status::Ok();
 }
 
-// Forgets what MPI has sent, and what it cannot send to the dead.
+// Forgets what MPI has sent, and what it cannot send to the dead. Messages to
+// a rank leave in their order, so only the oldest of each is looked at.
 Status MpiCommunicator::FinishSends() {
-  for (auto it = outgoing_.begin(); it != outgoing_.end();) {
-    int done = 0;
-    const int code = MPI_Test(&it->request, &done, MPI_STATUS_IGNORE);
-    if (IsRankFailure(code)) {
-      // MPI leaves a request that failed to its owner.
-      if (it->request != MPI_REQUEST_NULL) MPI_Request_free(&it->request);
-      done = 1;
-      BESOM_RETURN_IF_ERROR(NoteFailures());
-    } else {
-      BESOM_RETURN_IF_ERROR(MpiStatus(code, "MPI_Test of a send"));
+  for (int rank = 0; rank < size_ && unsent_ > 0; ++rank) {
+    bool done = true;
+    while (done && !At(rank).outgoing.empty()) {
+      BESOM_ASSIGN_OR_RETURN(done, FinishOldestSend(At(rank).outgoing));
     }
-    it = done ? outgoing_.erase(it) : std::next(it);
   }
   return Status::Ok();
+}
+
+// Whether the oldest was sent, or failed, and is gone from the queue.
+Result<bool> MpiCommunicator::FinishOldestSend(std::deque<Outgoing>& queue) {
+  MPI_Request& request = queue.front().request;
+  int done = 0;
+  const int code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+  if (IsRankFailure(code)) {
+    // MPI leaves a request that failed to its owner.
+    if (request != MPI_REQUEST_NULL) MPI_Request_free(&request);
+    done = 1;
+    BESOM_RETURN_IF_ERROR(NoteFailures());
+  } else {
+    BESOM_RETURN_IF_ERROR(MpiStatus(code, "MPI_Test of a send"));
+  }
+  if (!done) return false;
+  queue.pop_front();
+  --unsent_;
+  return true;
 }
 
 // Takes in what has arrived until a whole message is there, or nothing more.
@@ -285,7 +300,7 @@ double MpiCommunicator::PauseSeconds() {
   }
   const double pause = BackOffSeconds(clock_.Monotonic() - last_news_);
   // A long message moves on only while both sides look after it.
-  const bool moving = incoming_ || !outgoing_.empty();
+  const bool moving = incoming_ || unsent_ > 0;
   return moving ? std::min(pause, kMovingSeconds) : pause;
 }
 
@@ -331,7 +346,7 @@ Result<bool> MpiCommunicator::WaitForGoodbyes() {
     BESOM_RETURN_IF_ERROR(FinishReceives());
     const bool more = !inbox_.empty();
     inbox_.clear();
-    if (LivePeersAreGone() && outgoing_.empty()) return true;
+    if (LivePeersAreGone() && unsent_ == 0) return true;
     const double waited = clock_.Monotonic() - start;
     if (waited >= kCloseSeconds) return false;
     if (!more) signal_.Wait(PauseSeconds());
@@ -364,26 +379,23 @@ Status MpiCommunicator::LeaveTogether() {
   return IoError(fmt::format("rank {}", rank_),
                  fmt::format("closed, but within {} s there was no goodbye "
                              "from ranks{}, and {} messages could not leave",
-                             kCloseSeconds, ranks, outgoing_.size()),
+                             kCloseSeconds, ranks, unsent_),
                  "a rank may hang; what it was sent is lost");
 }
 
 // MPI goes on reading what it could not send, so these bytes are never freed.
 void MpiCommunicator::ReleaseUnsent() {
-  if (!outgoing_.empty()) new std::list<Outgoing>(std::move(outgoing_));
+  if (unsent_ > 0) new std::vector<Peer>(std::move(peers_));
   if (incoming_) new Incoming(*std::move(incoming_));
 }
 
 Status MpiCommunicator::Close() {
   BESOM_CHECK(!closed_, "the channel is closed");
-  Status status = LeaveTogether();
+  const Status status = LeaveTogether();
   closed_ = true;
-  if (outgoing_.empty() && !incoming_) {
-    const int code = MPI_Comm_free(&comm_);
-    if (status.ok()) status = MpiStatus(code, "MPI_Comm_free");
-  } else {
-    ReleaseUnsent();
-  }
+  ReleaseUnsent();
+  // The communicator is not freed: MPI would give its number to the next one
+  // while messages of this one may still travel.
   return status;
 }
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -33,6 +34,13 @@ class Program:
 
     def __init__(self, command, **environment):
         self.out, self.err = [], []
+        # For the files of an mpirun, which may not remove them.
+        self.folder = tempfile.TemporaryDirectory(dir="/dev/shm")
+        environment = {
+            "PRTE_MCA_prte_local_tmpdir_base": self.folder.name,
+            "OMPI_MCA_btl_sm_backing_directory": self.folder.name,
+            **environment,
+        }
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -65,6 +73,7 @@ class Program:
             reader.join(PATIENCE)
         self.process.stdout.close()
         self.process.stderr.close()
+        self.folder.cleanup()
 
     def pids(self):
         """The last word of every "waiting PID" and "deaf PID" line."""
