@@ -143,10 +143,23 @@ constexpr HeadKernels kAvx2{"x86-64-v3", avx2::Product, avx2::Update,
 constexpr HeadKernels kAvx512{"x86-64-v4", avx512::Product, avx512::Update,
                               avx512::Mask};
 
+// The levels x86-64-v3 and v4 by features that every compiler can ask for.
+bool RunsAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+bool RunsAvx512() {
+  return RunsAvx2() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
 std::vector<const HeadKernels*> FindRunnable() {
   std::vector<const HeadKernels*> sets;
-  if (__builtin_cpu_supports("x86-64-v4")) sets.push_back(&kAvx512);
-  if (__builtin_cpu_supports("x86-64-v3")) sets.push_back(&kAvx2);
+  if (RunsAvx512()) sets.push_back(&kAvx512);
+  if (RunsAvx2()) sets.push_back(&kAvx2);
   sets.push_back(&kPortable);
   return sets;
 }
