@@ -82,7 +82,7 @@ YamlNode* Descend(YamlNode& node, std::string& rest, bool in_parameters,
   if (in_parameters) rest.clear();
   YamlNode value;
   value.place = place;
-  node.entries.emplace_back(std::move(key), std::move(value));
+  node.entries.push_back({std::move(key), std::move(value)});
   return &node.entries.back().second;
 }
 

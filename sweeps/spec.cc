@@ -81,13 +81,12 @@ class SpecReader {
     }
   }
 
-  static void AddToModel(YamlNode& document,
-                         const std::pair<YamlNode, YamlNode>& entry) {
+  static void AddToModel(YamlNode& document, const YamlEntry& entry) {
     YamlNode* model = document.Find("model");
     if (model == nullptr) {
       YamlNode key = entry.first;
       key.text = "model";
-      document.entries.emplace_back(std::move(key), YamlNode{});
+      document.entries.push_back({std::move(key), YamlNode{}});
       model = &document.entries.back().second;
       model->place = entry.first.place;
     }

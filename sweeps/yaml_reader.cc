@@ -165,8 +165,7 @@ class TreeBuilder : public YAML::EventHandler {
       if (parent.key.text == "<<" && !parent.key.quoted)
         parent.merges.push_back(std::move(node));
       else
-        parent.node.entries.emplace_back(std::move(parent.key),
-                                         std::move(node));
+        parent.node.entries.push_back({std::move(parent.key), std::move(node)});
     }
   }
 
@@ -192,7 +191,7 @@ class TreeBuilder : public YAML::EventHandler {
         throw Refused{{map.place, "`<<` wants a map", "name an anchored map"}};
       for (const auto& [key, value] : map.entries)
         if (open.lines.emplace(key.text, key.place.line).second)
-          open.node.entries.emplace_back(key, value);
+          open.node.entries.push_back({key, value});
     };
     for (const YamlNode& source : open.merges) {
       if (!source.is_list()) merge(source);

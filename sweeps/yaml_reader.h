@@ -10,6 +10,8 @@
 
 namespace besom::sweeps {
 
+struct YamlEntry;
+
 /// A piece of a YAML document as plain data, with its place. Aliases and merge
 /// keys (`<<`) are already replaced by what they name.
 struct YamlNode {
@@ -20,7 +22,7 @@ struct YamlNode {
   Place place;
   std::vector<YamlNode> items;  ///< kList.
   /// kMap, in the order of the document; keys are unique scalars.
-  std::vector<std::pair<YamlNode, YamlNode>> entries;
+  std::vector<YamlEntry> entries;
 
   bool is_map() const { return kind == Kind::kMap; }
   bool is_list() const { return kind == Kind::kList; }
@@ -31,6 +33,11 @@ struct YamlNode {
   YamlNode* Find(std::string_view key);
   /// What it is, for people: "a list", "the text `x`", "nothing".
   std::string Describe() const;
+};
+
+/// A key of a map and its value.
+struct YamlEntry {
+  YamlNode first, second;
 };
 
 /// Largest YAML text that is read, bytes, and the most nodes of a document
