@@ -96,4 +96,7 @@ int Main() {
 }  // namespace
 }  // namespace besom::cluster
 
-int main() { return besom::cluster::Main(); }
+int main() {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  return besom::cluster::Main();
+}
