@@ -5,7 +5,7 @@
 namespace besom::cluster {
 
 double BackOffSeconds(double waited) {
-  constexpr double kSpin = 10e-6, kShortest = 20e-6, kLongest = 2e-3;
+  constexpr double kSpin = 10e-6, kShortest = 20e-6, kLongest = 5e-3;
   return waited < kSpin ? 0 : std::clamp(waited / 8, kShortest, kLongest);
 }
 

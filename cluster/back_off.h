@@ -5,8 +5,8 @@ namespace besom::cluster {
 /// Seconds to sleep before the next look at something that cannot wake us,
 /// after `waited` seconds of looking: none for the first 10 microseconds, then
 /// an eighth of the time waited, so that news is noticed at most that much
-/// late; between 20 microseconds and 2 ms, which keeps an idle thread below
-/// 2 % of a core.
+/// late; between 20 microseconds and 5 ms, which keeps an idle thread below
+/// 1 % of a core.
 double BackOffSeconds(double waited);
 
 }  // namespace besom::cluster

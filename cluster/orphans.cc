@@ -60,7 +60,7 @@ int OrphanKeeper::End(double seconds) {
       if (!std::exchange(late, true)) killed = static_cast<int>(left.size());
     }
     std::this_thread::sleep_for(
-        std::chrono::duration<double>(10 * BackOffSeconds(waited)));
+        std::chrono::duration<double>(4 * BackOffSeconds(waited)));
   }
   return killed;
 }
