@@ -1,8 +1,11 @@
 # Compiler settings that hold for every target.
 find_program(BESOM_CCACHE ccache)
 if(BESOM_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${BESOM_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${BESOM_CCACHE})
+  # Paths relative to the checkout: another clone finds what this one built.
+  set(_ccache ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+      CCACHE_NOHASHDIR=true ${BESOM_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${_ccache})
+  set(CMAKE_C_COMPILER_LAUNCHER ${_ccache})
 endif()
 find_program(BESOM_MOLD mold)
 find_program(BESOM_LLD ld.lld)
