@@ -10,11 +10,16 @@ TaskId TaskGraph::Add(TaskNode node) {
   const auto [it, is_new] = by_key_.try_emplace(node.key, nodes_.size());
   if (!is_new) return it->second;
   const TaskId id = nodes_.size();
+  std::vector<TaskId> producers;
   for (const TaskInput& input : node.inputs) {
     BESOM_CHECK(input.task < id, "an input names a task that is not there");
     std::vector<TaskId>& readers = readers_[input.task];
-    if (readers.empty() || readers.back() != id) readers.push_back(id);
+    if (!readers.empty() && readers.back() == id) continue;
+    readers.push_back(id);
+    producers.push_back(input.task);
   }
+  std::ranges::sort(producers);
+  producers_.push_back(std::move(producers));
   nodes_.push_back(std::move(node));
   readers_.emplace_back();
   return id;

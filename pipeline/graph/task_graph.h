@@ -47,6 +47,10 @@ class TaskGraph {
   const TaskNode& operator[](TaskId id) const { return nodes_[id]; }
   /// Tasks that read an output of `id`, ascending, each once.
   const std::vector<TaskId>& readers(TaskId id) const { return readers_[id]; }
+  /// Tasks whose outputs `id` reads, ascending, each once.
+  const std::vector<TaskId>& producers(TaskId id) const {
+    return producers_[id];
+  }
   /// Cost of the longest path that starts with each task, itself included.
   std::vector<double> CriticalPaths() const;
   /// Graphviz text, for people.
@@ -54,7 +58,7 @@ class TaskGraph {
 
  private:
   std::vector<TaskNode> nodes_;
-  std::vector<std::vector<TaskId>> readers_;
+  std::vector<std::vector<TaskId>> readers_, producers_;
   std::unordered_map<Digest, TaskId> by_key_;
 };
 

@@ -281,13 +281,15 @@ Status Coordinator::HandleDone(int rank, const TaskReport& report) {
                        {"rank", rank}});
     return Status::Ok();
   }
-  // What was stored may be unreadable already: then the attempt has failed.
-  TaskReport checked = report;
-  const bool counts = scheduler_->WouldCount(rank, task, report.attempt);
-  if (counts) {
-    checked.status = recorder_.TaskDone(report, rank);
-    if (checked.status.code() == StatusCode::kInternal) return checked.status;
-    if (!checked.status.ok()) return HandleNotDone(rank, checked);
+  if (scheduler_->WouldCount(rank, task, report.attempt)) {
+    // What was stored may be unreadable already: then the attempt has failed.
+    const Status recorded = recorder_.TaskDone(report, rank);
+    if (recorded.code() == StatusCode::kInternal) return recorded;
+    if (!recorded.ok()) {
+      TaskReport failed = report;
+      failed.status = recorded;
+      return HandleNotDone(rank, failed);
+    }
     ++outcome_.tasks_run;
     finished_[task] = ++moment_;
   }

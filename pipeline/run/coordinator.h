@@ -95,7 +95,7 @@ class Coordinator {
   // By task: when it was last handed out and finished, as counts of both.
   std::vector<std::uint64_t> handed_out_, finished_;
   std::uint64_t moment_ = 0;
-  std::vector<bool> unheard_;      // By rank: its lease is over.
+  std::vector<bool> unheard_;  // By rank: its lease is over.
   double start_ = 0;
   double stop_by_ = 0;  // When running tasks are abandoned.
   double ask_elsewhere_at_ = 0;

@@ -72,38 +72,39 @@ Status DatabaseSink::AddFound(TaskId task, const KnownTask& known) {
 }
 
 Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
-  const TaskNode& node = sweep_.graph[record.task];
+  const TaskReport& report = record.report;
+  const TaskNode& node = sweep_.graph[report.task];
   const std::string key = node.key.Hex();
   if (record.outcome == "done") {
-    known_[record.task] = KnownTask{record.outputs, record.seconds};
-    BESOM_RETURN_IF_ERROR(AddRows(record.task));
+    known_[report.task] = KnownTask{report.outputs, report.seconds};
+    BESOM_RETURN_IF_ERROR(AddRows(report.task));
     db::ActionRow& action = batch_.actions.emplace_back();
     action.key = key;
     action.stage = node.stage;
     action.space = node.space;
     action.params = CanonicalText(node.params);
     action.label = node.label;
-    action.seconds = record.seconds;
-    action.counters = record.counters;
-    action.host = record.host;
+    action.seconds = report.seconds;
+    if (!report.counters.is_null()) action.counters = report.counters;
+    action.host = report.host;
     action.rank = record.rank;
     action.finished = clock_.Wall();
-    for (const auto& [port, ref] : record.outputs)
+    for (const auto& [port, ref] : report.outputs)
       action.blobs.push_back({port, ref.digest.Hex(), ref.size});
   }
   db::AttemptRow& attempt = batch_.attempts.emplace_back();
   attempt.key = key;
   attempt.stage = node.stage;
-  const auto fit = fits_of_.find(record.task);
+  const auto fit = fits_of_.find(report.task);
   if (fit != fits_of_.end() && fit->second.size() == 1)
     attempt.trial = sweep_.trials[fit->second[0].trial].id;
-  attempt.host = record.host;
-  attempt.device = record.device;
+  attempt.host = report.host;
+  attempt.device = report.device;
   attempt.rank = record.rank;
   attempt.outcome = record.outcome;
-  attempt.message = record.status.ok() ? "" : record.status.ToString();
-  attempt.started = clock_.Wall() - record.seconds;
-  attempt.seconds = record.seconds;
+  attempt.message = report.status.ok() ? "" : report.status.ToString();
+  attempt.started = clock_.Wall() - report.seconds;
+  attempt.seconds = report.seconds;
   return Status::Ok();
 }
 

@@ -7,21 +7,15 @@
 
 #include "db/sweep_rows.h"
 #include "pipeline/base/result.h"
-#include "pipeline/run/task_order.h"
+#include "pipeline/run/task_messages.h"
 
 namespace besom::run {
 
-/// The end of one attempt at a task.
+/// The end of one attempt at a task. Borrows the report.
 struct AttemptRecord {
-  TaskId task = 0;
-  int attempt = 0;
+  const TaskReport& report;
   int rank = 0;
   std::string_view outcome;  ///< "done", "failed", "lost", "interrupted", ...
-  Status status;
-  TaskOutputs outputs;  ///< When done.
-  Json counters = Json::object();
-  double seconds = 0;
-  std::string host, device;
 };
 
 /// A task that was finished before, by this sweep or another.

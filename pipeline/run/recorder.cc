@@ -5,23 +5,31 @@
 
 namespace besom::run {
 
+TrialsByTask::TrialsByTask(const SweepGraph& sweep, TaskId PlannedFit::*part)
+    : begin_(sweep.graph.size() + 1) {
+  for (const PlannedTrial& trial : sweep.trials)
+    for (const PlannedFit& fit : trial.fits) ++begin_[fit.*part + 1];
+  for (std::size_t i = 1; i < begin_.size(); ++i) begin_[i] += begin_[i - 1];
+  trials_.resize(begin_.back());
+  std::vector<std::size_t> next(begin_.begin(), begin_.end() - 1);
+  for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial)
+    for (const PlannedFit& fit : sweep.trials[trial].fits)
+      trials_[next[fit.*part]++] = trial;
+}
+
 Recorder::Recorder(const SweepGraph& sweep, RecordSink& sink,
                    const Clock& clock)
     : sweep_(sweep),
       sink_(sink),
       clock_(clock),
       outputs_(sweep.graph.size()),
+      evaluates_(sweep, &PlannedFit::evaluate),
+      tunes_(sweep, &PlannedFit::fine_tune),
       counted_(sweep.graph.size()),
       states_(sweep.trials.size(), db::TrialState::kPending) {
   fits_left_.reserve(sweep.trials.size());
-  for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial) {
-    const std::vector<PlannedFit>& fits = sweep.trials[trial].fits;
-    fits_left_.push_back(fits.size());
-    for (const PlannedFit& fit : fits) {
-      trials_of_fit_[fit.evaluate].push_back(trial);
-      trials_of_tune_[fit.fine_tune].push_back(trial);
-    }
-  }
+  for (const PlannedTrial& trial : sweep.trials)
+    fits_left_.push_back(trial.fits.size());
 }
 
 Status Recorder::FindDone() {
@@ -66,17 +74,13 @@ Status Recorder::TaskFound(TaskId task, const KnownTask& known) {
 Status Recorder::TaskNotDone(const TaskReport& report, int rank,
                              std::string_view how) {
   NoteWaiting();
-  return sink_.AddAttempt({report.task, report.attempt, rank, how,
-                           report.status, report.outputs, report.counters,
-                           report.seconds, report.host, report.device});
+  return sink_.AddAttempt({report, rank, how});
 }
 
 void Recorder::CountFits(TaskId task) {
-  const auto trials = trials_of_fit_.find(task);
-  if (trials == trials_of_fit_.end()) return;
   if (counted_[task]) return;
   counted_[task] = true;
-  for (const std::size_t trial : trials->second) {
+  for (const std::size_t trial : evaluates_[task]) {
     if (--fits_left_[trial] > 0) continue;
     ++trials_done_;
     if (std::exchange(states_[trial], db::TrialState::kDone) !=
@@ -88,9 +92,7 @@ void Recorder::CountFits(TaskId task) {
 void Recorder::TrialsFailed(const std::vector<TaskId>& tasks,
                             const Status& cause) {
   for (const TaskId task : tasks) {
-    const auto trials = trials_of_fit_.find(task);
-    if (trials == trials_of_fit_.end()) continue;
-    for (const std::size_t trial : trials->second) {
+    for (const std::size_t trial : evaluates_[task]) {
       if (std::exchange(states_[trial], db::TrialState::kFailed) ==
           db::TrialState::kFailed)
         continue;
@@ -102,9 +104,7 @@ void Recorder::TrialsFailed(const std::vector<TaskId>& tasks,
 }
 
 void Recorder::TrialRunning(TaskId fine_tune) {
-  const auto trials = trials_of_tune_.find(fine_tune);
-  if (trials == trials_of_tune_.end()) return;
-  for (const std::size_t trial : trials->second) {
+  for (const std::size_t trial : tunes_[fine_tune]) {
     if (states_[trial] != db::TrialState::kPending) continue;
     states_[trial] = db::TrialState::kRunning;
     NoteWaiting();

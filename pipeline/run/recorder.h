@@ -1,8 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "pipeline/base/clock.h"
@@ -11,6 +11,21 @@
 #include "pipeline/run/task_messages.h"
 
 namespace besom::run {
+
+/// The trials that each task is a part of.
+class TrialsByTask {
+ public:
+  /// `part` chooses the task of a fit.
+  TrialsByTask(const SweepGraph& sweep, TaskId PlannedFit::*part);
+  std::span<const std::size_t> operator[](TaskId task) const {
+    return std::span(trials_).subspan(begin_[task],
+                                      begin_[task + 1] - begin_[task]);
+  }
+
+ private:
+  std::vector<std::size_t> begin_;   // By task, and one more.
+  std::vector<std::size_t> trials_;  // Grouped by task.
+};
 
 /// Keeps what tasks left behind and how trials stand, and commits it in
 /// groups.
@@ -69,8 +84,7 @@ class Recorder {
   RecordSink& sink_;
   const Clock& clock_;
   std::vector<std::optional<TaskOutputs>> outputs_;
-  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_fit_;
-  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_tune_;
+  TrialsByTask evaluates_, tunes_;
   std::vector<bool> counted_;           // By task: its fits are counted.
   std::vector<std::size_t> fits_left_;  // By trial.
   std::vector<db::TrialState> states_;  // By trial.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 #include <utility>
 
 namespace besom::run {
@@ -35,7 +34,8 @@ Scheduler::Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
       preferred_(graph.size(), kUnknown),
       leader_(graph.size(), kNobody),
       ranks_(options_.hosts.size()),
-      usable_(ranks_.size()) {
+      usable_(ranks_.size()),
+      counts_(ranks_.size()) {
   BESOM_CHECK(!ranks_.empty(), "a scheduler without ranks");
   for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank)
     Relist(rank);
@@ -207,15 +207,17 @@ Assignment Scheduler::Give(TaskId task, int rank, double now) {
 /// The rank that made most of a ready task's inputs.
 int Scheduler::PreferredRank(TaskId task) {
   if (preferred_[task] != kUnknown) return preferred_[task];
-  std::unordered_map<int, int> count;
   int best = kNobody;
-  for (const TaskInput& input : graph_[task].inputs) {
-    const int rank = home_[input.task];
+  for (const TaskId producer : graph_.producers(task)) {
+    const int rank = home_[producer];
     if (rank == kNobody) continue;
-    const int n = ++count[rank];
-    if (best == kNobody || n > count[best] || (n == count[best] && rank < best))
+    const int count = ++counts_[rank];
+    if (best == kNobody || count > counts_[best] ||
+        (count == counts_[best] && rank < best))
       best = rank;
   }
+  for (const TaskId producer : graph_.producers(task))
+    if (home_[producer] != kNobody) counts_[home_[producer]] = 0;
   return preferred_[task] = best;
 }
 

@@ -168,6 +168,7 @@ class Scheduler {
   std::set<std::pair<std::size_t, int>> open_;
   std::set<int> loaded_;  // Ranks whose last task may be recalled.
   std::size_t usable_ = 0, recalls_ = 0;
+  std::vector<int> counts_;  // By rank; of PreferredRank, else zeros.
   double next_deadline_ = std::numeric_limits<double>::infinity();
 };
 

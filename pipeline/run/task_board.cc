@@ -2,23 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace besom::run {
-namespace {
-
-/// The producers of a task's inputs, each once.
-std::vector<TaskId> ProducersOf(const TaskNode& node) {
-  std::vector<TaskId> producers;
-  producers.reserve(node.inputs.size());
-  for (const TaskInput& input : node.inputs) producers.push_back(input.task);
-  std::ranges::sort(producers);
-  const auto repeated = std::ranges::unique(producers);
-  producers.erase(repeated.begin(), repeated.end());
-  return producers;
-}
-
-}  // namespace
 
 TaskBoard::TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
                      const std::vector<TaskId>& targets)
@@ -33,7 +17,7 @@ TaskBoard::TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
   for (TaskId id = graph.size(); id-- > 0;) {
     if (done[id]) states_[id] = TaskState::kDone;
     if (!wanted[id]) continue;
-    for (const TaskId producer : ProducersOf(graph[id])) {
+    for (const TaskId producer : graph.producers(id)) {
       if (done[producer]) continue;
       wanted[producer] = true;
       ++missing_inputs_[id];
@@ -107,7 +91,7 @@ std::vector<TaskId> TaskBoard::PutBack(TaskId task) {
     return {};
   }
   states_[task] = TaskState::kWaiting;
-  for (const TaskId producer : ProducersOf(graph_[task])) {
+  for (const TaskId producer : graph_.producers(task)) {
     if (states_[producer] != TaskState::kFailed &&
         states_[producer] != TaskState::kSkipped)
       continue;
@@ -148,7 +132,7 @@ bool TaskBoard::Want(TaskId task) {
   if (states_[task] != TaskState::kUnneeded) return true;
   states_[task] = TaskState::kWaiting;
   missing_inputs_[task] = 0;
-  for (const TaskId producer : ProducersOf(graph_[task])) {
+  for (const TaskId producer : graph_.producers(task)) {
     if (states_[producer] == TaskState::kDone) continue;
     if (!Want(producer)) return false;
     ++missing_inputs_[task];

@@ -33,7 +33,7 @@ struct TaskReport {
   /// The blob that the status is about: missing, or not what was written.
   std::optional<BlobRef> broken_input;
   TaskOutputs outputs;
-  Json counters = Json::object();
+  Json counters;  ///< Small numbers about the work, by name; may be null.
   double seconds = 0;
   std::string host;
   std::string device;  ///< "cpu", "cuda:0".

@@ -18,8 +18,8 @@ bool SimSink::CanRead(TaskId task) const {
 
 Status SimSink::AddAttempt(const run::AttemptRecord& attempt) {
   if (attempt.outcome != "done") return Status::Ok();
-  if (!CanRead(attempt.task)) return CorruptError("rows", "damaged");
-  done_.push_back(attempt.task);
+  if (!CanRead(attempt.report.task)) return CorruptError("rows", "damaged");
+  done_.push_back(attempt.report.task);
   return Status::Ok();
 }
 

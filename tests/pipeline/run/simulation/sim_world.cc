@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <set>
 
 #include "tests/pipeline/run/simulation/sim_store.h"
@@ -91,7 +90,7 @@ class SimWorld final : public run::Executor,
     bool told = false;      // The coordinator knows its end, or gave it up.
   };
   struct Rank {
-    std::deque<std::size_t> queue;  // Of orders; the first one runs.
+    std::vector<std::size_t> queue;  // Of orders; the first one runs.
     bool alive = true, ever_hung = false;
     double last_message = 0;
   };
@@ -118,6 +117,7 @@ class SimWorld final : public run::Executor,
   }
   double Delay();
   void Push(double time, What what, int rank, std::size_t index);
+  std::size_t Keep(Letter letter);
   void Send(int rank, run::ExecutorEvent event, std::size_t order);
   void BeginFirst(int rank);
   void Finish(int rank, std::size_t order);
@@ -138,6 +138,7 @@ class SimWorld final : public run::Executor,
   std::vector<std::size_t> pending_;  // By task: its latest order.
   std::vector<Order> orders_;
   std::vector<Letter> letters_;
+  std::vector<std::size_t> read_;  // Places in letters_ to use again.
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::map<TaskId, double> elsewhere_;  // Until when.
   std::set<TaskId> was_elsewhere_;
@@ -225,14 +226,24 @@ void SimWorld::BeginFirst(int number) {
   Push(now_ + seconds, What::kFinish, number, index);
 }
 
+std::size_t SimWorld::Keep(Letter letter) {
+  if (read_.empty()) {
+    letters_.push_back(std::move(letter));
+    return letters_.size() - 1;
+  }
+  const std::size_t place = read_.back();
+  read_.pop_back();
+  letters_[place] = std::move(letter);
+  return place;
+}
+
 void SimWorld::Send(int number, run::ExecutorEvent event, std::size_t order) {
   const double time = now_ + Delay();
   if (time < last_delivery_) Count(Fault::kMessagesReordered);
   last_delivery_ = std::max(last_delivery_, time);
   Rank& rank = ranks_[static_cast<std::size_t>(number)];
   rank.last_message = std::max(rank.last_message, time);
-  letters_.push_back({std::move(event), order});
-  Push(time, What::kDeliver, number, letters_.size() - 1);
+  Push(time, What::kDeliver, number, Keep({std::move(event), order}));
 }
 
 void SimWorld::StoreOutputs(TaskId task) {
@@ -295,7 +306,7 @@ void SimWorld::Report(std::size_t index, Status status) {
 void SimWorld::Finish(int number, std::size_t index) {
   Rank& rank = ranks_[static_cast<std::size_t>(number)];
   if (!rank.alive || rank.queue.empty() || rank.queue.front() != index) return;
-  rank.queue.pop_front();
+  rank.queue.erase(rank.queue.begin());
   Report(index, Outcome(orders_[index]));
   BeginFirst(number);
 }
@@ -308,9 +319,8 @@ void SimWorld::Die(int number) {
   rank.alive = false;
   rank.queue.clear();
   // A death is told after the last message.
-  letters_.push_back({{number, run::RankLost{number}}, kNone});
   Push(std::max(now_ + Delay(), rank.last_message), What::kDeliver, number,
-       letters_.size() - 1);
+       Keep({{number, run::RankLost{number}}, kNone}));
 }
 
 void SimWorld::Interrupt() {
@@ -351,9 +361,10 @@ Result<std::optional<run::ExecutorEvent>> SimWorld::Wait(double seconds) {
         Die(event.rank);
         break;
       case What::kDeliver: {
-        const Letter& letter = letters_[event.index];
+        Letter& letter = letters_[event.index];
         if (letter.order != kNone) orders_[letter.order].told = true;
-        return std::optional(letter.event);
+        read_.push_back(event.index);
+        return std::optional(std::move(letter.event));
       }
       case What::kKill:
         Count(Fault::kCoordinatorKilled);
