@@ -54,10 +54,8 @@ Journal::~Journal() {
 }
 
 Status Journal::Append(const Json& record) {
-  std::string line = CanonicalText(record) + '
-';
-  if (torn_) line.insert(line.begin(), '
-');
+  std::string line = CanonicalText(record) + '\n';
+  if (torn_) line.insert(line.begin(), '\n');
   ssize_t written = 0;
   do {
     written = ::write(fd_, line.data(), line.size());
