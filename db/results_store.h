@@ -89,8 +89,8 @@ class ResultsStore {
   /// In the order of the plan, unplanned ones last.
   Result<std::vector<TrialStatus>> TrialStates(SweepId sweep);
 
-  /// Applies all of `batch`; claims on its actions end. kInternal when it names an unknown trial, or
-  /// calls a trial done whose fits are not all there.
+  /// Applies all of `batch`; claims on its actions end. kInternal when it names
+  /// an unknown trial, or calls a trial done whose fits are not all there.
   Status Commit(SweepId sweep, const CommitBatch& batch);
 
   /// None when no such task has finished.

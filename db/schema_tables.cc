@@ -228,10 +228,17 @@ CREATE TABLE file_digest(
   digest TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE claim(
+  key TEXT NOT NULL PRIMARY KEY,
+  run TEXT NOT NULL,
+  time REAL NOT NULL) WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
-  static const std::vector<std::string_view> steps = {kVersion1};
+  static const std::vector<std::string_view> steps = {kVersion1, kVersion2};
   return steps;
 }
 
