@@ -95,7 +95,8 @@ class ResultsStore {
 
   /// None when no such task has finished.
   Result<std::optional<ActionRow>> FindAction(std::string_view key);
-  /// Finished tasks of a stage by key order, of one space when given.
+  /// Finished tasks of a stage by key order, of one space (never
+  /// "") when given.
   Result<std::vector<ActionRow>> FindActions(
       std::string_view stage, std::optional<std::string_view> space = {});
   /// The finished tasks of `keys`, parallel to them, in one snapshot.

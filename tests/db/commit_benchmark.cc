@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <ctime>
 #include <vector>
 
 #include "db/claim_book.h"
@@ -15,11 +16,23 @@ namespace {
 
 constexpr int kTasks = 10000;
 
-double Now() {
-  return std::chrono::duration<double>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
+/// Wall time and processor time of this process, seconds.
+struct Times {
+  double wall = 0, cpu = 0;
+  static Times Now() {
+    return {std::chrono::duration<double>(
+                std::chrono::steady_clock::now().time_since_epoch())
+                .count(),
+            static_cast<double>(std::clock()) / CLOCKS_PER_SEC};
+  }
+  Times operator-(const Times& other) const {
+    return {wall - other.wall, cpu - other.cpu};
+  }
+  void operator+=(const Times& other) {
+    wall += other.wall;
+    cpu += other.cpu;
+  }
+};
 
 std::string KeyOf(int i) { return DigestOf(fmt::format("key {}", i)).Hex(); }
 
@@ -55,11 +68,13 @@ CommitBatch BatchOf(int first, int count) {
   return batch;
 }
 
-void Print(const char* what, int group, double seconds) {
+void Print(const char* what, int group, const Times& times) {
+  const double each = 1e6 / kTasks;
   fmt::print(
-      "{:<10} {:>5} a transaction: {:8.2f} us per task, {:9.1f} us per "
-      "transaction\n",
-      what, group, 1e6 * seconds / kTasks, 1e6 * seconds / kTasks * group);
+      "{:<7} {:>5} a transaction: {:8.2f} us ({:7.2f} us cpu) per task, "
+      "{:9.1f} us per transaction\n",
+      what, group, each * times.wall, each * times.cpu,
+      each * times.wall * group);
 }
 
 void Measure(const Path& path, int group) {
@@ -73,7 +88,7 @@ void Measure(const Path& path, int group) {
   }
   BESOM_CHECK(store->RegisterTrials(sweep, trials).ok(), "trials");
   const auto claims = *ClaimBook::Open(path / "besom.db");
-  double claiming = 0, committing = 0;
+  Times claiming, committing;
   std::vector<std::string> keys;
   for (int i = 0; i < kTasks; ++i) keys.push_back(KeyOf(i));
   for (int i = 0; i < kTasks; i += group) {
@@ -81,21 +96,21 @@ void Measure(const Path& path, int group) {
     const std::vector<std::string> some(keys.begin() + i,
                                         keys.begin() + i + count);
     const CommitBatch batch = BatchOf(i, count);
-    const double start = Now();
+    const Times start = Times::Now();
     const auto answers = claims->Claim("run", some, 1);
     BESOM_CHECK(answers.ok(), answers.status().ToString());
-    const double claimed = Now();
+    const Times claimed = Times::Now();
     const Status status = store->Commit(sweep, batch);
     BESOM_CHECK(status.ok(), status.ToString());
     claiming += claimed - start;
-    committing += Now() - claimed;
+    committing += Times::Now() - claimed;
   }
   Print("claim", group, claiming);
   Print("commit", group, committing);
-  const double start = Now();
+  const Times start = Times::Now();
   const auto found = store->FindActionsByKey(keys);
   BESOM_CHECK(found.ok() && found->back().has_value(), "found");
-  Print("find", kTasks, Now() - start);
+  Print("find", kTasks, Times::Now() - start);
 }
 
 }  // namespace
