@@ -31,9 +31,9 @@ class FileLock {
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
 
-  /// Removes the file; the lock itself is held until the object dies. Nobody
-  /// takes the removed file for the lock: takers look again whether what they
-  /// locked still has the name. REQUIRES: taken alone.
+  /// Removes the file, which gives the lock back: the next taker makes a new
+  /// file. Nobody takes the removed one for the lock: takers look whether what
+  /// they locked still has the name. REQUIRES: taken alone.
   void RemoveFile();
 
  private:

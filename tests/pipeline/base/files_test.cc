@@ -1,6 +1,7 @@
 #include "pipeline/base/files.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -44,6 +45,20 @@ TEST_F(FilesTest, MapAndDigestSeeTheBytes) {
   const auto map = *MappedFile::Open(folder_ / "file");
   EXPECT_EQ(DigestOf(map->bytes()), *DigestOfFile(folder_ / "file"));
   EXPECT_TRUE((*MappedFile::Open(folder_ / "empty"))->bytes().empty());
+  EXPECT_EQ(map->stat(), *StatFile(folder_ / "file"));
+  EXPECT_EQ(MappedFile::Open(folder_).status().code(), StatusCode::kInvalid);
+}
+
+TEST_F(FilesTest, AFailingWriteKeepsTheOldFileAndLeavesNothing) {
+  const Path path = folder_ / "file";
+  ASSERT_TRUE(WriteFileAtomic(path, "old").ok());
+  const auto refuse = [](const char*, const char*) { return -1; };
+  EXPECT_FALSE(
+      WriteFileAtomic(path, std::as_bytes(std::span("new")), {::fsync, refuse})
+          .ok());
+  EXPECT_EQ(*ReadFile(path), "old");
+  const auto entries = std::filesystem::directory_iterator(folder_);
+  EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
 }
 
 }  // namespace
