@@ -26,6 +26,21 @@ TEST_F(FilesTest, AtomicWriteReplacesAndLeavesNothingBehind) {
   EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
 }
 
+/// In containers process numbers come again soon.
+TEST_F(FilesTest, WhatADeadProcessOfTheSameNumberLeftIsNotInTheWay) {
+  ASSERT_TRUE(MakeFolders(folder_).ok());
+  char host[256] = {};
+  ASSERT_EQ(::gethostname(host, sizeof host - 1), 0);
+  for (int i = 0; i < 200; ++i) {
+    std::ofstream(folder_ / (".file." + std::string(host) + "." +
+                             std::to_string(::getpid()) + "." +
+                             std::to_string(i) + ".tmp"))
+        << "old";
+  }
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "file", "new").ok());
+  EXPECT_EQ(*ReadFile(folder_ / "file"), "new");
+}
+
 TEST_F(FilesTest, WriteIntoAFileAsFolderFails) {
   ASSERT_TRUE(WriteFileAtomic(folder_ / "file", "x").ok());
   EXPECT_EQ(WriteFileAtomic(folder_ / "file" / "y", "x").code(),

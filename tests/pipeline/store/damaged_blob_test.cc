@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -270,6 +271,23 @@ TEST_F(DamagedBlobTest, HalfWrittenFilesOfDeadProcessesAreSweptAway) {
   EXPECT_EQ(*Reopen().RemoveDeadTemporaries(), 1);
   EXPECT_THAT(Litter(), testing::UnorderedElementsAre(
                             ".x.elsewhere.999999999.0.tmp", "not" + dead));
+}
+
+/// Whether it lives is seen also where we may not send it a signal.
+TEST_F(DamagedBlobTest, TheFilesOfAnotherUsersLivingProcessStay) {
+  const int code = InChild([&] {
+    char host[256] = {};
+    ::gethostname(host, sizeof host - 1);
+    if (!MakeFolders(path_.parent_path()).ok()) return 2;
+    std::ofstream(path_.parent_path() /
+                  (".x." + std::string(host) + ".1.0.tmp"))
+        << "x";
+    ::chmod(path_.parent_path().c_str(), 0777);
+    if (::geteuid() == 0 && ::setuid(65534) != 0) return 3;
+    const auto swept = Reopen().RemoveDeadTemporaries();
+    return swept.ok() && *swept == 0 ? 0 : 1;
+  });
+  EXPECT_EQ(code, 0);
 }
 
 TEST_F(DamagedBlobTest, TheFilesOfTheLivingAreNotSweptAway) {
