@@ -18,6 +18,18 @@ struct flock WholeFile(short kind) {
   return range;
 }
 
+/// As ErrnoError, with a cure for a file system that has no locks.
+Status LockError(const Path& path, std::string_view action) {
+  const int error = errno;
+  const Status plain = ErrnoError(path.string(), action);
+  if (error != ENOLCK && error != ENOSYS && error != EOPNOTSUPP &&
+      error != EINVAL)
+    return plain;
+  return {plain.code(), plain.place(), plain.cause(),
+          "the file system has no working locks: mount it with locks (Lustre: "
+          "-o flock), or name a workspace elsewhere with -w"};
+}
+
 /// True while `path` names the file that `fd` has open; false for one that was
 /// removed meanwhile.
 bool StillNamed(int fd, const Path& path) {
@@ -39,7 +51,7 @@ Result<std::optional<FileLock>> FileLock::Take(const Path& path, short kind) {
     struct flock range = WholeFile(kind);
     if (::fcntl(fd, F_OFD_SETLK, &range) != 0) {
       if (errno == EAGAIN || errno == EACCES) return std::optional<FileLock>();
-      return ErrnoError(path.string(), "lock");
+      return LockError(path, "lock");
     }
     if (StillNamed(fd, path)) return std::optional<FileLock>(std::move(lock));
   }
@@ -68,7 +80,7 @@ Result<bool> FileLock::IsHeld(const Path& path) {
     const FileLock closer(fd, path);
     struct flock range = WholeFile(F_WRLCK);
     if (::fcntl(fd, F_OFD_GETLK, &range) != 0)
-      return ErrnoError(path.string(), "ask for the lock");
+      return LockError(path, "ask for the lock");
     if (range.l_type != F_UNLCK) return true;
     if (StillNamed(fd, path)) return false;
   }
