@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -43,11 +44,14 @@ std::vector<std::filesystem::path> g_gone;  // Guarded by g_mutex.
 std::uintptr_t g_page = 0;
 struct sigaction g_previous {};
 
-/// Puts a page of zeros where `address` lies; false when that fails.
+/// Puts a page of zeros where `address` lies; false when that fails. The bare
+/// system call: what stands between (a sanitizer's mmap) is not made for
+/// signal handlers.
 bool CoverWithZeros(std::uintptr_t address) {
-  void* const page = reinterpret_cast<void*>(address & ~(g_page - 1));
-  return ::mmap(page, g_page, PROT_READ,
-                MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == page;
+  const std::uintptr_t page = address & ~(g_page - 1);
+  return ::syscall(SYS_mmap, page, g_page, PROT_READ,
+                   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                   0) == static_cast<long>(page);
 }
 
 /// Does with a fault that is not ours what would have been done without us.
