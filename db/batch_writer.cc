@@ -27,8 +27,8 @@ Status BatchWriter::Write(const CommitBatch& batch) {
 Status BatchWriter::PutActions(const std::vector<ActionRow>& actions) {
   if (actions.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(
-      Statement action,
-      connection_.Prepare(
+      KeptStatement action,
+      connection_.Kept(
           "INSERT INTO action(key, stage, version, space, params, label, "
           "seconds, images, counters, host, rank, finished) "
           "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -38,33 +38,36 @@ Status BatchWriter::PutActions(const std::vector<ActionRow>& actions) {
           "seconds=excluded.seconds, images=excluded.images, "
           "counters=excluded.counters, host=excluded.host, "
           "rank=excluded.rank, finished=excluded.finished"));
-  BESOM_ASSIGN_OR_RETURN(Statement clear,
-                         connection_.Prepare("DELETE FROM blob WHERE key = ?"));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement clear,
+                         connection_.Kept("DELETE FROM blob WHERE key = ?"));
   BESOM_ASSIGN_OR_RETURN(
-      Statement blob,
-      connection_.Prepare(
+      KeptStatement blob,
+      connection_.Kept(
           "INSERT INTO blob(key, port, digest, size) VALUES(?, ?, ?, ?)"));
   BESOM_ASSIGN_OR_RETURN(
-      Statement task,
-      connection_.Prepare(
+      KeptStatement task,
+      connection_.Kept(
           "INSERT INTO task(sweep_id, key, stage, cached) VALUES(?, ?, ?, 0) "
           "ON CONFLICT(sweep_id, key) DO UPDATE SET cached = 0"));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement unclaim,
+                         connection_.Kept("DELETE FROM claim WHERE key = ?"));
   for (const ActionRow& row : actions) {
     std::optional<double> images;
     if (const auto found = row.counters.find("images");
         found != row.counters.end() && found->is_number()) {
       images = found->get<double>();
     }
-    BESOM_RETURN_IF_ERROR(action.Run(row.key, row.stage, row.version, row.space,
-                                     row.params, row.label, row.seconds, images,
-                                     CanonicalText(row.counters), row.host,
-                                     row.rank, row.finished));
-    BESOM_RETURN_IF_ERROR(clear.Run(row.key));
+    BESOM_RETURN_IF_ERROR(
+        action->Run(row.key, row.stage, row.version, row.space, row.params,
+                    row.label, row.seconds, images, CanonicalText(row.counters),
+                    row.host, row.rank, row.finished));
+    BESOM_RETURN_IF_ERROR(clear->Run(row.key));
     for (const BlobRow& b : row.blobs) {
-      BESOM_RETURN_IF_ERROR(blob.Run(row.key, b.port, b.digest,
-                                     static_cast<std::int64_t>(b.size)));
+      BESOM_RETURN_IF_ERROR(blob->Run(row.key, b.port, b.digest,
+                                      static_cast<std::int64_t>(b.size)));
     }
-    BESOM_RETURN_IF_ERROR(task.Run(sweep_, row.key, row.stage));
+    BESOM_RETURN_IF_ERROR(task->Run(sweep_, row.key, row.stage));
+    BESOM_RETURN_IF_ERROR(unclaim->Run(row.key));
   }
   return Status::Ok();
 }
@@ -73,11 +76,11 @@ Status BatchWriter::PutHits(const std::vector<CacheHit>& hits) {
   if (hits.empty()) return Status::Ok();
   // A task that this sweep itself has run before stays its own work.
   BESOM_ASSIGN_OR_RETURN(
-      Statement task,
-      connection_.Prepare("INSERT OR IGNORE INTO task(sweep_id, key, stage, "
-                          "cached) VALUES(?, ?, ?, 1)"));
+      KeptStatement task,
+      connection_.Kept("INSERT OR IGNORE INTO task(sweep_id, key, stage, "
+                       "cached) VALUES(?, ?, ?, 1)"));
   for (const CacheHit& hit : hits) {
-    BESOM_RETURN_IF_ERROR(task.Run(sweep_, hit.key, hit.stage));
+    BESOM_RETURN_IF_ERROR(task->Run(sweep_, hit.key, hit.stage));
   }
   return Status::Ok();
 }
@@ -85,13 +88,13 @@ Status BatchWriter::PutHits(const std::vector<CacheHit>& hits) {
 Status BatchWriter::PutAttempts(const std::vector<AttemptRow>& attempts) {
   if (attempts.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(
-      Statement attempt,
-      connection_.Prepare(
+      KeptStatement attempt,
+      connection_.Kept(
           "INSERT INTO attempt(sweep_id, trial, key, stage, host, device, "
           "rank, signal, outcome, message, started, seconds) "
           "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (const AttemptRow& row : attempts) {
-    BESOM_RETURN_IF_ERROR(attempt.Run(
+    BESOM_RETURN_IF_ERROR(attempt->Run(
         sweep_, NullIfEmpty(row.trial), row.key, row.stage, row.host,
         row.device, row.rank, NullIfZero(row.signal), row.outcome,
         NullIfEmpty(row.message), row.started, row.seconds));
@@ -102,29 +105,29 @@ Status BatchWriter::PutAttempts(const std::vector<AttemptRow>& attempts) {
 Status BatchWriter::PutEvents(const std::vector<EventRow>& events) {
   if (events.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(
-      Statement event,
-      connection_.Prepare(
+      KeptStatement event,
+      connection_.Kept(
           "INSERT INTO event(sweep_id, time, kind, text) VALUES(?, ?, ?, ?)"));
   for (const EventRow& row : events) {
     BESOM_RETURN_IF_ERROR(
-        event.Run(sweep_, row.time, row.kind, CanonicalText(row.text)));
+        event->Run(sweep_, row.time, row.kind, CanonicalText(row.text)));
   }
   return Status::Ok();
 }
 
 Status BatchWriter::PutImages(const ImageTable& table) {
   BESOM_ASSIGN_OR_RETURN(
-      Statement unlist,
-      connection_.Prepare("UPDATE image SET listed = 0 WHERE sweep_id = ?"));
-  BESOM_RETURN_IF_ERROR(unlist.Run(sweep_));
+      KeptStatement unlist,
+      connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ?"));
+  BESOM_RETURN_IF_ERROR(unlist->Run(sweep_));
   BESOM_ASSIGN_OR_RETURN(
-      Statement clear,
-      connection_.Prepare("DELETE FROM image_split WHERE image_id IN "
-                          "(SELECT image_id FROM image WHERE sweep_id = ?)"));
-  BESOM_RETURN_IF_ERROR(clear.Run(sweep_));
+      KeptStatement clear,
+      connection_.Kept("DELETE FROM image_split WHERE image_id IN "
+                       "(SELECT image_id FROM image WHERE sweep_id = ?)"));
+  BESOM_RETURN_IF_ERROR(clear->Run(sweep_));
   BESOM_ASSIGN_OR_RETURN(
-      Statement image,
-      connection_.Prepare(
+      KeptStatement image,
+      connection_.Kept(
           "INSERT INTO image(sweep_id, source, path, listed, label, patients, "
           "group_name, left_out, width, height, mode, content) "
           "VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -134,24 +137,24 @@ Status BatchWriter::PutImages(const ImageTable& table) {
           "width=excluded.width, height=excluded.height, mode=excluded.mode, "
           "content=excluded.content RETURNING image_id"));
   BESOM_ASSIGN_OR_RETURN(
-      Statement split,
-      connection_.Prepare("INSERT INTO image_split(image_id, repeat, fold, "
-                          "split) VALUES(?, ?, ?, ?)"));
+      KeptStatement split,
+      connection_.Kept("INSERT INTO image_split(image_id, repeat, fold, "
+                       "split) VALUES(?, ?, ?, ?)"));
   for (const ImageRow& row : table.images) {
     BESOM_RETURN_IF_ERROR(
-        image.Bind(sweep_, row.source, row.path, NullIfEmpty(row.label),
-                   NullIfEmpty(row.patients), NullIfEmpty(row.group),
-                   NullIfEmpty(row.left_out), NullIfZero(row.width),
-                   NullIfZero(row.height), NullIfEmpty(row.mode),
-                   NullIfEmpty(row.content)));
-    BESOM_ASSIGN_OR_RETURN(const bool returned, image.Step());
+        image->Bind(sweep_, row.source, row.path, NullIfEmpty(row.label),
+                    NullIfEmpty(row.patients), NullIfEmpty(row.group),
+                    NullIfEmpty(row.left_out), NullIfZero(row.width),
+                    NullIfZero(row.height), NullIfEmpty(row.mode),
+                    NullIfEmpty(row.content)));
+    BESOM_ASSIGN_OR_RETURN(const bool returned, image->Step());
     BESOM_CHECK(returned, row.path);
-    const std::int64_t id = image.Integer(0);
+    const std::int64_t id = image->Integer(0);
     for (std::size_t fit = 0; fit < row.sets.size(); ++fit) {
       if (row.sets[fit].empty()) continue;
       const int index = static_cast<int>(fit);
-      BESOM_RETURN_IF_ERROR(split.Run(id, index / table.folds,
-                                      index % table.folds, row.sets[fit]));
+      BESOM_RETURN_IF_ERROR(split->Run(id, index / table.folds,
+                                       index % table.folds, row.sets[fit]));
     }
   }
   return Status::Ok();
@@ -160,43 +163,43 @@ Status BatchWriter::PutImages(const ImageTable& table) {
 Status BatchWriter::PutTrialChanges(const std::vector<TrialChange>& changes) {
   if (changes.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(
-      Statement change,
-      connection_.Prepare(
+      KeptStatement change,
+      connection_.Kept(
           "UPDATE trial SET state = ?, error = ? WHERE trial_id = ?"));
   BESOM_ASSIGN_OR_RETURN(
-      Statement recorded,
-      connection_.Prepare("SELECT count(*) FROM fit WHERE trial_id = ?"));
+      KeptStatement recorded,
+      connection_.Kept("SELECT count(*) FROM fit WHERE trial_id = ?"));
   for (const TrialChange& row : changes) {
     BESOM_ASSIGN_OR_RETURN(const TrialId trial, FindTrial(row.trial));
     if (row.state == TrialState::kDone) {
-      BESOM_RETURN_IF_ERROR(recorded.Bind(trial.id));
-      BESOM_ASSIGN_OR_RETURN(const bool counted, recorded.Step());
+      BESOM_RETURN_IF_ERROR(recorded->Bind(trial.id));
+      BESOM_ASSIGN_OR_RETURN(const bool counted, recorded->Step());
       BESOM_CHECK(counted, row.trial);
-      if (recorded.Integer(0) != trial.fits) {
+      if (recorded->Integer(0) != trial.fits) {
         return InternalError(
             connection_.place(),
             fmt::format("trial {} is called done with {} of {} fits recorded",
-                        row.trial, recorded.Integer(0), trial.fits));
+                        row.trial, recorded->Integer(0), trial.fits));
       }
     }
     BESOM_RETURN_IF_ERROR(
-        change.Run(NameOf(row.state), NullIfEmpty(row.error), trial.id));
+        change->Run(NameOf(row.state), NullIfEmpty(row.error), trial.id));
   }
   return Status::Ok();
 }
 
 Result<BatchWriter::TrialId> BatchWriter::FindTrial(const std::string& trial) {
-  BESOM_ASSIGN_OR_RETURN(
-      Statement find, connection_.Prepare("SELECT trial_id, fits FROM trial "
+  BESOM_ASSIGN_OR_RETURN(KeptStatement find,
+                         connection_.Kept("SELECT trial_id, fits FROM trial "
                                           "WHERE sweep_id = ? AND trial = ?"));
-  BESOM_RETURN_IF_ERROR(find.Bind(sweep_, trial));
-  BESOM_ASSIGN_OR_RETURN(const bool found, find.Step());
+  BESOM_RETURN_IF_ERROR(find->Bind(sweep_, trial));
+  BESOM_ASSIGN_OR_RETURN(const bool found, find->Step());
   if (!found) {
     return InternalError(
         connection_.place(),
         fmt::format("trial {} is not registered in this sweep", trial));
   }
-  return TrialId{find.Integer(0), static_cast<int>(find.Integer(1))};
+  return TrialId{find->Integer(0), static_cast<int>(find->Integer(1))};
 }
 
 }  // namespace besom::db

@@ -126,6 +126,17 @@ Result<Connection> Connection::OpenReadOnly(const Path& path,
   return connection;
 }
 
+Status Connection::WriteUnsynced() {
+  // NORMAL, not OFF: OFF would also leave out the sync of a log's new header.
+  BESOM_RETURN_IF_ERROR(
+      Execute("PRAGMA synchronous=NORMAL;"
+              "PRAGMA wal_autocheckpoint=0;"));
+  const int code = sqlite3_db_config(
+      handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (code == SQLITE_OK) return Status::Ok();
+  return SqliteError(code, handle_.get(), place_);
+}
+
 Status Connection::Execute(std::string_view sql) {
   const int code = sqlite3_exec(handle_.get(), std::string(sql).c_str(),
                                 nullptr, nullptr, nullptr);
@@ -156,6 +167,18 @@ Result<Statement> Connection::Prepare(std::string_view sql) {
     }
   }
   return statement;
+}
+
+Result<KeptStatement> Connection::Kept(std::string_view sql) {
+  auto found = kept_.find(sql);
+  if (found == kept_.end()) {
+    BESOM_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+    found = kept_
+                .emplace(std::string(sql),
+                         std::make_unique<Statement>(std::move(statement)))
+                .first;
+  }
+  return KeptStatement(*found->second);
 }
 
 Result<std::int64_t> Connection::QueryInteger(std::string_view sql) {

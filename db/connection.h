@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,11 +31,19 @@ class Connection {
   static Result<Connection> OpenReadOnly(
       const Path& path, std::chrono::milliseconds busy_timeout);
 
+  /// From now on commits are not synced to disk (they survive the end of the
+  /// process, not a power cut), and checkpoints are left to other connections,
+  /// so that theirs stay as safe as before.
+  Status WriteUnsynced();
+
   /// Runs SQL text of ours: one or several statements without results.
   Status Execute(std::string_view sql);
   /// Compiles the first statement of `sql`. kInvalid, with SQLite's words, for
   /// bad SQL, for no statement and for more than one.
   Result<Statement> Prepare(std::string_view sql);
+  /// As Prepare, compiled once in the life of the connection: for fixed text of
+  /// ours. One user of a text at a time.
+  Result<KeptStatement> Kept(std::string_view sql);
   /// The first column of the only row of `sql`; for pragmas and counts.
   Result<std::int64_t> QueryInteger(std::string_view sql);
   Result<std::string> QueryText(std::string_view sql);
@@ -55,6 +65,8 @@ class Connection {
 
   std::unique_ptr<sqlite3, Closer> handle_;
   std::string place_;
+  /// By SQL text; finalized before the handle is closed.
+  std::map<std::string, std::unique_ptr<Statement>, std::less<>> kept_;
 };
 
 }  // namespace besom::db

@@ -32,37 +32,36 @@ struct Mean {
 }  // namespace
 
 struct BatchWriter::FitStatements {
-  Statement fit, metric, epoch, confusion, image, prediction;
+  KeptStatement fit, metric, epoch, confusion, image, prediction;
 };
 
 Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
   if (fits.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(
-      Statement fit,
-      connection_.Prepare(
+      KeptStatement fit,
+      connection_.Kept(
           "INSERT INTO fit(trial_id, repeat, fold, classes, chosen_epoch, "
           "seconds, head_digest, head_size) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
-  BESOM_ASSIGN_OR_RETURN(Statement metric, connection_.Prepare(kInsertMetric));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement metric, connection_.Kept(kInsertMetric));
   BESOM_ASSIGN_OR_RETURN(
-      Statement epoch,
-      connection_.Prepare(
+      KeptStatement epoch,
+      connection_.Kept(
           "INSERT INTO epoch_metric(trial_id, repeat, fold, split, class, "
           "name, epoch, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
   BESOM_ASSIGN_OR_RETURN(
-      Statement confusion,
-      connection_.Prepare(
+      KeptStatement confusion,
+      connection_.Kept(
           "INSERT INTO confusion(trial_id, repeat, fold, split, actual, "
           "predicted, count) VALUES(?, ?, ?, ?, ?, ?, ?)"));
   // An image that is not listed yet gets a bare row to point at.
   BESOM_ASSIGN_OR_RETURN(
-      Statement image,
-      connection_.Prepare(
-          "INSERT INTO image(sweep_id, source, path, listed) "
-          "VALUES(?, ?, ?, 0) ON CONFLICT(sweep_id, source, path) "
-          "DO UPDATE SET listed = listed RETURNING image_id"));
+      KeptStatement image,
+      connection_.Kept("INSERT INTO image(sweep_id, source, path, listed) "
+                       "VALUES(?, ?, ?, 0) ON CONFLICT(sweep_id, source, path) "
+                       "DO UPDATE SET listed = listed RETURNING image_id"));
   BESOM_ASSIGN_OR_RETURN(
-      Statement prediction,
-      connection_.Prepare(
+      KeptStatement prediction,
+      connection_.Kept(
           "INSERT INTO prediction(trial_id, repeat, fold, split, image_id, "
           "actual, predicted, probabilities) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
   FitStatements statements{std::move(fit),   std::move(metric),
@@ -82,14 +81,14 @@ Status BatchWriter::PutFit(const FitRow& fit, FitStatements& statements) {
   BESOM_ASSIGN_OR_RETURN(const TrialId trial, FindTrial(fit.trial));
   if (trial.fits > 1) touched_.insert(trial.id);
   BESOM_RETURN_IF_ERROR(ClearFit(trial.id, fit.repeat, fit.fold));
-  BESOM_RETURN_IF_ERROR(statements.fit.Run(
+  BESOM_RETURN_IF_ERROR(statements.fit->Run(
       trial.id, fit.repeat, fit.fold, CanonicalText(fit.classes),
       fit.chosen_epoch, fit.seconds, fit.head_digest,
       static_cast<std::int64_t>(fit.head_size)));
   for (const EpochMetricRow& row : fit.history) {
-    BESOM_RETURN_IF_ERROR(statements.epoch.Run(trial.id, fit.repeat, fit.fold,
-                                               row.split, row.cls, row.name,
-                                               row.epoch, row.value));
+    BESOM_RETURN_IF_ERROR(statements.epoch->Run(trial.id, fit.repeat, fit.fold,
+                                                row.split, row.cls, row.name,
+                                                row.epoch, row.value));
   }
   for (const SetRow& set : fit.sets) {
     BESOM_RETURN_IF_ERROR(PutSet(fit, set, trial.id, statements));
@@ -101,7 +100,7 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
                            std::int64_t trial, FitStatements& statements) {
   const auto& classes = fit.classes;
   for (const MetricRow& row : set.metrics) {
-    BESOM_RETURN_IF_ERROR(statements.metric.Run(
+    BESOM_RETURN_IF_ERROR(statements.metric->Run(
         trial, fit.repeat, fit.fold, set.split, row.cls, row.name, row.value));
   }
   BESOM_CHECK(set.confusion.empty() || set.confusion.size() == classes.size(),
@@ -109,7 +108,7 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
   for (std::size_t actual = 0; actual < set.confusion.size(); ++actual) {
     BESOM_CHECK(set.confusion[actual].size() == classes.size(), set.split);
     for (std::size_t predicted = 0; predicted < classes.size(); ++predicted) {
-      BESOM_RETURN_IF_ERROR(statements.confusion.Run(
+      BESOM_RETURN_IF_ERROR(statements.confusion->Run(
           trial, fit.repeat, fit.fold, set.split, classes[actual],
           classes[predicted], set.confusion[actual][predicted]));
     }
@@ -120,11 +119,11 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
     return classes[static_cast<std::size_t>(index)];
   };
   for (const PredictionRow& row : set.predictions) {
-    BESOM_RETURN_IF_ERROR(statements.image.Bind(sweep_, row.source, row.path));
-    BESOM_ASSIGN_OR_RETURN(const bool returned, statements.image.Step());
+    BESOM_RETURN_IF_ERROR(statements.image->Bind(sweep_, row.source, row.path));
+    BESOM_ASSIGN_OR_RETURN(const bool returned, statements.image->Step());
     BESOM_CHECK(returned, row.path);
-    BESOM_RETURN_IF_ERROR(statements.prediction.Run(
-        trial, fit.repeat, fit.fold, set.split, statements.image.Integer(0),
+    BESOM_RETURN_IF_ERROR(statements.prediction->Run(
+        trial, fit.repeat, fit.fold, set.split, statements.image->Integer(0),
         class_of(row.actual), class_of(row.predicted),
         CanonicalText(row.probabilities)));
   }
@@ -136,59 +135,58 @@ Status BatchWriter::ClearFit(std::int64_t trial, int repeat, int fold) {
                                   "prediction"};
   for (const char* table : kTables) {
     BESOM_ASSIGN_OR_RETURN(
-        Statement clear,
-        connection_.Prepare(fmt::format("DELETE FROM {} WHERE trial_id = ? "
-                                        "AND repeat = ? AND fold = ?",
-                                        table)));
-    BESOM_RETURN_IF_ERROR(clear.Run(trial, repeat, fold));
+        KeptStatement clear,
+        connection_.Kept(fmt::format("DELETE FROM {} WHERE trial_id = ? "
+                                     "AND repeat = ? AND fold = ?",
+                                     table)));
+    BESOM_RETURN_IF_ERROR(clear->Run(trial, repeat, fold));
   }
   return Status::Ok();
 }
 
 Status BatchWriter::PutAggregates(std::int64_t trial) {
   BESOM_ASSIGN_OR_RETURN(
-      Statement clear,
-      connection_.Prepare(
-          "DELETE FROM metric WHERE trial_id = ? AND repeat = ?"));
-  BESOM_RETURN_IF_ERROR(clear.Run(trial, kAllFits));
+      KeptStatement clear,
+      connection_.Kept("DELETE FROM metric WHERE trial_id = ? AND repeat = ?"));
+  BESOM_RETURN_IF_ERROR(clear->Run(trial, kAllFits));
   BESOM_ASSIGN_OR_RETURN(
-      Statement all,
-      connection_.Prepare("SELECT fits, (SELECT count(*) FROM fit f WHERE "
-                          "f.trial_id = t.trial_id) FROM trial t "
-                          "WHERE trial_id = ?"));
-  BESOM_RETURN_IF_ERROR(all.Bind(trial));
-  BESOM_ASSIGN_OR_RETURN(const bool found, all.Step());
+      KeptStatement all,
+      connection_.Kept("SELECT fits, (SELECT count(*) FROM fit f WHERE "
+                       "f.trial_id = t.trial_id) FROM trial t "
+                       "WHERE trial_id = ?"));
+  BESOM_RETURN_IF_ERROR(all->Bind(trial));
+  BESOM_ASSIGN_OR_RETURN(const bool found, all->Step());
   BESOM_CHECK(found, "the trial was found before");
-  const auto fits = all.Integer(0);
-  if (all.Integer(1) != fits) return Status::Ok();
+  const auto fits = all->Integer(0);
+  if (all->Integer(1) != fits) return Status::Ok();
 
   BESOM_ASSIGN_OR_RETURN(
-      Statement values,
-      connection_.Prepare("SELECT split, class, name, value FROM metric "
-                          "WHERE trial_id = ? "
-                          "ORDER BY split, class, name, repeat, fold"));
-  BESOM_RETURN_IF_ERROR(values.Bind(trial));
+      KeptStatement values,
+      connection_.Kept("SELECT split, class, name, value FROM metric "
+                       "WHERE trial_id = ? "
+                       "ORDER BY split, class, name, repeat, fold"));
+  BESOM_RETURN_IF_ERROR(values->Bind(trial));
   std::vector<Mean> means;
   while (true) {
-    BESOM_ASSIGN_OR_RETURN(const bool row, values.Step());
+    BESOM_ASSIGN_OR_RETURN(const bool row, values->Step());
     if (!row) break;
-    std::string split = values.Text(0), cls = values.Text(1),
-                name = values.Text(2);
+    std::string split = values->Text(0), cls = values->Text(1),
+                name = values->Text(2);
     if (means.empty() || means.back().split != split ||
         means.back().cls != cls || means.back().name != name) {
       means.push_back({std::move(split), std::move(cls), std::move(name)});
     }
     Mean& mean = means.back();
-    mean.has_null |= values.IsNull(3);
-    mean.sum += values.Real(3);
+    mean.has_null |= values->IsNull(3);
+    mean.sum += values->Real(3);
     ++mean.count;
   }
-  BESOM_ASSIGN_OR_RETURN(Statement insert, connection_.Prepare(kInsertMetric));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement insert, connection_.Kept(kInsertMetric));
   for (Mean& mean : means) {
     // A set that only some fits hold has no mean over the fits.
     mean.has_null |= mean.count != fits;
-    BESOM_RETURN_IF_ERROR(insert.Run(trial, kAllFits, kAllFits, mean.split,
-                                     mean.cls, mean.name, mean.value()));
+    BESOM_RETURN_IF_ERROR(insert->Run(trial, kAllFits, kAllFits, mean.split,
+                                      mean.cls, mean.name, mean.value()));
   }
   return Status::Ok();
 }

@@ -89,15 +89,19 @@ class ResultsStore {
   /// In the order of the plan, unplanned ones last.
   Result<std::vector<TrialStatus>> TrialStates(SweepId sweep);
 
-  /// Applies all of `batch`. kInternal when it names an unknown trial, or
-  /// calls a trial done whose fits are not all there.
+  /// Applies all of `batch`; claims on its actions end. kInternal when it names
+  /// an unknown trial, or calls a trial done whose fits are not all there.
   Status Commit(SweepId sweep, const CommitBatch& batch);
 
   /// None when no such task has finished.
   Result<std::optional<ActionRow>> FindAction(std::string_view key);
-  /// Finished tasks of a stage by key order, of one space when given.
+  /// Finished tasks of a stage by key order, of one space (never
+  /// "") when given.
   Result<std::vector<ActionRow>> FindActions(
       std::string_view stage, std::optional<std::string_view> space = {});
+  /// The finished tasks of `keys`, parallel to them, in one snapshot.
+  Result<std::vector<std::optional<ActionRow>>> FindActionsByKey(
+      const std::vector<std::string>& keys);
   /// Removes actions whose blobs are gone, so that they run again.
   Status ForgetActions(const std::vector<std::string>& keys);
 

@@ -228,10 +228,22 @@ CREATE TABLE file_digest(
   digest TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE claim(
+  key TEXT NOT NULL PRIMARY KEY,
+  run TEXT NOT NULL,
+  time REAL NOT NULL) WITHOUT ROWID;
+
+-- Keys and digests are random: each index on them costs a page per row written.
+DROP INDEX blob_by_digest;
+DROP INDEX action_by_space;
+CREATE INDEX action_by_space ON action(stage, space, key) WHERE space <> '';
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
-  static const std::vector<std::string_view> steps = {kVersion1};
+  static const std::vector<std::string_view> steps = {kVersion1, kVersion2};
   return steps;
 }
 

@@ -19,7 +19,7 @@ Status Statement::Error(int code) const {
 }
 
 int Statement::BeginBinding() {
-  sqlite3_reset(raw_.get());  // Its code only repeats the last step's.
+  Reset();
   binding_error_ = SQLITE_OK;
   return 0;
 }
@@ -85,9 +85,12 @@ Status Statement::Finish() {
   while (more) {
     BESOM_ASSIGN_OR_RETURN(more, Step());
   }
-  // Ends the statement, so that it holds no lock until it is used again.
-  sqlite3_reset(raw_.get());
+  Reset();
   return Status::Ok();
+}
+
+void Statement::Reset() {
+  sqlite3_reset(raw_.get());  // Its code only repeats the last step's.
 }
 
 int Statement::column_count() const { return sqlite3_column_count(raw_.get()); }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "db/cell.h"
 #include "pipeline/base/result.h"
@@ -36,6 +37,8 @@ class Statement {
 
   /// Goes to the next row; false at the end.
   Result<bool> Step();
+  /// Ends the statement, so that it holds no lock until it is used again.
+  void Reset();
 
   // Of the current row; columns count from 0.
   int column_count() const;
@@ -86,6 +89,24 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalizer> raw_;
   std::string place_;
   int binding_error_ = 0;
+};
+
+/// A statement that its connection keeps compiled. Ended, not finalized, when
+/// this object dies, which must be before a transaction around it is committed.
+class KeptStatement {
+ public:
+  explicit KeptStatement(Statement& statement) : statement_(&statement) {}
+  ~KeptStatement() {
+    if (statement_ != nullptr) statement_->Reset();
+  }
+  KeptStatement(KeptStatement&& other) noexcept
+      : statement_(std::exchange(other.statement_, nullptr)) {}
+  KeptStatement& operator=(KeptStatement&&) = delete;
+
+  Statement* operator->() const { return statement_; }
+
+ private:
+  Statement* statement_;
 };
 
 /// NULL for "", else the text; for columns where "" means absent.

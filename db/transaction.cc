@@ -8,8 +8,10 @@
 namespace besom::db {
 
 Result<Transaction> Transaction::Begin(Connection& connection, Kind kind) {
-  BESOM_RETURN_IF_ERROR(connection.Execute(
-      kind == Kind::kImmediate ? "BEGIN IMMEDIATE" : "BEGIN"));
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement begin,
+      connection.Kept(kind == Kind::kImmediate ? "BEGIN IMMEDIATE" : "BEGIN"));
+  BESOM_RETURN_IF_ERROR(begin->Run());
   return Transaction(connection);
 }
 
@@ -26,7 +28,8 @@ Transaction::~Transaction() {
 
 Status Transaction::Commit() {
   BESOM_CHECK(connection_ != nullptr, "the transaction is over");
-  BESOM_RETURN_IF_ERROR(connection_->Execute("COMMIT"));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement commit, connection_->Kept("COMMIT"));
+  BESOM_RETURN_IF_ERROR(commit->Run());
   connection_ = nullptr;
   return Status::Ok();
 }

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "pipeline/base/digest.h"
+#include "pipeline/base/mapped_fault.h"
 #include "pipeline/base/result.h"
 
 namespace besom {
@@ -29,16 +31,38 @@ Result<std::string> ReadFile(const Path& path);
 /// SHA-256 of the file's contents, read in pieces.
 Result<Digest> DigestOfFile(const Path& path);
 
+/// The system calls that make a written file durable; tests put failing ones
+/// in their place.
+struct DiskCalls {
+  int (*sync)(int fd);
+  int (*rename)(const char* from, const char* to);
+  static DiskCalls System();
+};
+
 /// Replaces `path` with `bytes` so that a reader, and a crash at any instant,
 /// sees the old file or the whole new one: temporary file in the same folder,
-/// fsync, rename, fsync of the folder. Makes the folder if missing.
-Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes);
+/// fsync, rename, fsync of the folder. Makes the folder if missing. After an
+/// error there is no temporary file; `path` is the old file, or gone when the
+/// folder could not be synced.
+Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes,
+                       const DiskCalls& disk = DiskCalls::System());
 Status WriteFileAtomic(const Path& path, std::string_view text);
 
-Status MakeFolders(const Path& path);
+/// Removes from `folder` the temporary files that WriteFileAtomic left in
+/// processes of this host that are dead; returns how many. Those of other
+/// hosts stay. OK when there is no such folder.
+Result<int> RemoveDeadTemporaries(const Path& folder);
 
-/// A read-only map of a whole file. The bytes stay valid as long as the
-/// object lives, also when the file is unlinked.
+/// Makes the folder and its parents, each durably.
+Status MakeFolders(const Path& path);
+/// Makes the entries of `folder` durable.
+Status SyncFolder(const Path& folder,
+                  const DiskCalls& disk = DiskCalls::System());
+
+/// A read-only map of a whole regular file. The bytes stay valid as long as
+/// the object lives, also when the file is unlinked. When the file is cut
+/// under it, or the disk cannot read it, bytes read as zeros and faulted()
+/// says so (pipeline/base/mapped_fault.h).
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> Open(const Path& path);
@@ -47,10 +71,17 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// What the file's stat was when it was mapped.
+  const FileStat& stat() const { return stat_; }
+  /// True once bytes() gave zeros instead of the file's bytes: ask after use.
+  bool faulted() const { return guard_ && guard_->faulted(); }
 
  private:
-  explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  MappedFile(std::span<const std::byte> bytes, const FileStat& stat,
+             const Path& path);
   std::span<const std::byte> bytes_;
+  FileStat stat_;
+  std::optional<MapGuard> guard_;  ///< None for an empty file.
 };
 
 }  // namespace besom

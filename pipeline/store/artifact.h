@@ -25,11 +25,19 @@ class Artifact {
  public:
   Artifact() = default;
   Artifact(BlobRef ref, std::shared_ptr<const MappedFile> map)
-      : ref_(ref), bytes_(map->bytes()), owner_(std::move(map)) {}
+      : ref_(ref),
+        bytes_(map->bytes()),
+        map_(map.get()),
+        owner_(std::move(map)) {}
   /// Takes `bytes` into memory and hashes them.
   static Artifact FromBytes(std::string bytes);
 
   const BlobRef& ref() const { return ref_; }
+  /// True once bytes() gave zeros because the mapped file was cut or could not
+  /// be read: whatever was made of them is worthless (BlobStore::CheckUnhurt).
+  bool faulted() const { return map_ != nullptr && map_->faulted(); }
+  /// The map behind bytes(); null when they are held in memory.
+  const MappedFile* map() const { return map_; }
   std::span<const std::byte> bytes() const { return bytes_; }
   std::string_view text() const {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
@@ -38,6 +46,7 @@ class Artifact {
  private:
   BlobRef ref_;
   std::span<const std::byte> bytes_;
+  const MappedFile* map_ = nullptr;  ///< Null when held in memory.
   std::shared_ptr<const void> owner_;
 };
 

@@ -1,16 +1,88 @@
 #include "pipeline/store/blob_store.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 
 namespace besom {
+namespace {
+
+constexpr char kMadeAgain[] = "run the same command again: it is made anew";
+
+/// True when the file reads as `bytes`; false also when it cannot be read.
+bool FileHolds(const Path& path, std::string_view bytes) {
+  const auto map = MappedFile::Open(path);
+  if (!map.ok() || (*map)->bytes().size() != bytes.size()) return false;
+  const bool equal =
+      bytes.empty() ||
+      std::memcmp((*map)->bytes().data(), bytes.data(), bytes.size()) == 0;
+  return equal && !(*map)->faulted();
+}
+
+/// Gives what stands at `path`, of any kind, the name PATH.corrupt.
+Status MoveAside(const Path& path) {
+  const Path aside = path.string() + ".corrupt";
+  if (::rename(path.c_str(), aside.c_str()) == 0 || errno == ENOENT)
+    return Status::Ok();
+  std::error_code ignored;  // An older one, of another kind, is in the way.
+  std::filesystem::remove_all(aside, ignored);
+  if (::rename(path.c_str(), aside.c_str()) == 0 || errno == ENOENT)
+    return Status::Ok();
+  return ErrnoError(path.string(), "move the damaged blob aside");
+}
+
+/// Moves a bad blob aside and says why.
+Status Reject(const Path& path, std::string cause) {
+  if (const Status moved = MoveAside(path); !moved.ok()) {
+    return CorruptError(path.string(),
+                        fmt::format("{}; {}", cause, moved.cause()),
+                        "remove it by hand, then run the same command again");
+  }
+  return CorruptError(path.string(), std::move(cause), kMadeAgain);
+}
+
+/// The error for a blob that cannot be opened as `opening` says.
+Status WhyNotOpened(const Path& path, const Status& opening) {
+  if (opening.code() == StatusCode::kInvalid)
+    return Reject(path, "something that is no file stands in a blob's place");
+  if (opening.code() == StatusCode::kNotFound) {
+    std::error_code none;
+    if (std::filesystem::is_symlink(
+            std::filesystem::symlink_status(path, none)))
+      return Reject(path, "a link to nowhere stands in a blob's place");
+    return {StatusCode::kNotFound, path.string(), "the blob is gone",
+            kMadeAgain};
+  }
+  if (::access(path.c_str(), R_OK) != 0 && errno == EACCES)
+    return Reject(path, opening.cause());
+  return opening;
+}
+
+}  // namespace
 
 Result<BlobRef> BlobStore::Put(std::string_view bytes) {
   const BlobRef ref{DigestOf(bytes), bytes.size()};
-  // An equal blob may be damaged: only one that reads back equal is kept.
-  if (Has(ref) && Get(ref).ok()) return ref;
-  BESOM_RETURN_IF_ERROR(WriteFileAtomic(layout_.blob(ref.digest), bytes));
-  const std::lock_guard lock(mutex_);
-  checked_.insert(ref.digest);
+  const Path path = layout_.blob(ref.digest);
+  const Result<FileStat> before = StatFile(path);
+  if (before.ok() && before->size == ref.size) {
+    if (IsChecked(ref.digest, *before)) return ref;
+    if (FileHolds(path, bytes)) {
+      // Its writer may have been killed before it synced the folder.
+      BESOM_RETURN_IF_ERROR(SyncFolder(path.parent_path(), disk_));
+      SetChecked(ref.digest, *before);
+      return ref;
+    }
+  }
+  // A damaged file is replaced by the rename; a folder would refuse it.
+  if (before.status().code() == StatusCode::kInvalid)
+    BESOM_RETURN_IF_ERROR(MoveAside(path));
+  BESOM_RETURN_IF_ERROR(
+      WriteFileAtomic(path, std::as_bytes(std::span(bytes)), disk_));
+  BESOM_ASSIGN_OR_RETURN(const FileStat after, StatFile(path));
+  SetChecked(ref.digest, after);
   return ref;
 }
 
@@ -21,21 +93,66 @@ bool BlobStore::Has(const BlobRef& ref) const {
 
 Result<Artifact> BlobStore::Get(const BlobRef& ref) {
   const Path path = layout_.blob(ref.digest);
-  BESOM_ASSIGN_OR_RETURN(auto map, MappedFile::Open(path));
-  {
-    const std::lock_guard lock(mutex_);
-    if (map->bytes().size() == ref.size && checked_.contains(ref.digest))
-      return Artifact(ref, std::move(map));
-  }
-  if (map->bytes().size() != ref.size || DigestOf(map->bytes()) != ref.digest) {
-    std::error_code ignored;  // A second reader may have moved it already.
-    std::filesystem::rename(path, path.string() + ".corrupt", ignored);
-    return CorruptError(path.string(), "the blob is not what was written",
-                        "run the same command again: it is made anew");
-  }
-  const std::lock_guard lock(mutex_);
-  checked_.insert(ref.digest);
+  Result<std::shared_ptr<const MappedFile>> opened = MappedFile::Open(path);
+  if (!opened.ok()) return WhyNotOpened(path, opened.status());
+  std::shared_ptr<const MappedFile> map = *std::move(opened);
+  if (map->stat().size != ref.size)
+    return Reject(path, fmt::format("the blob has {} bytes instead of {}",
+                                    map->stat().size, ref.size));
+  if (IsChecked(ref.digest, map->stat())) return Artifact(ref, std::move(map));
+  const Digest digest = DigestOf(map->bytes());
+  if (map->faulted()) return Reject(path, "the disk cannot read the blob");
+  if (digest != ref.digest)
+    return Reject(path, "the blob's bytes are not what was written");
+  SetChecked(ref.digest, map->stat());
   return Artifact(ref, std::move(map));
+}
+
+Status BlobStore::CheckUnhurt(const Artifact& artifact) {
+  if (!artifact.faulted()) return Status::Ok();
+  const Path path = layout_.blob(artifact.ref().digest);
+  const Result<FileStat> now = StatFile(path);
+  // Another process may have put a whole one in its place meanwhile.
+  const bool same = now.ok() && now->inode == artifact.map()->stat().inode;
+  if (same) BESOM_RETURN_IF_ERROR(MoveAside(path));
+  return IoError(path.string(),
+                 "the disk could not read the blob while it was in use, or "
+                 "somebody cut it short",
+                 kMadeAgain);
+}
+
+Status BlobStore::CheckUnhurt(const ArtifactMap& artifacts) {
+  for (const auto& [port, shards] : artifacts) {
+    for (const Artifact& artifact : shards)
+      BESOM_RETURN_IF_ERROR(CheckUnhurt(artifact).Within(port));
+  }
+  return Status::Ok();
+}
+
+Result<int> BlobStore::RemoveDeadTemporaries() const {
+  int removed = 0;
+  std::vector<Path> folders = {layout_.root(), layout_.logs()};
+  std::error_code error;
+  std::filesystem::directory_iterator entries(layout_.blobs(), error), end;
+  for (; !error && entries != end; entries.increment(error))
+    folders.push_back(entries->path());
+  for (const Path& folder : folders) {
+    BESOM_ASSIGN_OR_RETURN(const int here,
+                           besom::RemoveDeadTemporaries(folder));
+    removed += here;
+  }
+  return removed;
+}
+
+bool BlobStore::IsChecked(const Digest& digest, const FileStat& stat) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = checked_.find(digest);
+  return found != checked_.end() && found->second == stat;
+}
+
+void BlobStore::SetChecked(const Digest& digest, const FileStat& stat) {
+  const std::lock_guard lock(mutex_);
+  checked_[digest] = stat;
 }
 
 }  // namespace besom

@@ -2,7 +2,7 @@
 
 #include <mutex>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "pipeline/store/artifact.h"
 #include "pipeline/store/workspace_layout.h"
@@ -13,28 +13,48 @@ namespace besom {
 ///
 /// Invariants:
 /// (1) A blob is published by rename after its bytes are on disk, so a blob
-///     that can be opened was written whole.
-/// (2) A blob's digest is checked once per process before its first use; one
-///     that does not match is taken out of the way and reported as kCorrupt.
+///     that can be opened was written whole; after an error nothing of it is
+///     left. Once Put returned OK the blob survives a power cut.
+/// (2) A blob's digest is checked once per process before its first use, and
+///     again whenever its stat has changed since. What does not match is moved
+///     aside (DIGEST.corrupt), so that the next Put makes it again.
+/// Errors: kNotFound = not there; kCorrupt = there, but not what was written,
+/// and moved aside; kIo = the disk or its rights; each with its cure.
 /// Thread safety: any thread.
 class BlobStore {
  public:
-  explicit BlobStore(WorkspaceLayout layout) : layout_(std::move(layout)) {}
+  explicit BlobStore(WorkspaceLayout layout,
+                     const DiskCalls& disk = DiskCalls::System())
+      : layout_(std::move(layout)), disk_(disk) {}
 
-  /// Stores `bytes` durably; a blob that is already there is kept.
+  /// Stores `bytes` durably. A blob that is there with these bytes is kept;
+  /// anything else in its place is replaced.
   Result<BlobRef> Put(std::string_view bytes);
-  /// True when a blob of that digest and size is there (bytes not read).
+  /// True when a file of that digest and size is there (bytes not read).
   bool Has(const BlobRef& ref) const;
-  /// Maps a blob. kNotFound when it is missing, kCorrupt when its bytes are
-  /// not what was written (it is then moved aside and made again by a rerun).
+  /// Maps a blob.
   Result<Artifact> Get(const BlobRef& ref);
+
+  /// To be asked after the bytes of `artifacts` were used and before anything
+  /// made of them is stored: kIo, naming the file, when a map of one was hit by
+  /// a read that the disk could not serve. That blob is then moved aside.
+  Status CheckUnhurt(const ArtifactMap& artifacts);
+  Status CheckUnhurt(const Artifact& artifact);
+
+  /// Removes what killed processes of this host left half written in the
+  /// workspace; returns how many files. For the start of a run.
+  Result<int> RemoveDeadTemporaries() const;
 
   const WorkspaceLayout& layout() const { return layout_; }
 
  private:
+  bool IsChecked(const Digest& digest, const FileStat& stat) const;
+  void SetChecked(const Digest& digest, const FileStat& stat);
+
   const WorkspaceLayout layout_;
-  std::mutex mutex_;
-  std::unordered_set<Digest> checked_;  // Guarded by mutex_.
+  const DiskCalls disk_;
+  mutable std::mutex mutex_;
+  std::unordered_map<Digest, FileStat> checked_;  // Guarded by mutex_.
 };
 
 }  // namespace besom

@@ -23,11 +23,24 @@ std::string FileNameOf(std::string_view name) {
 
 Path WorkspaceLayout::blob(const Digest& digest) const {
   const std::string hex = digest.Hex();
-  return store() / "blobs.v1" / hex.substr(0, 2) / hex;
+  return blobs() / hex.substr(0, 2) / hex;
 }
 
 Path WorkspaceLayout::sweep_lock(std::string_view name) const {
   return locks() / (FileNameOf(name) + ".lock");
+}
+
+Path WorkspaceLayout::run_lock(std::string_view run) const {
+  return run_locks() / (FileNameOf(run) + ".lock");
+}
+
+std::string WorkspaceLayout::journal_prefix(std::string_view run) const {
+  return FileNameOf(run) + ".rank";
+}
+
+Path WorkspaceLayout::journal(std::string_view run, int rank) const {
+  return logs() /
+         fmt::format("{}{}{}", journal_prefix(run), rank, kJournalSuffix);
 }
 
 Path WorkspaceLayout::rank_log(int rank) const {

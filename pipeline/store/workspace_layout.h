@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "pipeline/base/digest.h"
@@ -15,13 +16,24 @@ class WorkspaceLayout {
   const Path& root() const { return root_; }
   Path database() const { return root_ / "besom.db"; }
   Path store() const { return root_ / "store"; }
+  Path blobs() const { return store() / "blobs.v1"; }
   /// store/blobs.v1/ab/abcd...: two digits keep folders small.
   Path blob(const Digest& digest) const;
   Path locks() const { return store() / "locks"; }
   /// Held by each run of sweep `name` for its life.
   Path sweep_lock(std::string_view name) const;
+  /// Shared by runs, taken alone by what removes blobs.
+  Path workspace_lock() const { return locks() / ".workspace.lock"; }
+  Path run_locks() const { return locks() / "runs"; }
+  /// Held by run `run` for its life.
+  Path run_lock(std::string_view run) const;
   Path logs() const { return root_ / "logs"; }
   Path rank_log(int rank) const;
+  /// What `rank` did in `run`: journal_prefix(run) + "N" + kJournalSuffix.
+  Path journal(std::string_view run, int rank) const;
+  /// How the names of the journals of `run` begin.
+  std::string journal_prefix(std::string_view run) const;
+  static constexpr std::string_view kJournalSuffix = ".jsonl";
   /// Contact sheet of the views of sweep `name`, for people.
   Path contact_sheet(std::string_view name) const;
 

@@ -151,6 +151,13 @@ TEST_P(ResultsStoreTest, ActionsComeBackWithTheirBlobs) {
   EXPECT_THAT((*store_->FindAction("k3"))->blobs, IsEmpty());
   EXPECT_FALSE(store_->FindAction("k4")->has_value());
 
+  const auto several = *store_->FindActionsByKey({"k3", "k4", "k2", "k3"});
+  ASSERT_EQ(several.size(), 4u);
+  EXPECT_EQ(several[0]->stage, "ingest");
+  EXPECT_FALSE(several[1].has_value());
+  EXPECT_EQ(several[2]->blobs, batch.actions[0].blobs);
+  EXPECT_EQ(several[3]->key, "k3");
+
   EXPECT_EQ(store_->FindActions("features")->size(), 2u);
   EXPECT_EQ(store_->FindActions("features")->front().key, "k1");
   const auto in_space = *store_->FindActions("features", "s1");

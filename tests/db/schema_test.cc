@@ -49,6 +49,35 @@ TEST_F(SchemaTest, AFailingStepLeavesTheOldSchemaWhole) {
   EXPECT_EQ(*db.QueryInteger("SELECT count(*) FROM v"), 1);
 }
 
+TEST_F(SchemaTest, ADatabaseOfTheFirstSchemaIsBroughtUpToDate) {
+  {
+    Connection db = Open();
+    ASSERT_OK(Migrate(db, {TableMigrations().front()}, ViewDefinitions()));
+    ASSERT_OK(db.Execute(
+        "INSERT INTO action VALUES('k1', 'features', 1, 's', '{}', 'l', 1, 2, "
+        "'{}', 'h', 0, 3); INSERT INTO blob VALUES('k1', 'p', 'd', 4)"));
+  }
+  EXPECT_EQ(Reader::Open(path_).status().code(), StatusCode::kUnavailable);
+  const auto store = *ResultsStore::Open(path_);
+  EXPECT_EQ((*store->FindAction("k1"))->blobs,
+            (std::vector<BlobRow>{{"p", "d", 4}}));
+  EXPECT_EQ(store->FindActions("features", "s")->size(), 1u);
+  EXPECT_EQ(store->FindActions("features", "t")->size(), 0u);
+  EXPECT_EQ(store->FindActions("features")->size(), 1u);
+  EXPECT_THAT(Lines(path_, "SELECT count(*) FROM claim"), ElementsAre("0"));
+  EXPECT_THAT(Lines(path_, "PRAGMA user_version"), ElementsAre("2"));
+}
+
+/// Without it every features task would read all actions ever made.
+TEST_F(SchemaTest, RowsOfAFeatureSpaceAreFoundByIndex) {
+  ASSERT_TRUE(ResultsStore::Open(path_).ok());
+  EXPECT_THAT(
+      Lines(path_,
+            "EXPLAIN QUERY PLAN SELECT key FROM action a WHERE a.stage = "
+            "'features' AND a.space = 's' AND a.space <> ''"),
+      ElementsAre(HasSubstr("INDEX action_by_space (stage=? AND space=?)")));
+}
+
 TEST_F(SchemaTest, ANewerSchemaIsRefusedAndLeftAlone) {
   ASSERT_TRUE(ResultsStore::Open(path_).ok());
   ASSERT_OK(Open().Execute("PRAGMA user_version=99"));
