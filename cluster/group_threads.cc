@@ -91,6 +91,7 @@ void GroupThreads::Member::Abort(const Status& reason) {
 Status GroupThreads::Member::Add(int bucket) {
   progress_.emplace_back();
   const std::lock_guard lock(state_->mutex);
+  BESOM_RETURN_IF_ERROR(breakage().status());
   const auto at = static_cast<std::size_t>(bucket);
   if (at == state_->buckets.size()) {
     SharedBucket& it = state_->buckets.emplace_back();
@@ -104,7 +105,7 @@ Status GroupThreads::Member::Add(int bucket) {
   for (std::size_t i = 0; i < At(bucket).parts.size(); ++i)
     it.parts[own_shards().begin + i] = At(bucket).parts[i].data();
   it.sums[static_cast<std::size_t>(rank())] = At(bucket).sum.data();
-  return breakage().status();
+  return Status::Ok();
 }
 
 Status GroupThreads::Member::Begin(int bucket) {

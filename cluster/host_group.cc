@@ -34,6 +34,7 @@ bool HostGroup::AnyInFlight() const {
 }
 
 Result<int> HostGroup::AddBucket(std::size_t floats) {
+  BESOM_RETURN_IF_ERROR(breakage_->status());
   buckets_.push_back(
       {.parts = {own_shards().size(), std::vector<float>(floats)},
        .sum = std::vector<float>(floats)});

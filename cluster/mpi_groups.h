@@ -8,6 +8,8 @@
 
 namespace besom::cluster {
 
+struct MpiGroupChannel;
+
 /// Who computes a data-parallel task together.
 struct GroupMembers {
   /// Ranks of the MPI world, each once; the first is the leader.
@@ -42,10 +44,9 @@ class MpiGroups {
   std::unique_ptr<Group> Join(const GroupMembers& members);
 
  private:
-  struct Channel;
-  explicit MpiGroups(std::shared_ptr<Channel> channel);
+  explicit MpiGroups(std::shared_ptr<MpiGroupChannel> channel);
 
-  std::shared_ptr<Channel> channel_;
+  std::shared_ptr<MpiGroupChannel> channel_;
 };
 
 }  // namespace besom::cluster
