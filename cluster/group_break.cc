@@ -32,7 +32,7 @@ Status LeftError() {
 Status LateError(double seconds, const std::string& who) {
   return Status(
       StatusCode::kUnavailable, "",
-      fmt::format("not all members{} came within {:g} s", who, seconds),
+      fmt::format("not all members came within {:g} s{}", seconds, who),
       "a rank hangs, is stopped, or is far slower than the others");
 }
 

@@ -29,7 +29,7 @@ class GroupBreak {
 Status LeftError();
 
 /// The reason when members did not come within `seconds`. `who` names them
-/// (", rank 3") or is empty.
+/// ("; waiting for rank 3") or is empty.
 Status LateError(double seconds, const std::string& who);
 
 }  // namespace besom::cluster

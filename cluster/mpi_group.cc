@@ -236,10 +236,10 @@ std::string MpiGroup::Awaited(int bucket) const {
     for (const Transfer& it : *list) peers.push_back(it.peer);
   std::ranges::sort(peers);
   peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-  std::string text = " (waiting for";
+  std::string text = "; waiting for";
   for (const int peer : peers)
     text += fmt::format(" rank {}", ranks_[static_cast<std::size_t>(peer)]);
-  return text + ")";
+  return text;
 }
 
 void MpiGroup::BreakFor(int peer, int code, const char* call) {
