@@ -27,8 +27,9 @@ Status CheckOneRankPerGpu(const std::vector<std::string>& uuids);
 /// times the sum of the parts' magnitudes. So device kind and R are in the
 /// key of what was computed with it.
 ///
-/// Starting has `start_seconds`; then NCCL is aborted. kUnavailable, with the
-/// likely cure, for two members on one GPU and for all that NCCL reports.
+/// Starting has `start_seconds`, and so has NCCL for taking in each sum; then
+/// it is aborted. kUnavailable, with the likely cure, for two members on one
+/// GPU and for all that NCCL reports. Leaving waits up to 5 s for NCCL.
 /// REQUIRES: members->size() == members->shards().
 Result<std::unique_ptr<Group>> OpenNcclGroup(std::unique_ptr<Group> members,
                                              int device, double start_seconds);
