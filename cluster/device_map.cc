@@ -1,8 +1,11 @@
 #include "cluster/device_map.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <system_error>
 
@@ -88,18 +91,54 @@ Result<std::vector<std::string>> VisibleDevices(
   return names;
 }
 
+std::vector<std::optional<DeviceChoice>> DevicesForRanks(
+    const std::vector<std::vector<std::string>>& visible) {
+  std::map<std::string, int> ranks_on;
+  std::vector<std::optional<DeviceChoice>> choices;
+  for (const std::vector<std::string>& devices : visible) {
+    choices.emplace_back();
+    if (devices.empty()) continue;
+    const auto best = std::ranges::min_element(
+        devices, {}, [&](const std::string& name) { return ranks_on[name]; });
+    ++ranks_on[*best];
+    choices.back() = {.device = static_cast<int>(best - devices.begin()),
+                      .name = *best};
+  }
+  for (std::optional<DeviceChoice>& choice : choices)
+    if (choice) choice->sharers = ranks_on[choice->name];
+  return choices;
+}
+
 std::optional<DeviceChoice> DeviceForRank(
     const std::vector<std::string>& devices, int local_rank, int local_ranks) {
   BESOM_CHECK(local_rank >= 0 && local_rank < local_ranks,
               "rank " + std::to_string(local_rank) + " of " +
                   std::to_string(local_ranks));
-  if (devices.empty()) return std::nullopt;
-  const int count = static_cast<int>(devices.size());
-  DeviceChoice choice;
-  choice.device = local_rank % count;
-  choice.name = devices[static_cast<std::size_t>(choice.device)];
-  choice.sharers = (local_ranks - choice.device + count - 1) / count;
-  return choice;
+  const std::vector same(static_cast<std::size_t>(local_ranks), devices);
+  return DevicesForRanks(same)[static_cast<std::size_t>(local_rank)];
+}
+
+Status CheckSharing(const std::vector<std::optional<DeviceChoice>>& choices,
+                    int allowed) {
+  for (const std::optional<DeviceChoice>& choice : choices) {
+    if (!choice || choice->sharers <= allowed) continue;
+    return Status(
+        StatusCode::kUnavailable, "GPUs",
+        fmt::format("{} of {} ranks on this host would share GPU {}",
+                    choice->sharers, choices.size(), choice->name),
+        fmt::format(
+            "start at most {} for each GPU, or show the job more GPUs "
+            "({})",
+            allowed == 1 ? "one rank" : fmt::format("{} ranks", allowed),
+            kVariable));
+  }
+  return Status::Ok();
+}
+
+int RanksThatFit(std::int64_t device_bytes, std::int64_t peak_bytes) {
+  BESOM_CHECK(peak_bytes > 0, "a rank that needs no memory");
+  const std::int64_t usable = device_bytes - device_bytes / 10;
+  return static_cast<int>(std::max<std::int64_t>(1, usable / peak_bytes));
 }
 
 }  // namespace besom::cluster

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,15 +29,35 @@ Result<std::vector<std::string>> VisibleDevices(
 struct DeviceChoice {
   int device = 0;    ///< CUDA's number in this process.
   std::string name;  ///< From VisibleDevices.
-  int sharers = 1;   ///< Ranks of this host on the same device.
+  int sharers = 1;   ///< Ranks of this host on the same device, this one too.
 
   bool operator==(const DeviceChoice&) const = default;
 };
 
-/// One rank, one device, in turn when there are more ranks than devices.
-/// Nothing when `devices` is empty. All ranks of the host see the same list.
+/// The devices of all ranks of one host. `visible[r]`: what local rank r sees,
+/// which may be one list for all (mpirun) or one each (srun --gpus-per-task).
+/// Ranks choose in their order, each the first of its list that the fewest
+/// ranks have: one rank, one device, in turn when there are more ranks than
+/// devices. Nothing for a rank that sees none. A name must mean the same device
+/// on all ranks: where lists differ they hold UUIDs (DeviceUuid), as each rank
+/// of srun may call its own GPU 0.
+std::vector<std::optional<DeviceChoice>> DevicesForRanks(
+    const std::vector<std::vector<std::string>>& visible);
+
+/// The same for a rank of a host where all see `devices`.
 /// REQUIRES: 0 <= local_rank < local_ranks.
 std::optional<DeviceChoice> DeviceForRank(
     const std::vector<std::string>& devices, int local_rank, int local_ranks);
+
+/// kUnavailable, with the cure, when more than `allowed` ranks of this host
+/// share a device: 1 unless the user asked for more. Ranks that share one
+/// share its memory and its speed, and NCCL refuses them.
+Status CheckSharing(const std::vector<std::optional<DeviceChoice>>& choices,
+                    int allowed);
+
+/// How many ranks fit into a device of `device_bytes` when each needs
+/// `peak_bytes` at its peak, a tenth of the memory left to the driver and to
+/// fragmentation; at least 1. REQUIRES: peak_bytes > 0.
+int RanksThatFit(std::int64_t device_bytes, std::int64_t peak_bytes);
 
 }  // namespace besom::cluster

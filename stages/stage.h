@@ -10,6 +10,10 @@
 #include "pipeline/base/result.h"
 #include "pipeline/store/artifact.h"
 
+namespace besom::cluster {
+class Group;
+}  // namespace besom::cluster
+
 namespace besom::stages {
 
 /// What a stage may read.
@@ -24,6 +28,11 @@ struct StageInput {
   /// in [0, 1]; returns true when the task must stop (then Run returns
   /// kInterrupted). Any thread.
   const std::function<bool(double)>& progress;
+  /// The ranks that compute this task together; null = this one alone. Every
+  /// member runs the stage with equal params and artifacts, and only the
+  /// leader (rank 0) returns blobs. Borrowed for the call. Who computes what
+  /// must not change a bit of the output.
+  cluster::Group* group = nullptr;
 };
 
 /// What a stage produced. Values only: the runner, not the stage, stores them.

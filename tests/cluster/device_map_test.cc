@@ -7,6 +7,7 @@ namespace besom::cluster {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const std::vector<std::string> kMachine = {"GPU-aa11", "GPU-aa22", "GPU-bb33",
@@ -70,6 +71,46 @@ TEST(DeviceForRankTest, MoreRanksTakeTurns) {
   EXPECT_THAT(device, ElementsAre(0, 1, 2, 0, 1));
   EXPECT_THAT(sharers, ElementsAre(2, 2, 1, 2, 2));
   EXPECT_EQ(DeviceForRank(devices, 0, 1)->sharers, 1);
+}
+
+TEST(DevicesForRanksTest, EachRankMayHaveAListOfItsOwn) {
+  const auto choices = DevicesForRanks({{"GPU-b"}, {"GPU-a"}, {}, {"GPU-c"}});
+  ASSERT_EQ(choices.size(), 4U);
+  EXPECT_EQ(choices[0], (DeviceChoice{0, "GPU-b", 1}));
+  EXPECT_EQ(choices[1], (DeviceChoice{0, "GPU-a", 1}));
+  EXPECT_EQ(choices[2], std::nullopt);
+  EXPECT_EQ(choices[3], (DeviceChoice{0, "GPU-c", 1}));
+}
+
+TEST(DevicesForRanksTest, ListsMayOverlap) {
+  const auto choices = DevicesForRanks(
+      {{"0", "1"}, {"0", "1"}, {"1", "2", "3"}, {"3", "2"}, {"3"}});
+  std::vector<std::string> names;
+  for (const auto& choice : choices) names.push_back(choice->name);
+  EXPECT_THAT(names, ElementsAre("0", "1", "2", "3", "3"));
+  EXPECT_EQ(choices[2]->device, 1);
+  EXPECT_EQ(choices[3], (DeviceChoice{0, "3", 2}));
+}
+
+TEST(CheckSharingTest, RefusesMoreRanksOnADeviceThanWereAskedFor) {
+  const auto pair = DevicesForRanks({{"0", "1"}, {"0", "1"}});
+  EXPECT_TRUE(CheckSharing(pair, 1).ok());
+  const auto three = DevicesForRanks({{"0", "1"}, {"0", "1"}, {"0", "1"}});
+  EXPECT_TRUE(CheckSharing(three, 2).ok());
+  const Status status = CheckSharing(three, 1);
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_THAT(status.cause(), HasSubstr("2 of 3 ranks"));
+  EXPECT_THAT(status.cause(), HasSubstr("GPU 0"));
+  EXPECT_THAT(status.cure(), HasSubstr("CUDA_VISIBLE_DEVICES"));
+  // Ranks without a GPU share none.
+  EXPECT_TRUE(CheckSharing(DevicesForRanks({{}, {}}), 1).ok());
+}
+
+TEST(RanksThatFitTest, LeavesATenthOfTheMemory) {
+  constexpr std::int64_t kGigabyte = 1 << 30;
+  EXPECT_EQ(RanksThatFit(80 * kGigabyte, 10 * kGigabyte), 7);
+  EXPECT_EQ(RanksThatFit(80 * kGigabyte, 73 * kGigabyte), 1);
+  EXPECT_EQ(RanksThatFit(80 * kGigabyte, 100 * kGigabyte), 1);
 }
 
 TEST(MachineGpusTest, ReadsTheDriversFiles) {

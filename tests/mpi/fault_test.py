@@ -1,7 +1,8 @@
 """What happens to the ranks of a real mpirun when something dies or stops.
 
 Environment: MPIRUN (a command without the number of ranks), FT_OPTIONS (its
-fault-tolerance options, empty without), FAULT_WORKER and JOB_PROGRAM.
+fault-tolerance options, empty without), FAULT_WORKER, GROUP_WORKER and
+JOB_PROGRAM.
 """
 
 import os
@@ -17,6 +18,7 @@ from processes import Program, is_alive, wait_until
 MPIRUN = shlex.split(os.environ["MPIRUN"])
 FT_OPTIONS = shlex.split(os.environ["FT_OPTIONS"])
 WORKER = os.environ["FAULT_WORKER"]
+GROUP_WORKER = os.environ["GROUP_WORKER"]
 JOB = os.environ["JOB_PROGRAM"]
 
 
@@ -65,6 +67,44 @@ class RankDeath(unittest.TestCase):
             os.kill(pids[1], signal.SIGKILL)
             self.assertEqual(run.end(), 128 + signal.SIGKILL)
         self.assertFalse([pid for pid in pids if is_alive(pid)])
+
+
+class GroupDeath(unittest.TestCase):
+    """A member of a data-parallel group ends in the middle of a sum."""
+
+    def reasons(self, ranks, mode, tolerant=True):
+        """What the members said that outlived it, by rank."""
+        with mpirun(ranks, GROUP_WORKER, mode, tolerant=tolerant) as run:
+            self.assertEqual(run.end(), 0, run.err)
+        seconds = [float(x) for x in re.findall(r"after ([\d.]+) s", "".join(run.err))]
+        self.assertLess(max(seconds), 15)
+        living = ranks if mode == "abort" else ranks - 1
+        text = "".join(run.out)
+        self.assertEqual(
+            sorted(re.findall(r"rank (\d) goes on", text)),
+            [str(rank) for rank in range(living)],
+        )
+        return dict(re.findall(r"^rank (\d): (.*)$", text, re.M))
+
+    def test_a_killed_member_ends_the_sum_of_the_others(self):
+        for ranks in (2, 3, 4):
+            reasons = self.reasons(ranks, "die")
+            self.assertEqual(len(reasons), ranks - 1)
+            for reason in reasons.values():
+                self.assertRegex(reason, f"data-parallel group.*rank {ranks - 1}.*died")
+
+    def test_a_stopped_member_ends_it_in_the_time_that_the_caller_gave(self):
+        reasons = self.reasons(3, "hang")
+        self.assertEqual(sorted(reasons), ["0", "1"])
+        for reason in reasons.values():
+            self.assertRegex(reason, r"not all members came within 1 s; waiting for rank 2$")
+
+    def test_a_member_that_gives_up_tells_the_others_why(self):
+        for tolerant in (False, True):
+            reasons = self.reasons(3, "abort", tolerant)
+            self.assertEqual(sorted(reasons), ["0", "1", "2"])
+            for reason in reasons.values():
+                self.assertIn("image 7: a bad image", reason)
 
 
 class MpirunSignals(unittest.TestCase):

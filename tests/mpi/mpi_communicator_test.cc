@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <time.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -12,14 +11,14 @@
 #include "cluster/launch_environment.h"
 #include "cluster/mpi_session.h"
 #include "tests/cluster/communicator_conformance.h"
+#include "tests/mpi/mpi_test_main.h"
 
 namespace besom::cluster {
 namespace {
 
 using testing::ConformanceCase;
 using testing::ConformanceCases;
-
-MpiSession* g_session = nullptr;
+using testing::Session;
 
 LaunchEnvironment Launch() {
   return ReadLaunchEnvironment(ProcessEnvironment());
@@ -28,7 +27,7 @@ LaunchEnvironment Launch() {
 class MpiConformance : public ::testing::TestWithParam<ConformanceCase> {
  protected:
   void RunCase(std::size_t piece_bytes) {
-    auto comm = g_session->OpenChannel(piece_bytes);
+    auto comm = Session().OpenChannel(piece_bytes);
     ASSERT_TRUE(comm.ok()) << comm.status().ToString();
     GetParam().body(**comm);
     const Status closed = (*comm)->Close();
@@ -48,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(
 // out of the next one.
 TEST(MpiChannelTest, AnEarlierChannelLeavesNothingBehind) {
   for (int number = 0; number < 20; ++number) {
-    auto comm = g_session->OpenChannel();
+    auto comm = Session().OpenChannel();
     ASSERT_TRUE(comm.ok()) << comm.status().ToString();
     const int size = (*comm)->size();
     const std::string text = std::to_string(number);
@@ -73,42 +72,17 @@ TEST(MpiChannelTest, AnEarlierChannelLeavesNothingBehind) {
 
 TEST(MpiSessionTest, SeesWhatMpirunStarted) {
   const LaunchEnvironment launch = Launch();
-  EXPECT_EQ(g_session->size(), launch.size.value_or(1));
-  EXPECT_EQ(g_session->rank(), launch.rank.value_or(0));
+  EXPECT_EQ(Session().size(), launch.size.value_or(1));
+  EXPECT_EQ(Session().rank(), launch.rank.value_or(0));
   // On one host.
-  EXPECT_EQ(g_session->local_size(), g_session->size());
-  EXPECT_EQ(g_session->local_rank(), g_session->rank());
-  EXPECT_EQ(g_session->host(), HostName());
-  EXPECT_NE(g_session->library().find("MPI"), std::string::npos)
-      << g_session->library();
+  EXPECT_EQ(Session().local_size(), Session().size());
+  EXPECT_EQ(Session().local_rank(), Session().rank());
+  EXPECT_EQ(Session().host(), HostName());
+  EXPECT_NE(Session().library().find("MPI"), std::string::npos)
+      << Session().library();
   const bool asked = std::getenv("OMPI_MCA_mpi_ft_enable") != nullptr;
-  EXPECT_EQ(g_session->fault_tolerant(), asked);
+  EXPECT_EQ(Session().fault_tolerant(), asked);
 }
-
-// The first rank prints all, the others what failed.
-class FailurePrinter : public ::testing::EmptyTestEventListener {
-  void OnTestPartResult(const ::testing::TestPartResult& result) override {
-    if (result.failed())
-      std::fprintf(stderr, "rank %d: %s:%d: %s\n", g_session->rank(),
-                   result.file_name(), result.line_number(), result.summary());
-  }
-};
 
 }  // namespace
 }  // namespace besom::cluster
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  auto session = besom::cluster::MpiSession::Start();
-  if (!session.ok()) {
-    std::fprintf(stderr, "%s\n", session.status().ToString().c_str());
-    return besom::ExitCodeOf(session.status());
-  }
-  besom::cluster::g_session = session->get();
-  if (besom::cluster::g_session->rank() != 0) {
-    auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
-    delete listeners.Release(listeners.default_result_printer());
-    listeners.Append(new besom::cluster::FailurePrinter);
-  }
-  return RUN_ALL_TESTS();
-}

@@ -22,7 +22,10 @@ MAY_INCLUDE = {
     "stages": [
         "pipeline/base",
         "pipeline/store/artifact.h",
-        "cluster/communicator.h",
+        "cluster/group.h",
+        "cluster/group_exchange.h",
+        "cluster/self_group.h",
+        "cluster/shards.h",
     ],
     "pipeline/run": [
         "pipeline/base",

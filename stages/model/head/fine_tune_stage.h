@@ -7,7 +7,9 @@ namespace besom::stages {
 
 /// Trains the head of one fit on frozen features.
 ///
-/// params: {classes, model, train, augment, seed, repeat, fold}.
+/// params: {classes, model, train, augment, seed, repeat, fold, shards}.
+/// "shards" (absent = 1) cuts each batch; a group's ranks compute them, and
+/// fewer ranks, down to one, give the same bits (see ShardedTraining).
 /// artifacts: "split" (SplitTable), "plain" (view 0 shards of all images),
 /// "views" (shards of views >= 1; absent when augment.views = 0).
 /// blobs: "weights", a HeadModel; "history", JSON {epochs: [{epoch, train:
@@ -16,7 +18,8 @@ namespace besom::stages {
 /// train.loss is the mean of the batches' losses as trained.
 /// kFailed when a loss is not finite; kInvalid for early stopping without
 /// validation images, and for values that are not built.
-/// Uses one thread; the outputs do not depend on the order of the shards.
+/// In a group all members fail together; see FitHead. Uses one thread; the
+/// outputs do not depend on the order of the shards.
 class FineTuneStage final : public Stage {
  public:
   std::string_view name() const noexcept override { return "fine_tune"; }

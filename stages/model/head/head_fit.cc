@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 
+#include "cluster/self_group.h"
 #include "pipeline/base/check.h"
 #include "pipeline/base/random.h"
 #include "stages/metric/metrics.h"
+#include "stages/model/head/fit_agreement.h"
+#include "stages/model/head/head_training.h"
+#include "stages/model/head/sharded_training.h"
 
 namespace besom::stages {
 namespace {
@@ -41,22 +46,26 @@ std::vector<std::size_t> Balanced(const std::vector<std::size_t>& order,
   return result;
 }
 
+std::vector<double> NumbersOf(const EpochFigures& figures) {
+  return {figures.train_loss, figures.loss.value_or(0),
+          figures.accuracy.value_or(0), figures.balanced_accuracy.value_or(0)};
+}
+
 /// The loop over epochs and what it remembers.
 class Fitting {
  public:
   Fitting(const FitData& data, const HeadSettings& head,
           const TrainSettings& train, std::uint64_t sweep_seed,
-          const FitKey& key, const HeadKernels& kernels)
+          const FitKey& key, const HeadKernels& kernels, HeadTrainer& trainer,
+          FitAgreement& agreement)
       : data_(data),
         head_(head),
         train_(train),
         sweep_seed_(sweep_seed),
         key_(key),
         kernels_(kernels),
-        training_(InitialWeights(data.dimension, head.hidden,
-                                 static_cast<int>(data.classes.size()),
-                                 head.init, key),
-                  train, kernels) {}
+        trainer_(trainer),
+        agreement_(agreement) {}
 
   Result<FitResult> Run(const std::function<bool(double)>& progress);
 
@@ -73,7 +82,8 @@ class Fitting {
   const std::uint64_t sweep_seed_;
   const FitKey key_;
   const HeadKernels& kernels_;
-  HeadTraining training_;
+  HeadTrainer& trainer_;
+  FitAgreement& agreement_;
   LossSettings loss_;
   FitResult result_;
   double best_ = 0;  // Score of best_epoch_; lower is better.
@@ -101,8 +111,12 @@ Result<FitResult> Fitting::Run(const std::function<bool(double)>& progress) {
     BESOM_ASSIGN_OR_RETURN(figures.train_loss, TrainEpoch(epoch));
     if (has_validation()) BESOM_RETURN_IF_ERROR(Validate(epoch, figures));
     result_.epochs.push_back(figures);
-    if (progress && progress((epoch + 1.0) / train_.epochs))
-      return Status(StatusCode::kInterrupted, "fine_tune", "asked to stop");
+    const bool stop = progress && progress((epoch + 1.0) / train_.epochs);
+    BESOM_ASSIGN_OR_RETURN(const bool all_stop,
+                           agreement_.AfterEpoch(stop, NumbersOf(figures)));
+    if (all_stop)
+      return agreement_.OnAll(
+          Status(StatusCode::kInterrupted, "fine_tune", "asked to stop"));
     if (train_.patience > 0 && epoch - best_epoch_ >= train_.patience &&
         epoch + 1 < train_.epochs) {
       result_.stopped_early = true;
@@ -110,9 +124,10 @@ Result<FitResult> Fitting::Run(const std::function<bool(double)>& progress) {
     }
   }
   if (!has_validation() || !train_.keep_best) {
-    result_.weights = training_.weights();
+    result_.weights = trainer_.weights();
     result_.chosen_epoch = static_cast<int>(result_.epochs.size()) - 1;
   }
+  BESOM_RETURN_IF_ERROR(agreement_.AtTheEnd(result_.weights));
   return std::move(result_);
 }
 
@@ -133,12 +148,15 @@ Result<double> Fitting::TrainEpoch(int epoch) {
       batch.push_back(rows[order[begin]]);
       labels.push_back(data_.train_labels[order[begin]]);
     }
-    const double loss = training_.Step(
-        batch, labels, loss_,
-        DropoutMasks(head_.hidden, head_.dropout, key_, epoch, step,
-                     static_cast<int>(batch.size()), kernels_));
+    BESOM_ASSIGN_OR_RETURN(
+        const double loss,
+        trainer_.Step(
+            batch, labels, loss_,
+            DropoutMasks(head_.hidden, head_.dropout, key_, epoch, step,
+                         static_cast<int>(batch.size()), kernels_)));
     if (!std::isfinite(loss))
-      return NotFinite("loss", loss, epoch, step, train_.learning_rate);
+      return agreement_.OnAll(
+          NotFinite("loss", loss, epoch, step, train_.learning_rate));
     sum += loss;
   }
   return sum / step;
@@ -147,7 +165,7 @@ Result<double> Fitting::TrainEpoch(int epoch) {
 Status Fitting::Validate(int epoch, EpochFigures& figures) {
   const std::size_t classes = data_.classes.size();
   const std::vector<float> logits =
-      HeadLogits(training_.weights(), data_.validation_rows, kernels_);
+      HeadLogits(trainer_.weights(), data_.validation_rows, kernels_);
   double loss = 0;
   std::vector<int> predicted;
   for (std::size_t i = 0; i < data_.validation_labels.size(); ++i) {
@@ -185,7 +203,7 @@ void Fitting::Keep(int epoch, double score) {
   best_ = score;
   best_epoch_ = epoch;
   result_.chosen_epoch = epoch;
-  result_.weights = training_.weights();
+  result_.weights = trainer_.weights();
 }
 
 }  // namespace
@@ -239,8 +257,39 @@ Result<FitResult> FitHead(const FitData& data, const HeadSettings& head,
                           const TrainSettings& train, std::uint64_t sweep_seed,
                           const FitKey& key,
                           const std::function<bool(double)>& progress,
-                          const HeadKernels& kernels) {
-  return Fitting(data, head, train, sweep_seed, key, kernels).Run(progress);
+                          const HeadKernels& kernels, const FitShards& shards) {
+  HeadWeights start =
+      InitialWeights(data.dimension, head.hidden,
+                     static_cast<int>(data.classes.size()), head.init, key);
+  if (shards.count == 1) {
+    HeadTraining training(std::move(start), train, kernels);
+    FitAgreement alone;
+    return Fitting(data, head, train, sweep_seed, key, kernels, training, alone)
+        .Run(progress);
+  }
+  std::optional<cluster::SelfGroup> self;
+  if (shards.group == nullptr) self.emplace(shards.count);
+  cluster::Group& group = self ? *self : *shards.group;
+  BESOM_CHECK(
+      group.shards() == shards.count,
+      fmt::format("{} shards for a group of {}", shards.count, group.shards()));
+  bool on_all = false;
+  const auto fit = [&]() -> Result<FitResult> {
+    BESOM_ASSIGN_OR_RETURN(FitAgreement agreement,
+                           FitAgreement::Make(group, shards.timeout_seconds));
+    BESOM_ASSIGN_OR_RETURN(
+        const std::unique_ptr<ShardedTraining> training,
+        ShardedTraining::Make(std::move(start), train, kernels, group,
+                              shards.timeout_seconds));
+    Result<FitResult> result = Fitting(data, head, train, sweep_seed, key,
+                                       kernels, *training, agreement)
+                                   .Run(progress);
+    on_all = agreement.on_all();
+    return result;
+  };
+  Result<FitResult> result = fit();
+  if (!result.ok() && !on_all) group.Abort(result.status());
+  return result;
 }
 
 }  // namespace besom::stages

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/group.h"
 #include "pipeline/base/result.h"
 #include "stages/model/head/head_network.h"
 #include "stages/model/head/head_settings.h"
@@ -54,14 +55,31 @@ std::vector<std::vector<float>> DropoutMasks(const std::vector<int>& hidden,
                                              int epoch, int step, int rows,
                                              const HeadKernels& kernels);
 
+/// Into how many shards each batch is cut, and who computes them.
+struct FitShards {
+  int count = 1;  ///< Part of what decides the numbers; see ShardedTraining.
+  /// The ranks that train together, with as many shards; null = this one
+  /// alone, which computes all. Borrowed.
+  cluster::Group* group = nullptr;
+  /// How long a rank waits for the others in one step, or to begin. They only
+  /// differ by how fast they compute.
+  double timeout_seconds = 120;
+};
+
 /// Trains one head. `progress` gets the share of epochs done and returns true
 /// to stop (kInterrupted). kFailed with epoch, step and learning rate when a
 /// loss is not finite; kInvalid when the settings ask for what the data do
 /// not hold. A pure function of its arguments but for `progress`.
+///
+/// In a group all members return the same weights and figures bit for bit, or
+/// all return an error: the same for kFailed, and for kInterrupted as soon as
+/// one is asked to stop; else the member that failed breaks the group, and the
+/// others return kUnavailable. kInternal when members come to differ.
 Result<FitResult> FitHead(const FitData& data, const HeadSettings& head,
                           const TrainSettings& train, std::uint64_t sweep_seed,
                           const FitKey& key,
                           const std::function<bool(double)>& progress,
-                          const HeadKernels& kernels = BestHeadKernels());
+                          const HeadKernels& kernels = BestHeadKernels(),
+                          const FitShards& shards = {});
 
 }  // namespace besom::stages

@@ -28,7 +28,7 @@ struct OptimizerStep {
   float momentum = 0;  ///< SGD.
 };
 
-/// The three loops in which heads spend their time, for one instruction set.
+/// The loops in which heads spend their time, for one instruction set.
 ///
 /// Invariants:
 /// (1) Every kernel set returns the same bits: each number is one fixed chain
@@ -53,6 +53,14 @@ struct HeadKernels {
   void (*update)(const float* const* rows, int count, int inputs,
                  const float* deltas, int padded, const OptimizerStep& step,
                  float* weights, float* first, float* second);
+
+  /// The two halves of `update`, with the same bits: the gradients of inputs
+  /// [begin, end) into `out`, (end - begin) x padded; and the optimiser's step
+  /// by `count` gradients. REQUIRES: count is a multiple of kHeadTile.
+  void (*gradient)(const float* const* rows, int count, int begin, int end,
+                   const float* deltas, int padded, float* out);
+  void (*apply)(const float* gradient, int count, const OptimizerStep& step,
+                float* weights, float* first, float* second);
 
   /// A dropout mask: element i is 0 when draw i < `threshold`, else `scale`.
   /// Draws are words of Philox4x32-10, four per block, block b with the

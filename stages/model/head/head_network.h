@@ -49,47 +49,24 @@ struct LossSettings {
   double label_smoothing = 0;
 };
 
-/// Cross-entropy of a batch as torch.nn.CrossEntropyLoss(weight,
-/// label_smoothing) averages it, and its gradient by the logits into
-/// `deltas` (rows x padded, padding 0). `logits` is rows x padded. Sums run
-/// in double in the order of rows. Its exp and log are the C library's: the
-/// one part of a fit whose last bits may differ between instruction-set
-/// classes (they are in the numerics tag).
+/// The divisor of a batch's mean: the sum of its labels' class weights.
+double TotalWeight(std::span<const int> labels, const LossSettings& settings);
+
+/// The part of `labels` in the cross-entropy of a batch as
+/// torch.nn.CrossEntropyLoss(weight, label_smoothing) averages it, and its
+/// gradient by the logits into `deltas` (rows x padded, padding 0).
+/// `total_weight` is the whole batch's; `logits` is rows x padded. Sums run in
+/// double in the order of rows. Its exp and log are the C library's: the one
+/// part of a fit whose last bits may differ between instruction-set classes
+/// (they are in the numerics tag).
 double CrossEntropy(std::span<const float> logits, std::span<const int> labels,
                     int padded, const LossSettings& settings,
-                    std::span<float> deltas);
+                    double total_weight, std::span<float> deltas);
 
-/// One head in training: weights, optimiser state, scratch memory.
-/// One thread at a time.
-class HeadTraining {
- public:
-  HeadTraining(HeadWeights layers, const TrainSettings& settings,
-               const HeadKernels& kernels);
+/// Zeros in the shape of `layers`: an optimiser's moments at first.
+HeadWeights EmptyLike(const HeadWeights& layers);
 
-  /// One optimiser step on a batch; returns its loss before the step.
-  /// masks: one per hidden layer, rows x padded of that layer, 0 or the scale
-  /// of a kept unit; empty = no dropout.
-  double Step(std::span<const float* const> rows, std::span<const int> labels,
-              const LossSettings& loss,
-              const std::vector<std::vector<float>>& masks);
-
-  const HeadWeights& weights() const { return layers_; }
-
- private:
-  void Forward(std::span<const float* const> rows,
-               const std::vector<std::vector<float>>& masks);
-  void Backward(std::span<const float* const> rows,
-                const std::vector<std::vector<float>>& masks);
-  OptimizerStep NextStep();
-  std::vector<float> InputDeltas(std::size_t layer, int count) const;
-
-  HeadWeights layers_;
-  HeadWeights first_, second_;  // Moments of the optimiser.
-  TrainSettings settings_;
-  const HeadKernels& kernels_;
-  std::vector<std::vector<float>> outputs_;  // Of each layer, after dropout.
-  std::vector<float> deltas_;                // By the outputs of one layer.
-  std::int64_t steps_ = 0;
-};
+/// The scalars of optimiser step number `step` (from 1).
+OptimizerStep StepScalars(const TrainSettings& settings, std::int64_t step);
 
 }  // namespace besom::stages

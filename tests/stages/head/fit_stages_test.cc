@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cluster/group_threads.h"
 #include "pipeline/base/random.h"
 #include "stages/data/split_table.h"
 #include "stages/data/view.h"
@@ -283,6 +284,69 @@ TEST_F(FitStagesTest, AStopAndAMissingPortAreErrorsNotCrashes) {
   EXPECT_EQ(Run(FineTuneStage()).status().code(), StatusCode::kInternal);
   EXPECT_EQ(Run(EvaluateStage()).status().code(), StatusCode::kInternal);
   params_.erase("train");
+  EXPECT_EQ(Run(FineTuneStage()).status().code(), StatusCode::kInternal);
+}
+
+// The stage as every member of a group runs it, in a thread of its own.
+class GroupStageTest : public FitStagesTest {
+ protected:
+  GroupStageTest() {
+    artifacts_["split"] = {Artifact::FromBytes(CanonicalText(split_.ToJson()))};
+    params_["shards"] = 3;
+  }
+
+  std::vector<Result<StageOutput>> RunTogether(
+      int ranks, const std::function<void(int, Json&)>& edit = {}) {
+    cluster::GroupThreads threads(ranks, 3);
+    std::vector<Result<StageOutput>> outputs(static_cast<std::size_t>(ranks),
+                                             StageOutput());
+    threads.Run([&](cluster::Group& group) {
+      Json params = params_;
+      if (edit) edit(group.rank(), params);
+      FineTuneStage stage;
+      outputs[static_cast<std::size_t>(group.rank())] =
+          stage.Run({params, hints_, artifacts_, progress_, &group});
+    });
+    return outputs;
+  }
+};
+
+TEST_F(GroupStageTest, TheLeaderReturnsTheSameBytesForAnyNumberOfRanks) {
+  const auto alone = Run(FineTuneStage());
+  ASSERT_TRUE(alone.ok()) << alone.status().ToString();
+  for (const int ranks : {1, 2, 3}) {
+    const auto outputs = RunTogether(ranks);
+    ASSERT_TRUE(outputs[0].ok()) << outputs[0].status().ToString();
+    EXPECT_EQ(outputs[0]->blobs, alone->blobs);
+    for (std::size_t rank = 1; rank < outputs.size(); ++rank) {
+      ASSERT_TRUE(outputs[rank].ok());
+      EXPECT_TRUE(outputs[rank]->blobs.empty());
+    }
+  }
+}
+
+TEST_F(GroupStageTest, OneShardIsTheStageWithoutShards) {
+  params_["shards"] = 1;
+  const auto one = Run(FineTuneStage());
+  params_.erase("shards");
+  EXPECT_EQ(one->blobs, Run(FineTuneStage())->blobs);
+}
+
+TEST_F(GroupStageTest, AMemberThatCannotReadItsInputEndsTheOthers) {
+  const auto outputs = RunTogether(3, [](int rank, Json& params) {
+    if (rank == 1) params.erase("train");
+  });
+  EXPECT_EQ(outputs[1].status().code(), StatusCode::kInternal);
+  for (const std::size_t rank : {0, 2}) {
+    EXPECT_EQ(outputs[rank].status().code(), StatusCode::kUnavailable);
+    EXPECT_THAT(outputs[rank].status().ToString(), HasSubstr("train"));
+  }
+}
+
+TEST_F(GroupStageTest, AGroupForAnotherNumberOfShardsIsRefused) {
+  params_["shards"] = 2;
+  for (const auto& output : RunTogether(2)) EXPECT_FALSE(output.ok());
+  params_["shards"] = 0;
   EXPECT_EQ(Run(FineTuneStage()).status().code(), StatusCode::kInternal);
 }
 

@@ -96,6 +96,37 @@ TEST(HeadKernelsTest, EverySetGivesTheSameBits) {
     }
 }
 
+TEST(HeadKernelsTest, GradientThenStepIsTheUpdate) {
+  for (const HeadKernels* set : RunnableHeadKernels())
+    for (const Case& c : kCases) {
+      const auto data = Draw(c.count * c.inputs, 1);
+      const auto deltas = Draw(c.count * c.padded, 4);
+      const auto rows = Rows(data, c.count);
+      const int middle = c.inputs / 3;
+      for (const auto kind :
+           {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kSgd}) {
+        OptimizerStep step{kind, 0.01F, 0.1F, 0.02F, 3.0F};
+        step.momentum = 0.9F;
+        auto whole = Draw(c.inputs * c.padded, 2);
+        auto first = Draw(whole.size(), 5);
+        std::vector<float> second(whole.size(), 0.5F);
+        auto halves = whole, first_too = first, second_too = second;
+        set->update(rows.data(), c.count, c.inputs, deltas.data(), c.padded,
+                    step, whole.data(), first.data(), second.data());
+        std::vector<float> gradient(whole.size());
+        set->gradient(rows.data(), c.count, 0, middle, deltas.data(), c.padded,
+                      gradient.data());
+        set->gradient(rows.data(), c.count, middle, c.inputs, deltas.data(),
+                      c.padded, gradient.data() + middle * c.padded);
+        set->apply(gradient.data(), static_cast<int>(gradient.size()), step,
+                   halves.data(), first_too.data(), second_too.data());
+        EXPECT_TRUE(SameBits(whole, halves)) << set->name;
+        EXPECT_TRUE(SameBits(first, first_too)) << set->name;
+        EXPECT_TRUE(SameBits(second, second_too)) << set->name;
+      }
+    }
+}
+
 // Three heads of widths 16, 48 and 16 side by side are the same numbers as
 // each alone, and a row alone is the same as among others.
 TEST(HeadKernelsTest, NeighboursDoNotChangeABit) {

@@ -32,6 +32,13 @@ CASES = [
     {"inputs": 1280, "hidden": [64], "batch": 16, "steps": 100},
     {"head_init": "glorot", "batch": 1},
     {"batch": 7, "classes": 18, "class_weights": [1.0] * 18},
+    {"batch": 7, "shards": 2},
+    {"batch": 2, "shards": 3, "hidden": [33, 17]},
+    {"batch": 9, "shards": 4, "hidden": [33, 17], "dropout": 0.3,
+     "class_weights": [0.4, 1.0, 2.5], "label_smoothing": 0.2,
+     "optimizer": "adamw", "weight_decay": 0.1},
+    {"inputs": 1280, "hidden": [300], "batch": 16, "shards": 2, "steps": 20,
+     "optimizer": "sgd"},
 ]
 
 

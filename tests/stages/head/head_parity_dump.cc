@@ -2,12 +2,16 @@
 // prints all that went in and came out: what the parity test repeats in
 // PyTorch. {inputs, hidden, classes, batch, steps, dropout, head_init,
 //  optimizer, learning_rate, weight_decay, momentum, class_weights,
-//  label_smoothing}
+//  label_smoothing, shards?}
 #include <cstdio>
 #include <iostream>
+#include <memory>
 
+#include "cluster/self_group.h"
 #include "pipeline/base/random.h"
 #include "stages/model/head/head_fit.h"
+#include "stages/model/head/head_training.h"
+#include "stages/model/head/sharded_training.h"
 
 namespace {
 
@@ -37,6 +41,17 @@ TrainSettings SettingsOf(const Json& config) {
   return settings;
 }
 
+std::unique_ptr<HeadTrainer> TrainerOf(HeadWeights start,
+                                       const TrainSettings& settings,
+                                       besom::cluster::SelfGroup& group) {
+  if (group.shards() == 1)
+    return std::make_unique<HeadTraining>(std::move(start), settings,
+                                          BestHeadKernels());
+  return ShardedTraining::Make(std::move(start), settings, BestHeadKernels(),
+                               group, /*timeout_seconds=*/1)
+      .value();
+}
+
 Json RunSteps(const Json& config) {
   const int inputs = config.at("inputs"), batch = config.at("batch");
   const int classes = config.at("classes");
@@ -47,8 +62,9 @@ Json RunSteps(const Json& config) {
       config.at("head_init") == "torch" ? HeadInit::kTorch : HeadInit::kGlorot;
   HeadWeights start = InitialWeights(inputs, hidden, classes, init, {7, 0, 0});
   Json result{{"start", LayersToJson(start)}, {"steps", Json::array()}};
-  HeadTraining training(std::move(start), SettingsOf(config),
-                        BestHeadKernels());
+  besom::cluster::SelfGroup group(config.value("shards", 1));
+  const std::unique_ptr<HeadTrainer> training =
+      TrainerOf(std::move(start), SettingsOf(config), group);
   for (int step = 0; step < config.at("steps").get<int>(); ++step) {
     besom::KeyedRandom random(3, "data", {static_cast<std::uint64_t>(step)});
     std::vector<float> data;
@@ -62,13 +78,13 @@ Json RunSteps(const Json& config) {
     }
     const auto masks = DropoutMasks(hidden, config.at("dropout"), {7, 0, 0}, 0,
                                     step, batch, BestHeadKernels());
-    const double value = training.Step(rows, labels, loss, masks);
+    const double value = training->Step(rows, labels, loss, masks).value();
     result["steps"].push_back({{"data", data},
                                {"labels", labels},
                                {"masks", masks},
                                {"loss", value}});
   }
-  result["end"] = LayersToJson(training.weights());
+  result["end"] = LayersToJson(training->weights());
   return result;
 }
 

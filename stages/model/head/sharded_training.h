@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cluster/group.h"
+#include "stages/model/head/head_pass.h"
+#include "stages/model/head/head_trainer.h"
+
+namespace besom::stages {
+
+/// Trains a head by all ranks of a group. Each batch is cut into as
+/// many contiguous shards as the group has (cluster::PieceOf: the first ones
+/// have one row more; with few rows the last are empty), each rank computes
+/// the gradients of its shards, and these are added in the order of shards. So
+/// the weights are the same bits on all ranks and for any number of ranks;
+/// those of different numbers of shards differ by rounding only.
+///
+/// A layer's gradients travel while those of the layers below it are computed.
+class ShardedTraining final : public HeadTrainer {
+ public:
+  /// Makes the buckets. `group` outlives it; every wait has `timeout_seconds`.
+  static Result<std::unique_ptr<ShardedTraining>> Make(
+      HeadWeights layers, const TrainSettings& settings,
+      const HeadKernels& kernels, cluster::Group& group,
+      double timeout_seconds);
+
+  /// Rows, labels and masks are the whole batch's, equal on all ranks, which
+  /// all return the same loss. An error is the group's.
+  Result<double> Step(std::span<const float* const> rows,
+                      std::span<const int> labels, const LossSettings& loss,
+                      const std::vector<std::vector<float>>& masks) override;
+  const HeadWeights& weights() const override { return layers_; }
+
+ private:
+  // Inputs [begin, end) of a layer: what one bucket holds. The first piece of
+  // a layer also holds its biases, the very first one the shards' losses.
+  struct Piece {
+    std::size_t layer = 0;
+    int begin = 0, end = 0;
+    int bucket = 0;
+  };
+
+  ShardedTraining(HeadWeights layers, const TrainSettings& settings,
+                  const HeadKernels& kernels, cluster::Group& group,
+                  double timeout_seconds);
+  Status AddBuckets();
+  double Forward(std::size_t own, std::span<const float* const> rows,
+                 std::span<const int> labels, const LossSettings& loss,
+                 const std::vector<std::vector<float>>& masks);
+  Status StartGradients(const Piece& piece, const std::vector<double>& losses);
+  double SumOfLosses() const;
+  void Apply(const Piece& piece, const OptimizerStep& step);
+
+  HeadWeights layers_;
+  HeadWeights first_, second_;  // Moments of the optimiser.
+  const TrainSettings settings_;
+  const HeadKernels& kernels_;
+  cluster::Group& group_;
+  const double timeout_seconds_;
+  std::vector<Piece> pieces_;     // The last layer's first.
+  std::vector<HeadPass> passes_;  // By own shard.
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace besom::stages

@@ -1,0 +1,214 @@
+// One head trained by several ranks: the same bits for any number of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "cluster/group_threads.h"
+#include "cluster/self_group.h"
+#include "pipeline/base/random.h"
+#include "stages/model/head/head_fit.h"
+
+namespace besom::stages {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ShardedFitTest : public testing::Test {
+ protected:
+  ShardedFitTest() {
+    // Batches of 8, and a last one of 5.
+    Fill(61, 1, train_, data_.train_labels);
+    Fill(30, 2, validation_, data_.validation_labels);
+    data_.classes = {"covid", "normal", "pneumonia"};
+    data_.dimension = kInputs;
+    data_.train_rows = [this](int) { return Result(RowsOf(train_)); };
+    data_.validation_rows = RowsOf(validation_);
+    head_.hidden = {20, 33};
+    settings_.epochs = 6;
+    settings_.learning_rate = 0.01;
+    settings_.class_weights = "balanced";
+  }
+
+  static void Fill(int count, std::uint64_t seed, std::vector<float>& values,
+                   std::vector<int>& labels) {
+    KeyedRandom random(seed, "fit data");
+    for (int i = 0; i < count; ++i) {
+      labels.push_back(i % 3);
+      for (int k = 0; k < kInputs; ++k)
+        values.push_back(
+            static_cast<float>((k % 3 == i % 3 ? 2.0 : 0.0) + random.Normal()));
+    }
+  }
+
+  static std::vector<const float*> RowsOf(const std::vector<float>& values) {
+    std::vector<const float*> rows;
+    for (std::size_t i = 0; i < values.size(); i += kInputs)
+      rows.push_back(values.data() + i);
+    return rows;
+  }
+
+  Result<FitResult> FitAlone(int shards) const {
+    return FitHead(data_, head_, settings_, 5, {}, {}, BestHeadKernels(),
+                   {.count = shards});
+  }
+
+  // Fits by `ranks` threads; `edit` changes what one of them sees.
+  std::vector<Result<FitResult>> FitTogether(
+      int ranks, int shards,
+      const std::function<void(int rank, FitData&,
+                               std::function<bool(double)>&)>& edit = {}) {
+    cluster::GroupThreads threads(ranks, shards);
+    std::vector<Result<FitResult>> fits(
+        static_cast<std::size_t>(ranks),
+        Status(StatusCode::kInternal, "test", "has not run"));
+    threads.Run([&](cluster::Group& group) {
+      FitData data = data_;
+      std::function<bool(double)> progress;
+      if (edit) edit(group.rank(), data, progress);
+      fits[static_cast<std::size_t>(group.rank())] =
+          FitHead(data, head_, settings_, 5, {}, progress, BestHeadKernels(),
+                  {.count = shards, .group = &group, .timeout_seconds = 60});
+    });
+    return fits;
+  }
+
+  static void ExpectSame(const Result<FitResult>& a,
+                         const Result<FitResult>& b) {
+    ASSERT_TRUE(a.ok()) << a.status().ToString();
+    ASSERT_TRUE(b.ok()) << b.status().ToString();
+    EXPECT_EQ(a->weights, b->weights);
+    EXPECT_EQ(a->chosen_epoch, b->chosen_epoch);
+    EXPECT_EQ(a->stopped_early, b->stopped_early);
+    ASSERT_EQ(a->epochs.size(), b->epochs.size());
+    for (std::size_t e = 0; e < a->epochs.size(); ++e) {
+      EXPECT_EQ(a->epochs[e].train_loss, b->epochs[e].train_loss);
+      EXPECT_EQ(a->epochs[e].loss, b->epochs[e].loss);
+      EXPECT_EQ(a->epochs[e].accuracy, b->epochs[e].accuracy);
+    }
+  }
+
+  void ExpectSameOnAnyRanks() {
+    for (const int shards : {1, 2, 3}) {
+      const auto alone = FitAlone(shards);
+      for (int ranks = 1; ranks <= shards; ++ranks) {
+        SCOPED_TRACE(testing::Message()
+                     << shards << " shards, " << ranks << " ranks");
+        for (const auto& fit : FitTogether(ranks, shards))
+          ExpectSame(fit, alone);
+      }
+    }
+  }
+
+  static constexpr int kInputs = 24;
+  std::vector<float> train_, validation_;
+  FitData data_;
+  HeadSettings head_;
+  TrainSettings settings_;
+};
+
+TEST_F(ShardedFitTest, AnyNumberOfRanksTrainsTheSameHead) {
+  ExpectSameOnAnyRanks();
+}
+
+TEST_F(ShardedFitTest, AlsoWithEmptyShardsAndALinearHead) {
+  head_.hidden = {};
+  head_.dropout = 0;
+  settings_.batch_size = 2;
+  ExpectSameOnAnyRanks();
+}
+
+TEST_F(ShardedFitTest, AlsoWithTheOtherSettings) {
+  settings_.optimizer = OptimizerKind::kSgd;
+  settings_.balance = ClassBalance::kOversample;
+  settings_.label_smoothing = 0.1;
+  settings_.own_order = true;
+  ExpectSameOnAnyRanks();
+}
+
+TEST_F(ShardedFitTest, AlsoWhenTheyStopEarly) {
+  settings_.epochs = 40;
+  settings_.patience = 2;
+  ASSERT_TRUE(FitAlone(2)->stopped_early);
+  ExpectSameOnAnyRanks();
+}
+
+// Wide enough for a layer to travel in several buckets.
+TEST_F(ShardedFitTest, AlsoWhenALayerIsCut) {
+  head_.hidden = {20000, 16};
+  settings_.epochs = 1;
+  const auto alone = FitAlone(2);
+  for (const auto& fit : FitTogether(2, 2)) ExpectSame(fit, alone);
+}
+
+// By rounding only: a wrong weighting of uneven shards would show in the
+// second digit.
+TEST_F(ShardedFitTest, ShardsDifferFromWholeBatchesByRounding) {
+  const auto whole = FitAlone(1);
+  for (const int shards : {2, 3, 7}) {
+    const auto fit = FitAlone(shards);
+    ASSERT_TRUE(fit.ok());
+    EXPECT_NE(fit->weights, whole->weights) << shards;
+    for (std::size_t e = 0; e < whole->epochs.size(); ++e) {
+      EXPECT_NEAR(fit->epochs[e].train_loss, whole->epochs[e].train_loss, 1e-5);
+      EXPECT_NEAR(*fit->epochs[e].loss, *whole->epochs[e].loss, 1e-5);
+    }
+  }
+}
+
+TEST_F(ShardedFitTest, AllAreInterruptedWhenOneIsAskedTo) {
+  for (const auto& fit : FitTogether(
+           3, 3, [](int rank, FitData&, std::function<bool(double)>&progress) {
+             if (rank == 1) progress = [](double share) { return share > 0.4; };
+           })) {
+    EXPECT_EQ(fit.status().code(), StatusCode::kInterrupted)
+        << fit.status().ToString();
+  }
+}
+
+TEST_F(ShardedFitTest, AMemberThatFailsEndsTheOthers) {
+  const auto fits = FitTogether(
+      3, 3, [](int rank, FitData& data, std::function<bool(double)>&) {
+        if (rank != 2) return;
+        const auto rows = data.train_rows;
+        data.train_rows =
+            [rows](int epoch) -> Result<std::vector<const float*>> {
+          if (epoch < 2) return rows(epoch);
+          return IoError("features", "the disk is gone");
+        };
+      });
+  EXPECT_EQ(fits[2].status().code(), StatusCode::kIo);
+  for (const int rank : {0, 1}) {
+    const Status& status = fits[static_cast<std::size_t>(rank)].status();
+    EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+    EXPECT_THAT(status.ToString(),
+                AllOf(HasSubstr("member 2"), HasSubstr("the disk is gone")));
+  }
+}
+
+TEST_F(ShardedFitTest, ABadLossFailsOnAllForTheSameReason) {
+  train_[5 * kInputs] = std::numeric_limits<float>::quiet_NaN();
+  const auto fits = FitTogether(2, 2);
+  EXPECT_EQ(fits[0].status().code(), StatusCode::kFailed);
+  EXPECT_THAT(fits[0].status().ToString(), HasSubstr("in epoch 0, step "));
+  EXPECT_EQ(fits[1].status().ToString(), fits[0].status().ToString());
+}
+
+TEST_F(ShardedFitTest, MembersThatComeToDifferAreFoundOut) {
+  std::vector<float> other = validation_;
+  other[0] += 1;
+  for (const auto& fit : FitTogether(
+           2, 2, [&](int rank, FitData&data, std::function<bool(double)>&) {
+             if (rank == 1) data.validation_rows = RowsOf(other);
+           })) {
+    EXPECT_EQ(fit.status().code(), StatusCode::kInternal)
+        << fit.status().ToString();
+  }
+}
+
+}  // namespace
+}  // namespace besom::stages
