@@ -1,12 +1,13 @@
 """One run of the campaign: disturbed, checked, resumed, compared."""
 
 import random
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from besom_process import same_rows, select
-from disturbance import BESOM, MODES, OWN_ULFM, PLAIN
+from disturbance import BESOM, MODES, OWN_ULFM
 from ledger import Checkpoint, Ledger
 from marked_job import Job, poll
 
@@ -65,12 +66,11 @@ class CampaignRun:
         self.draw = random.Random(f"{seed}/{number}")
         cases = [(kind, launch) for kind in MODES[mode]
                  for launch in kind.launches]
+        # All of them in turn, in an order of the seed's own.
+        random.Random(seed).shuffle(cases)
         self.kind, self.launch = cases[number % len(cases)]
         self.ranks = self.draw.choice([2, 3])
-        # Sometimes a second one: in the same job, or while it is resumed.
-        self.second = self.draw.choice([None, None, "same job", "resume"])
-        if mode in ("stop", "signal"):
-            self.second = None
+        self.second = self.draw_second()
         self.options = ["--progress", "none"]
         if "stopped" in self.kind.name:
             self.options += ["--set", "limits.lease=2"]
@@ -80,6 +80,18 @@ class CampaignRun:
             plan += f", again ({self.second})"
         self.result = Result(number, self.kind.name, tolerant, plan)
         self.checkpoints = []
+
+    def draw_second(self):
+        """Sometimes it strikes twice: in the same job, or its resumption."""
+        choices = [None, None, "resume"]
+        if self.goes_on(self.kind):
+            choices.append("same job")
+        second = self.draw.choice(choices)
+        return second if self.kind.number == signal.SIGKILL else None
+
+    def goes_on(self, kind):
+        """Whether a job of this launch survives that."""
+        return kind.survives and self.launch in (BESOM, OWN_ULFM)
 
     def execute(self, workspace):
         started = time.monotonic()
@@ -116,64 +128,68 @@ class CampaignRun:
                  self.draw.uniform(0, 1.1 * self.reference.seconds))
             return
         ledger = Ledger(self.workspace)
-        before = sum(ledger.keys("begin").values())
         left = max(1, self.reference.tasks - len(ledger.keys("end")))
-        goal = before + self.draw.randint(1, left)
-        poll(lambda: sum(ledger.keys("begin").values()) >= goal
-             or not job.alive(), HANG_SECONDS)
+        goal = ledger.keys("begin").total() + self.draw.randint(1, left)
+        poll(lambda: ledger.keys("begin").total() >= goal or not job.alive(),
+             HANG_SECONDS)
         time.sleep(self.draw.uniform(0, 0.1))
 
     def disturbed_job(self, kind):
         """Returns whether the sweep is complete."""
+        ledger = Ledger(self.workspace)
+        before = ledger.keys("begin").total()
         with self.start() as job:
             self.wait_for_moment(job)
-            working = bool(Ledger(self.workspace).keys("begin"))
+            working = ledger.keys("begin").total() > before
+            ended = set(ledger.keys("end"))
             if not job.alive() or not kind.strike(job, self.draw):
                 return self.end_of(job, {COMPLETE})
             self.result.struck += 1
-            struck = time.monotonic()
-            if kind.again is not None:
-                time.sleep(kind.again)
-                kind.strike(job, self.draw)
-                struck = time.monotonic()
-            goes_on = kind.survives and self.result.tolerant
-            if goes_on:
-                self.take_checkpoint(running=True)
-                if self.second == "same job":
-                    time.sleep(self.draw.uniform(0, 0.5))
-                    if job.alive() and kind.strike(job, self.draw):
-                        self.result.struck += 1
-                        self.take_checkpoint(running=True)
-                # Before the first task there may be no MPI yet to survive.
-                allowed = {COMPLETE} if working else None
-                return self.end_of(job, allowed)
-            return self.end_soon(job, kind, struck)
+            if not self.goes_on(kind):
+                return self.end_soon(job, kind, ended)
+            self.take_checkpoint(running=True)
+            if self.second == "same job":
+                time.sleep(self.draw.uniform(0, 0.5))
+                if job.alive() and kind.strike(job, self.draw):
+                    self.result.struck += 1
+                    self.take_checkpoint(running=True)
+            # Before the first task there may be no MPI yet to survive.
+            return self.end_of(job, {COMPLETE} if working else None)
 
-    def end_soon(self, job, kind, struck):
-        """The end of a job that this disturbance ends."""
-        bound = GRACE_SECONDS
-        if kind.number.name in ("SIGINT", "SIGTERM"):
-            bound = AT_ONCE_SECONDS if kind.again else STOP_SECONDS
-        if job.survivors(bound - (time.monotonic() - struck)):
+    def end_soon(self, job, kind, ended):
+        """The end of a job that this disturbance ends. ended: the tasks whose
+        results were in the store before it."""
+        request = kind.number in (signal.SIGINT, signal.SIGTERM)
+        bound = STOP_SECONDS if request else GRACE_SECONDS
+        if kind.again is not None:
+            time.sleep(kind.again)
+            kind.strike(job, self.draw)
+            bound = AT_ONCE_SECONDS
+        struck = time.monotonic()
+        if job.survivors(bound):
             left = self.describe(job)
-            more = time.monotonic()
-            ended = not job.survivors(HANG_SECONDS)
-            took = time.monotonic() - more + bound
+            over = not job.survivors(HANG_SECONDS)
+            took = time.monotonic() - struck
             self.fail(f"after {bound} s there were {left}; "
-                      + (f"ended after {took:.1f} s" if ended else "hangs"))
-        self.result.slowest_end = max(self.result.slowest_end,
-                                      time.monotonic() - struck)
-        code = job.wait(1)
+                      + (f"over after {took:.1f} s" if over else "hangs"))
+        self.result.slowest_end = time.monotonic() - struck
+        self.check_code(job, kind, job.wait(1))
         self.take_checkpoint(running=False)
+        if request and kind.again is None:
+            for key in ended - self.checkpoints[-1].committed:
+                self.fail("was stored before the request, but not committed: "
+                          f"{self.reference.stages.get(key, '?')} {key}")
+        return job.process.returncode == COMPLETE and self.launch == BESOM
+
+    def check_code(self, job, kind, code):
+        if self.launch != BESOM:
+            return  # Its mpirun's own code.
         allowed = {COMPLETE, INCOMPLETE}
         if kind.name == "launcher":
             allowed = {-kind.number}
-        elif self.launch != BESOM:  # Its mpirun's own code, or none at all.
-            allowed = {code}
         if code not in allowed:
             self.fail(f"exit code {code}, not one of {sorted(allowed)}: "
                       + job.messages()[-600:])
-        return code == COMPLETE and self.launch == BESOM
 
     def end_of(self, job, allowed):
         """Waits for a job that has to end by itself; allowed: its exit codes,
