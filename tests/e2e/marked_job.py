@@ -52,6 +52,7 @@ class Job:
     def __init__(self, launch, ranks, spec, workspace, *options, **more):
         self.mark = uuid.uuid4().hex
         self.launch = launch
+        self.mpirun_less = launch == "besom" and int(ranks) == 1
         # In a folder of its own: the files of Open MPI, which a killed mpirun
         # leaves behind and another one trips over, and the output.
         self.folder = Path(tempfile.mkdtemp(prefix="besom-test-", dir="/dev/shm"))
@@ -109,16 +110,11 @@ class Job:
 
     def ranks(self):
         """Rank -> pid, of those that live."""
-        found = {}
-        for pid, variables in self.environments().items():
-            rank = variables.get("OMPI_COMM_WORLD_RANK")
-            if rank is not None:
-                found[int(rank)] = pid
-            elif pid == self.process.pid and self.launch == "besom":
-                found.setdefault(0, pid)  # True where it runs without mpirun.
-        if len(found) > 1 and found.get(0) == self.process.pid:
-            del found[0]
-        return found
+        if self.mpirun_less:
+            return {0: self.process.pid} if self.alive() else {}
+        return {int(variables["OMPI_COMM_WORLD_RANK"]): pid
+                for pid, variables in self.environments().items()
+                if "OMPI_COMM_WORLD_RANK" in variables}
 
     def mpirun(self):
         """Its pid, or None where there is none (yet)."""
