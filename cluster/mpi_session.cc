@@ -6,6 +6,7 @@
 #endif
 
 #include <cstdlib>
+#include <map>
 #include <vector>
 
 #include "cluster/cpu.h"
@@ -95,7 +96,11 @@ Status MpiSession::Describe() {
                               MPI_UINT64_T, MPI_COMM_WORLD),
                 "MPI_Allgather"));
   local_rank_ = local_size_ = 0;
+  std::map<std::uint64_t, int> numbers;
   for (int rank = 0; rank < size_; ++rank) {
+    const int next = static_cast<int>(numbers.size());
+    hosts_.push_back(numbers.emplace(keys[static_cast<std::size_t>(rank)], next)
+                         .first->second);
     if (keys[static_cast<std::size_t>(rank)] != mine) continue;
     if (rank < rank_) ++local_rank_;
     ++local_size_;

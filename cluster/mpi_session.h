@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/communicator.h"
 
@@ -29,6 +30,8 @@ class MpiSession {
   int local_rank() const { return local_rank_; }
   int local_size() const { return local_size_; }
   const std::string& host() const { return host_; }
+  /// By rank: its host, as numbers from 0 that are equal for ranks of one.
+  const std::vector<int>& hosts() const { return hosts_; }
   /// The library's own words, e.g. "Open MPI v5.0.11".
   const std::string& library() const { return library_; }
   /// Whether a dead rank is reported instead of ending the job: the library
@@ -52,6 +55,7 @@ class MpiSession {
   int local_rank_ = 0;
   int local_size_ = 1;
   std::string host_;
+  std::vector<int> hosts_;
   std::string library_;
   bool fault_tolerant_ = false;
 };

@@ -131,6 +131,13 @@ std::vector<Key> SearchKeys() {
        2,
        "",
        "Further attempts at a task."},
+      {"limits.lease",
+       {Number(0.1)},
+       60.0,
+       "seconds",
+       "A rank that completes no image, step or epoch for so long loses its "
+       "task to another one; longer where such a unit is predicted to be slow, "
+       "and doubled each time."},
   };
   keys.insert(keys.end(), more.begin(), more.end());
   for (Key& key : SlurmKeys()) keys.push_back(std::move(key));

@@ -92,6 +92,7 @@ int ExitCodeOf(const Status& status) {
     case StatusCode::kIo:
     case StatusCode::kCorrupt:
     case StatusCode::kFailed:
+    case StatusCode::kOutOfMemory:
       return 1;
   }
   return 70;

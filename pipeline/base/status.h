@@ -17,6 +17,7 @@ enum class StatusCode {
   kUnavailable,  ///< This machine lacks something. Exit code 4.
   kInterrupted,  ///< Asked to stop; the same command resumes. Exit code 3.
   kFailed,       ///< The work itself failed (a NaN loss, a bad image).
+  kOutOfMemory,  ///< More memory was needed than there is.
   kInternal,     ///< A bug of ours. Exit code 70.
 };
 

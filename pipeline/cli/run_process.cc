@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <utility>
 
 #include "pipeline/base/log.h"
 #include "pipeline/cli/report_status.h"
@@ -12,12 +13,38 @@
 namespace besom::cli {
 namespace {
 
+/// The first failures with their reasons; equal reasons are told once.
+void PrintFailures(const run::RunOutcome& outcome) {
+  constexpr std::size_t kMostReasons = 10;
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  for (const auto& [trial, why] : outcome.failures) {
+    auto known = std::ranges::find(
+        reasons, why, &std::pair<std::string, std::vector<std::string>>::first);
+    if (known == reasons.end())
+      known = reasons.insert(reasons.end(), {why, {}});
+    known->second.push_back(trial);
+  }
+  for (std::size_t i = 0; i < reasons.size() && i < kMostReasons; ++i) {
+    const auto& [why, trials] = reasons[i];
+    fmt::print(stderr, "besom: {} failed ({}{}): {}\n",
+               trials.size() == 1 ? "1 trial"
+                                  : fmt::format("{} trials", trials.size()),
+               trials[0], trials.size() > 1 ? ", ..." : "", why);
+  }
+  if (reasons.size() > kMostReasons)
+    fmt::print(stderr, "besom: and {} other reasons; see the view `attempts`\n",
+               reasons.size() - kMostReasons);
+  if (!outcome.failures.empty())
+    fmt::print(stderr, "  cure: --rerun failed tries them again\n");
+}
+
 int Summarise(const run::RunOutcome& outcome) {
   fmt::print("{} trials done, {} failed; {} tasks run, {} reused\n",
              outcome.trials_done, outcome.trials_failed, outcome.tasks_run,
              outcome.tasks_reused);
   if (!outcome.best.empty()) fmt::print("{}\n", outcome.best);
   std::fflush(stdout);
+  PrintFailures(outcome);
   if (outcome.interrupted) {
     fmt::print(stderr,
                "besom: stopped before the end: {}\n"
@@ -30,7 +57,7 @@ int Summarise(const run::RunOutcome& outcome) {
 
 int Coordinate(const run::RunOptions& options, const RankProcess& process,
                BlobStore& blobs, run::TaskRunner& runner, const Clock& clock) {
-  run::RankExecutor executor(process.comm, runner);
+  run::RankExecutor executor(process.comm, runner, process.hosts);
   run::RunServices services{
       executor,     blobs,
       clock,        [&] { return process.interrupt.count(); },
@@ -40,7 +67,7 @@ int Coordinate(const run::RunOptions& options, const RankProcess& process,
     // All that is finished is committed; a thread may compute for long yet.
     const int code = Summarise(*outcome);
     std::fflush(nullptr);
-    std::_Exit(code);
+    process.abandon(code);
   }
   const Status closed = executor.Shutdown();
   if (!outcome.ok()) return ReportStatus(outcome.status());

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <memory>
+#include <functional>
+#include <string>
+#include <vector>
 
 #include "cluster/communicator.h"
 #include "cluster/interrupt.h"
@@ -16,6 +18,10 @@ struct RankProcess {
   const stages::StageRegistry& stages;
   std::string host;
   int threads = 1;  ///< For this rank's work.
+  /// As in run::Executor; one entry per rank of `comm`.
+  std::vector<int> hosts = {0};
+  /// Ends this process, and the ranks that do not answer, with an exit code.
+  std::function<void(int)> abandon;
 };
 
 /// Runs this rank's part of `run` to its end and returns the exit code of the

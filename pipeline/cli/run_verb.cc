@@ -19,13 +19,14 @@ namespace besom::cli {
 namespace {
 
 /// The exit code that the database bears out: mpirun returns 0 even after it
-/// lost a node.
+/// lost a node, and not 0 after a rank that no longer answered was ended.
 Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
-  if (exit_code != 0 || !options.until.empty() || options.limit > 0)
+  if (!options.until.empty() || options.limit > 0 || !options.rerun.empty())
     return exit_code;
   BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
                          run::FindStanding(options, cluster::UsableCores()));
   if (standing.complete) return standing.failed > 0 ? 1 : 0;
+  if (exit_code != 0) return exit_code;
   std::fputs(
       "besom: the job ended before the sweep was complete\n"
       "  cure: run the same command again, it resumes\n",
@@ -46,14 +47,16 @@ Result<int> RunUnderMpirun(const RunArguments& arguments) {
   BESOM_ASSIGN_OR_RETURN(const cluster::JobOutcome outcome,
                          cluster::RunMpiJob(job, interrupt));
   if (outcome.interrupts > 0) return 3;
-  if (outcome.signal != 0 || outcome.exit_code > 100) {
+  const bool from_outside = outcome.signal != 0 || outcome.exit_code > 100;
+  BESOM_ASSIGN_OR_RETURN(
+      const int code,
+      CheckedExitCode(arguments.options, from_outside ? 3 : outcome.exit_code));
+  if (from_outside && code == 3)
     std::fputs(
         "besom: the job was ended from outside\n"
         "  cure: run the same command again, it resumes\n",
         stderr);
-    return 3;
-  }
-  return CheckedExitCode(arguments.options, outcome.exit_code);
+  return code;
 }
 
 Result<int> Run(const RunArguments& arguments) {

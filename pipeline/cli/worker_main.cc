@@ -3,6 +3,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 
@@ -32,8 +33,13 @@ int RunAlone(const run::RunOptions& options) {
   const stages::StageRegistry stages = AllStages();
   cluster::SelfCommunicator comm;
   cluster::Interrupt interrupt;
-  return RunAsRank(options, {comm, interrupt, stages, cluster::HostName(),
-                             cluster::UsableCores()});
+  return RunAsRank(options, {comm,
+                             interrupt,
+                             stages,
+                             cluster::HostName(),
+                             cluster::UsableCores(),
+                             {0},
+                             [](int code) { std::_Exit(code); }});
 }
 
 int RunAsMpiRank(const run::RunOptions& options) {
@@ -50,7 +56,9 @@ int RunAsMpiRank(const run::RunOptions& options) {
   if (!comm.ok()) return ReportStatus(comm.status());
   const stages::StageRegistry stages = AllStages();
   const int code = RunAsRank(
-      options, {**comm, interrupt, stages, (*session)->host(), threads});
+      options, {**comm, interrupt, stages, (*session)->host(), threads,
+                (*session)->hosts(),
+                [&](int exit_code) { (*session)->Abort(exit_code); }});
   comm->reset();
   return code;
 }

@@ -27,7 +27,9 @@ struct TaskNode {
   Json params;        ///< Canonical, part of the key.
   Json hints;         ///< Not part of the key.
   std::vector<TaskInput> inputs;
-  double cost = 0;  ///< Predicted seconds on one core.
+  double cost = 0;   ///< Predicted seconds on one core.
+  double units = 1;  ///< Units of work (images, epochs) that it reports.
+  int ranks = 1;     ///< Ranks that compute it together, if there are so many.
 };
 
 /// A directed acyclic graph of tasks, unique by key.

@@ -24,6 +24,13 @@ void ComputeThread::Submit(TaskRequest request) {
   changed_.notify_all();
 }
 
+bool ComputeThread::Recall(TaskId task, int attempt) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(requests_, [&](const TaskRequest& it) {
+           return it.task == task && it.attempt == attempt;
+         }) > 0;
+}
+
 std::optional<Message> ComputeThread::Take() {
   const std::lock_guard lock(mutex_);
   if (messages_.empty()) return std::nullopt;
@@ -50,12 +57,23 @@ void ComputeThread::Loop() {
       request = std::move(requests_.front());
       requests_.pop_front();
     }
-    const auto progress = [&](double share) {
-      Publish(TaskProgress{request.task, request.attempt, share});
-      return interrupted_.load();
-    };
-    Publish(runner_.Run(request, progress));
+    Publish(Run(request));
   }
+}
+
+TaskReport ComputeThread::Run(const TaskRequest& request) {
+  if (interrupted_) {
+    TaskReport report;
+    report.task = request.task;
+    report.attempt = request.attempt;
+    report.status =
+        Status(StatusCode::kInterrupted, request.stage, "asked to stop");
+    return report;
+  }
+  return runner_.Run(request, [&](double share) {
+    Publish(TaskProgress{request.task, request.attempt, share});
+    return interrupted_.load();
+  });
 }
 
 }  // namespace besom::run

@@ -25,14 +25,17 @@ class ComputeThread {
   ~ComputeThread();
 
   void Submit(TaskRequest request);
+  /// Takes a task back that was not begun; false when it was, or is unknown.
+  bool Recall(TaskId task, int attempt);
   /// The next report or progress; none when there is none yet.
   std::optional<Message> Take();
-  /// Makes the running task, and those that wait, end with kInterrupted at
-  /// their next unit of work.
+  /// Makes the running task end with kInterrupted at its next unit of work,
+  /// and those that wait at once.
   void Interrupt() { interrupted_ = true; }
 
  private:
   void Loop();
+  TaskReport Run(const TaskRequest& request);
   void Publish(Message message);
 
   TaskRunner& runner_;

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "pipeline/base/log.h"
-
 namespace besom::run {
 namespace {
 
@@ -15,34 +13,45 @@ constexpr double kLongestWait = 0.2;
 /// How long running tasks may take to end after a request to stop.
 constexpr double kStopSeconds = 5;
 
+/// How often to look for what other runs compute.
+constexpr double kElsewhereSeconds = 0.1;
+
+/// Handed out, or handled, before the loop looks at anything else.
+constexpr std::size_t kMostAtOnce = 256;
+
 /// Failures that may pass when the task runs again.
 bool MayPass(const Status& status) {
   return status.code() == StatusCode::kIo ||
-         status.code() == StatusCode::kUnavailable;
+         status.code() == StatusCode::kUnavailable ||
+         status.code() == StatusCode::kCorrupt;
 }
 
 }  // namespace
 
 Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
-                         Recorder& recorder, Progress& progress,
+                         Recorder& recorder, RunObserver& observer,
                          const Clock& clock, std::function<int()> stop_requests,
                          CoordinatorOptions options)
     : sweep_(sweep),
       executor_(executor),
       recorder_(recorder),
-      progress_(progress),
+      observer_(observer),
       clock_(clock),
       stop_requests_(std::move(stop_requests)),
       options_(options),
-      attempts_(sweep.graph.size()),
-      busy_(static_cast<std::size_t>(executor.ranks())),
-      lost_(static_cast<std::size_t>(executor.ranks())) {}
+      handed_out_(sweep.graph.size()),
+      finished_(sweep.graph.size()),
+      unheard_(static_cast<std::size_t>(executor.ranks())) {}
 
-Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
+void Coordinator::Prepare(const std::vector<TaskId>& targets) {
   std::vector<bool> done(sweep_.graph.size());
   for (TaskId task = 0; task < done.size(); ++task)
     done[task] = recorder_.outputs()[task].has_value();
-  scheduler_.emplace(sweep_.graph, done, targets, options_.max_retries);
+  SchedulerOptions how;
+  how.hosts = executor_.hosts();
+  how.max_retries = options_.max_retries;
+  how.lease_seconds = options_.lease_seconds;
+  scheduler_.emplace(sweep_.graph, done, targets, std::move(how));
   std::map<std::string, std::pair<std::size_t, std::size_t>> counts;
   for (TaskId task = 0; task < done.size(); ++task) {
     auto& [todo, reused] = counts[sweep_.graph[task].stage];
@@ -51,29 +60,58 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
     if (state == TaskState::kWaiting || state == TaskState::kReady) ++todo;
   }
   for (const auto& [stage, count] : counts) {
-    progress_.Expect(stage, count.first, count.second);
+    observer_.Expect(stage, count.first, count.second);
     outcome_.tasks_reused += count.second;
   }
+}
+
+Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
+  Prepare(targets);
   start_ = clock_.Monotonic();
   while (true) {
     StopIfAsked();
-    BESOM_RETURN_IF_ERROR(StartReadyTasks());
+    BESOM_RETURN_IF_ERROR(HandOut());
     if (scheduler_->finished()) break;
+    if (outcome_.interrupted && scheduler_->board().running() == 0) break;
     if (MustAbandon()) {
       outcome_.abandoned = true;
       break;
     }
-    BESOM_ASSIGN_OR_RETURN(
-        std::optional<ExecutorEvent> event,
-        executor_.Wait(std::min(kLongestWait, Recorder::kCommitWindow)));
-    if (event) BESOM_RETURN_IF_ERROR(Handle(*std::move(event)));
+    BESOM_RETURN_IF_ERROR(HandleEvents());
+    BESOM_RETURN_IF_ERROR(HandleExpiry());
+    BESOM_RETURN_IF_ERROR(AskForElsewhere());
     BESOM_RETURN_IF_ERROR(recorder_.FlushIfDue());
-    progress_.Draw();
+    observer_.Draw();
   }
+  recorder_.NothingRuns();
   BESOM_RETURN_IF_ERROR(recorder_.Flush());
+  // A rank that is silent would keep the others from ending.
+  if (std::ranges::find(unheard_, true) != unheard_.end())
+    outcome_.abandoned = true;
   outcome_.trials_done = recorder_.trials_done();
-  outcome_.trials_failed = recorder_.trials_failed();
+  outcome_.trials_failed = recorder_.failed().size();
+  for (const auto& [trial, why] : recorder_.failed())
+    outcome_.failures.emplace_back(sweep_.trials[trial].id, why);
   return outcome_;
+}
+
+double Coordinator::SecondsToWait() const {
+  double seconds = std::min(kLongestWait, recorder_.SecondsToFlush());
+  if (!elsewhere_.empty())
+    seconds = std::min(seconds, ask_elsewhere_at_ - clock_.Monotonic());
+  return std::max(seconds, 0.0);
+}
+
+Status Coordinator::HandleEvents() {
+  double seconds = SecondsToWait();
+  for (std::size_t handled = 0; handled < kMostAtOnce; ++handled) {
+    BESOM_ASSIGN_OR_RETURN(const std::optional<ExecutorEvent> event,
+                           executor_.Wait(seconds));
+    if (!event) break;
+    BESOM_RETURN_IF_ERROR(Handle(*event));
+    seconds = 0;
+  }
+  return Status::Ok();
 }
 
 void Coordinator::StopIfAsked() {
@@ -95,121 +133,279 @@ void Coordinator::Stop(std::string why) {
 }
 
 bool Coordinator::MustAbandon() const {
-  return outcome_.interrupted &&
-         (stop_requests_() > 1 || clock_.Monotonic() > stop_by_);
+  if (!outcome_.interrupted) return false;
+  return stop_requests_() > 1 || clock_.Monotonic() > stop_by_;
 }
 
-Status Coordinator::StartReadyTasks() {
-  for (int rank = 0; rank < executor_.ranks(); ++rank) {
-    if (busy_[rank] || lost_[rank]) continue;
-    const std::optional<TaskId> task = scheduler_->Next(rank);
-    if (!task) return Status::Ok();
-    busy_[rank] = *task;
-    ++attempts_[*task];
-    if (sweep_.graph[*task].stage == "fine_tune") recorder_.TrialRunning(*task);
-    progress_.TaskShare(sweep_.graph[*task].stage, *task, 0);
-    BESOM_RETURN_IF_ERROR(executor_.Start(rank, RequestFor(*task)));
+Status Coordinator::HandOut() {
+  std::vector<Assignment> given;
+  while (given.size() < kMostAtOnce) {
+    std::optional<Assignment> next = scheduler_->Next(clock_.Monotonic());
+    if (!next) break;
+    given.push_back(*std::move(next));
   }
+  if (claims_ && !given.empty()) BESOM_RETURN_IF_ERROR(FilterClaimed(given));
+  for (const Assignment& assignment : given)
+    BESOM_RETURN_IF_ERROR(StartTask(assignment));
+  while (const std::optional<Assignment> back = scheduler_->NextRecall())
+    BESOM_RETURN_IF_ERROR(
+        executor_.Recall(back->ranks[0], back->task, back->attempt));
   return Status::Ok();
 }
 
-TaskRequest Coordinator::RequestFor(TaskId task) {
-  const TaskNode& node = sweep_.graph[task];
-  TaskRequest request;
-  request.task = task;
-  request.attempt = attempts_[task];
-  request.key = node.key;
-  request.stage = node.stage;
-  request.params = node.params;
-  request.hints = node.hints;
-  for (const TaskInput& input : node.inputs) {
-    const auto& outputs = *recorder_.outputs()[input.task];
-    const auto blob = outputs.find(input.output);
-    BESOM_CHECK(blob != outputs.end(),
-                fmt::format("'{}' left nothing at '{}'",
-                            sweep_.graph[input.task].label, input.output));
-    request.inputs[input.port].push_back(blob->second);
-  }
-  const auto space = prior_rows_.find(node.space);
-  if (!node.space.empty() && space != prior_rows_.end()) {
-    std::vector<BlobRef>& priors = request.inputs["prior"];
-    for (const Json& content : node.params.at("contents")) {
-      const auto rows = space->second.find(content.get<std::string>());
-      if (rows == space->second.end()) continue;
-      for (const BlobRef& blob : rows->second)
-        if (std::find(priors.begin(), priors.end(), blob) == priors.end())
-          priors.push_back(blob);
+/// Leaves those in `given` that this run is to compute.
+Status Coordinator::FilterClaimed(std::vector<Assignment>& given) {
+  std::vector<TaskId> tasks;
+  for (const Assignment& assignment : given) tasks.push_back(assignment.task);
+  BESOM_ASSIGN_OR_RETURN(const std::vector<ClaimOutcome> outcomes,
+                         claims_->Claim(tasks));
+  std::vector<Assignment> mine;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (outcomes[i].kind == ClaimOutcome::Kind::kMine) {
+      mine.push_back(std::move(given[i]));
+      continue;
     }
-    if (priors.empty()) request.inputs.erase("prior");
+    scheduler_->Defer(given[i], clock_.Monotonic());
+    // Both kinds are looked at next by AskForElsewhere.
+    if (elsewhere_.empty()) ask_elsewhere_at_ = clock_.Monotonic();
+    elsewhere_.push_back(given[i].task);
   }
-  return request;
+  given = std::move(mine);
+  return Status::Ok();
 }
 
-Status Coordinator::Handle(ExecutorEvent event) {
+/// Takes over what other runs have finished, or have let go of.
+Status Coordinator::AskForElsewhere() {
+  if (elsewhere_.empty() || clock_.Monotonic() < ask_elsewhere_at_)
+    return Status::Ok();
+  ask_elsewhere_at_ = clock_.Monotonic() + kElsewhereSeconds;
+  BESOM_ASSIGN_OR_RETURN(const std::vector<ClaimOutcome> outcomes,
+                         claims_->Claim(elsewhere_));
+  std::vector<TaskId> still;
+  for (std::size_t i = 0; i < elsewhere_.size(); ++i) {
+    const TaskId task = elsewhere_[i];
+    if (outcomes[i].kind == ClaimOutcome::Kind::kElsewhere) {
+      still.push_back(task);
+    } else if (outcomes[i].kind == ClaimOutcome::Kind::kDone &&
+               recorder_.TaskFound(task, outcomes[i].known).ok()) {
+      ++outcome_.tasks_reused;
+      scheduler_->DoneElsewhere(task);
+    } else {
+      GiveUp(scheduler_->NotElsewhere(task),
+             Status(StatusCode::kFailed, sweep_.graph[task].label,
+                    "an input failed"));
+    }
+  }
+  elsewhere_ = std::move(still);
+  return Status::Ok();
+}
+
+Status Coordinator::StartTask(const Assignment& assignment) {
+  const TaskNode& node = sweep_.graph[assignment.task];
+  if (node.stage == "fine_tune") recorder_.TrialRunning(assignment.task);
+  handed_out_[assignment.task] = ++moment_;
+  observer_.Started(assignment.task, node);
+  return executor_.Start(OrderFor(assignment));
+}
+
+TaskOrder Coordinator::OrderFor(const Assignment& assignment) {
+  const TaskNode& node = sweep_.graph[assignment.task];
+  TaskOrder order{
+      assignment.task, assignment.attempt, &node, {}, assignment.ranks};
+  order.inputs.reserve(node.inputs.size());
+  for (const TaskInput& input : node.inputs) {
+    const TaskOutputs& outputs = *recorder_.outputs()[input.task];
+    const auto found =
+        std::ranges::find(outputs, input.output, &PortBlob::port);
+    BESOM_CHECK(found != outputs.end(),
+                fmt::format("'{}' left nothing at '{}'",
+                            sweep_.graph[input.task].label, input.output));
+    order.inputs.push_back({input.port, found->blob});
+  }
+  if (!node.space.empty()) AddPriorRows(node, order.inputs);
+  return order;
+}
+
+void Coordinator::AddPriorRows(const TaskNode& node,
+                               std::vector<PortBlob>& inputs) const {
+  const auto space = prior_rows_.find(node.space);
+  if (space == prior_rows_.end()) return;
+  for (const Json& content : node.params.at("contents")) {
+    const auto rows = space->second.find(content.get<std::string>());
+    if (rows == space->second.end()) continue;
+    for (const BlobRef& blob : rows->second) {
+      const PortBlob prior{"prior", blob};
+      if (std::ranges::find(inputs, prior) == inputs.end())
+        inputs.push_back(prior);
+    }
+  }
+}
+
+Status Coordinator::Handle(const ExecutorEvent& event) {
+  if (!std::holds_alternative<RankLost>(event.what))
+    unheard_[event.rank] = false;
   if (const auto* report = std::get_if<TaskReport>(&event.what))
     return HandleReport(event.rank, *report);
   if (const auto* progress = std::get_if<TaskProgress>(&event.what)) {
-    progress_.TaskShare(sweep_.graph[progress->task].stage, progress->task,
-                        progress->share);
+    scheduler_->Renew(event.rank, progress->task, progress->attempt,
+                      clock_.Monotonic());
+    observer_.Share(progress->task, sweep_.graph[progress->task],
+                    progress->share);
     return Status::Ok();
   }
-  HandleLostRank(event.rank);
-  return Status::Ok();
+  if (const auto* returned = std::get_if<TaskReturned>(&event.what)) {
+    const Scheduler::Failure back = scheduler_->Returned(
+        event.rank, returned->task, returned->attempt, clock_.Monotonic());
+    GiveUp(back.ended, Status(StatusCode::kFailed, "", "an input failed"));
+    return Status::Ok();
+  }
+  return HandleLostRank(event.rank);
 }
 
 Status Coordinator::HandleReport(int rank, const TaskReport& report) {
+  observer_.Ended(report, sweep_.graph[report.task], rank);
+  return report.status.ok() ? HandleDone(rank, report)
+                            : HandleNotDone(rank, report);
+}
+
+Status Coordinator::HandleDone(int rank, const TaskReport& report) {
   const TaskId task = report.task;
-  if (busy_[rank] != task || report.attempt != attempts_[task])
-    return Status::Ok();  // Of an attempt that was given up before.
-  busy_[rank].reset();
-  Log(LogLevel::kInfo,
-      fmt::format("rank {}: {}: {:.3f} s: {}", rank, sweep_.graph[task].label,
-                  report.seconds, report.status.ToString()));
-  if (report.status.ok()) {
+  if (recorder_.outputs()[task]) {
+    // The answer of an attempt that was given up, after another one's.
+    if (scheduler_->Done(rank, task, report.attempt, clock_.Monotonic()) ==
+            Verdict::kRepeated &&
+        *recorder_.outputs()[task] != report.outputs)
+      recorder_.Event("different_outputs",
+                      {{"task", sweep_.graph[task].key.Hex()},
+                       {"label", sweep_.graph[task].label},
+                       {"rank", rank}});
+    return Status::Ok();
+  }
+  // What was stored may be unreadable already: then the attempt has failed.
+  TaskReport checked = report;
+  const bool counts = scheduler_->WouldCount(rank, task, report.attempt);
+  if (counts) {
+    checked.status = recorder_.TaskDone(report, rank);
+    if (checked.status.code() == StatusCode::kInternal) return checked.status;
+    if (!checked.status.ok()) return HandleNotDone(rank, checked);
     ++outcome_.tasks_run;
-    scheduler_->MarkDone(task);
-    progress_.TaskDone(sweep_.graph[task].stage, task);
-    BESOM_RETURN_IF_ERROR(recorder_.TaskDone(report, rank));
-    if (sweep_.graph[task].stage == "evaluate" && best_)
-      progress_.Best(best_());
-    return Status::Ok();
+    finished_[task] = ++moment_;
   }
-  if (report.status.code() == StatusCode::kInterrupted) {
-    recorder_.TaskNotDone(report, rank, "interrupted");
-    scheduler_->PutBack(task);
-    return Status::Ok();
-  }
-  recorder_.TaskNotDone(report, rank, "failed");
-  if (report.broken_input) {
-    // The next run finds the blob gone and makes it anew.
-    scheduler_->PutBack(task);
-    Stop(report.status.ToString());
-    return Status::Ok();
-  }
-  const std::vector<TaskId> ended =
-      scheduler_->MarkFailed(task, MayPass(report.status));
-  if (ended.empty()) return Status::Ok();
-  progress_.Say(fmt::format("failed: {}: {}", sweep_.graph[task].label,
-                            report.status.ToString()));
-  recorder_.TrialsFailed(ended, report.status);
-  if (options_.fail_fast && recorder_.trials_failed() > 0)
-    Stop("a trial failed (--fail-fast)");
-  else if (recorder_.trials_failed() > options_.max_failed_trials)
-    Stop("more trials failed than limits.failures allows");
+  (void)scheduler_->Done(rank, task, report.attempt, clock_.Monotonic());
   return Status::Ok();
 }
 
-void Coordinator::HandleLostRank(int rank) {
-  lost_[rank] = true;
+Status Coordinator::HandleNotDone(int rank, const TaskReport& report) {
+  const TaskId task = report.task;
+  const double now = clock_.Monotonic();
+  const StatusCode code = report.status.code();
+  const bool counts = scheduler_->WouldCount(rank, task, report.attempt);
+  if (report.broken_input && counts) RemakeInput(task, *report.broken_input);
+  Scheduler::Failure failure;
+  if (code == StatusCode::kInterrupted)
+    failure = scheduler_->Returned(rank, task, report.attempt, now);
+  else if (code == StatusCode::kOutOfMemory)
+    failure = scheduler_->OutOfMemory(rank, task, report.attempt, now);
+  else
+    failure =
+        scheduler_->Failed(rank, task, report.attempt,
+                           report.broken_input || MayPass(report.status), now);
+  if (failure.verdict != Verdict::kCounts) return Status::Ok();
+  const std::string_view how = code == StatusCode::kInterrupted ? "interrupted"
+                               : code == StatusCode::kOutOfMemory
+                                   ? "out_of_memory"
+                                   : "failed";
+  BESOM_RETURN_IF_ERROR(recorder_.TaskNotDone(report, rank, how));
+  BESOM_RETURN_IF_ERROR(Release(task));
+  GiveUp(failure.ended, report.status);
+  return Status::Ok();
+}
+
+/// Has the task that left `broken` behind run again.
+void Coordinator::RemakeInput(TaskId reader, const BlobRef& broken) {
+  recorder_.Event("blob_broken", {{"blob", broken.digest.Hex()},
+                                  {"reader", sweep_.graph[reader].label}});
+  for (auto& [space, contents] : prior_rows_)
+    for (auto& [content, blobs] : contents) std::erase(blobs, broken);
+  for (const TaskInput& input : sweep_.graph[reader].inputs) {
+    const auto& outputs = recorder_.outputs()[input.task];
+    if (!outputs || scheduler_->state(input.task) != TaskState::kDone ||
+        std::ranges::find(*outputs, broken, &PortBlob::blob) == outputs->end())
+      continue;
+    // Another reader has told of it, and it was made again meanwhile.
+    if (finished_[input.task] > handed_out_[reader]) return;
+    if (++remade_[input.task] > options_.max_retries + 1 ||
+        !scheduler_->Reopen(input.task)) {
+      Stop(fmt::format("the output of '{}' cannot be kept",
+                       sweep_.graph[input.task].label));
+      return;
+    }
+    observer_.Say(fmt::format("a stored file is damaged: '{}' runs again",
+                              sweep_.graph[input.task].label));
+    recorder_.Forget(input.task);
+    return;
+  }
+}
+
+/// The tasks in `ended` will not run: their trials fail.
+void Coordinator::GiveUp(const std::vector<TaskId>& ended,
+                         const Status& cause) {
+  if (ended.empty()) return;
+  observer_.Say(fmt::format("failed: {}: {}", sweep_.graph[ended[0]].label,
+                            cause.ToString()));
+  recorder_.TrialsFailed(ended, cause);
+  const std::size_t failed = recorder_.failed().size();
+  if (options_.fail_fast && failed > 0)
+    Stop("a trial failed (--fail-fast)");
+  else if (failed > options_.max_failed_trials)
+    Stop("more trials failed than limits.failures allows");
+}
+
+Status Coordinator::Release(TaskId task) {
+  return claims_ ? claims_->Release(task) : Status::Ok();
+}
+
+Status Coordinator::HandleLostRank(int rank) {
+  unheard_[rank] = false;
+  const Scheduler::Loss loss = scheduler_->RankLost(rank);
   recorder_.Event("rank_lost", {{"rank", rank}});
-  progress_.Say(fmt::format("rank {} is lost; its task runs elsewhere", rank));
-  if (!busy_[rank]) return;
-  TaskReport report;
-  report.task = *busy_[rank];
-  report.status = IoError(fmt::format("rank {}", rank), "was lost");
-  recorder_.TaskNotDone(report, rank, "lost");
-  scheduler_->PutBack(*busy_[rank]);
-  busy_[rank].reset();
+  observer_.Say(fmt::format("rank {} is lost; its task runs elsewhere", rank));
+  const Status cause = IoError(fmt::format("rank {}", rank), "was lost");
+  for (const TaskId task : loss.running) {
+    TaskReport report;
+    report.task = task;
+    report.status = cause;
+    BESOM_RETURN_IF_ERROR(recorder_.TaskNotDone(report, rank, "lost"));
+  }
+  GiveUp(loss.ended, cause);
+  return Status::Ok();
+}
+
+Status Coordinator::HandleExpiry() {
+  const double now = clock_.Monotonic();
+  if (now >= scheduler_->next_deadline()) {
+    const Scheduler::Expiry expiry = scheduler_->Expire(now);
+    for (const int rank : expiry.ranks) {
+      unheard_[rank] = true;
+      recorder_.Event("rank_silent", {{"rank", rank}});
+      observer_.Say(fmt::format(
+          "rank {} has completed nothing within its lease; its task runs "
+          "elsewhere",
+          rank));
+    }
+    for (const Assignment& held : expiry.held)
+      BESOM_RETURN_IF_ERROR(
+          executor_.Recall(held.ranks[0], held.task, held.attempt));
+    GiveUp(expiry.ended, Status(StatusCode::kFailed, "", "an input failed"));
+  }
+  if (scheduler_->any_usable_rank()) {
+    helpless_.reset();
+  } else if (!helpless_) {
+    helpless_ = now;
+  } else if (now - *helpless_ > options_.lease_seconds) {
+    Stop("no rank completes any work");
+  }
+  return Status::Ok();
 }
 
 }  // namespace besom::run

@@ -2,22 +2,25 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pipeline/run/executor.h"
-#include "pipeline/run/progress.h"
 #include "pipeline/run/recorder.h"
+#include "pipeline/run/run_observer.h"
 #include "pipeline/run/scheduler.h"
+#include "pipeline/run/task_claims.h"
 
 namespace besom::run {
 
 struct CoordinatorOptions {
   int max_retries = 2;     ///< Of a task whose failure may pass.
   bool fail_fast = false;  ///< Start nothing more after a failed trial.
-  /// Stop after this many failed trials (`limits.failures`).
+  /// Stop after more failed trials than this (`limits.failures`).
   std::size_t max_failed_trials = 0;
-  double time_limit = 0;  ///< Seconds; 0 = none.
+  double time_limit = 0;      ///< Seconds; 0 = none.
+  double lease_seconds = 60;  ///< As in SchedulerOptions.
 };
 
 /// How a run ended; all counts are of this run's graph.
@@ -25,10 +28,13 @@ struct RunOutcome {
   std::size_t tasks_run = 0, tasks_reused = 0;
   std::size_t trials_done = 0, trials_failed = 0;
   bool interrupted = false;  ///< Work is left; the same command resumes.
-  /// Some task was still computing: the process should end without waiting.
+  /// Some rank still computes, or does not answer: the process should end
+  /// without waiting for it.
   bool abandoned = false;
   std::string why;   ///< Of the interruption.
   std::string best;  ///< The best trial in one line; empty = none.
+  /// Failed trials: id and why.
+  std::vector<std::pair<std::string, std::string>> failures;
 };
 
 /// The loop of rank 0: hands out tasks, records what comes back.
@@ -37,11 +43,11 @@ class Coordinator {
  public:
   /// `stop_requests` counts how often the user asked to stop.
   Coordinator(const SweepGraph& sweep, Executor& executor, Recorder& recorder,
-              Progress& progress, const Clock& clock,
+              RunObserver& observer, const Clock& clock,
               std::function<int()> stop_requests, CoordinatorOptions options);
 
-  /// Called when trials ended, to show the best one.
-  void SetBest(std::function<std::string()> best) { best_ = std::move(best); }
+  /// Other runs may compute tasks of this graph at the same time.
+  void SetClaims(TaskClaims* claims) { claims_ = claims; }
   /// Rows of features that other plans left: space -> content -> blobs.
   using PriorRows =
       std::map<std::string, std::map<std::string, std::vector<BlobRef>>>;
@@ -52,30 +58,48 @@ class Coordinator {
   Result<RunOutcome> Run(const std::vector<TaskId>& targets);
 
  private:
-  TaskRequest RequestFor(TaskId task);
-  Status StartReadyTasks();
-  Status Handle(ExecutorEvent event);
+  void Prepare(const std::vector<TaskId>& targets);
+  Status HandOut();
+  Status FilterClaimed(std::vector<Assignment>& given);
+  Status AskForElsewhere();
+  Status StartTask(const Assignment& assignment);
+  TaskOrder OrderFor(const Assignment& assignment);
+  void AddPriorRows(const TaskNode& node, std::vector<PortBlob>& inputs) const;
+  Status HandleEvents();
+  Status Handle(const ExecutorEvent& event);
   Status HandleReport(int rank, const TaskReport& report);
-  void HandleLostRank(int rank);
+  Status HandleDone(int rank, const TaskReport& report);
+  Status HandleNotDone(int rank, const TaskReport& report);
+  Status HandleLostRank(int rank);
+  Status HandleExpiry();
+  void RemakeInput(TaskId reader, const BlobRef& broken);
+  void GiveUp(const std::vector<TaskId>& ended, const Status& cause);
+  Status Release(TaskId task);
   void StopIfAsked();
-  bool MustAbandon() const;
   void Stop(std::string why);
+  bool MustAbandon() const;
+  double SecondsToWait() const;
 
   const SweepGraph& sweep_;
   Executor& executor_;
   Recorder& recorder_;
-  Progress& progress_;
+  RunObserver& observer_;
   const Clock& clock_;
   const std::function<int()> stop_requests_;
   const CoordinatorOptions options_;
-  std::function<std::string()> best_;
+  TaskClaims* claims_ = nullptr;
   PriorRows prior_rows_;
   std::optional<Scheduler> scheduler_;
-  std::vector<int> attempts_;                // By task.
-  std::vector<std::optional<TaskId>> busy_;  // By rank.
-  std::vector<bool> lost_;                   // By rank.
+  std::vector<TaskId> elsewhere_;  // Computed by other runs.
+  std::map<TaskId, int> remade_;   // How often outputs were gone.
+  // By task: when it was last handed out and finished, as counts of both.
+  std::vector<std::uint64_t> handed_out_, finished_;
+  std::uint64_t moment_ = 0;
+  std::vector<bool> unheard_;      // By rank: its lease is over.
   double start_ = 0;
   double stop_by_ = 0;  // When running tasks are abandoned.
+  double ask_elsewhere_at_ = 0;
+  std::optional<double> helpless_;  // Since when no rank is usable.
   RunOutcome outcome_;
 };
 

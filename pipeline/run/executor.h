@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "pipeline/run/task_messages.h"
+#include "pipeline/run/task_order.h"
 
 namespace besom::run {
 
@@ -15,7 +16,7 @@ struct RankLost {
 /// What happened at a rank.
 struct ExecutorEvent {
   int rank = 0;
-  std::variant<TaskReport, TaskProgress, RankLost> what;
+  std::variant<TaskReport, TaskProgress, TaskReturned, RankLost> what;
 };
 
 /// Runs tasks on ranks. One thread at a time.
@@ -24,13 +25,17 @@ class Executor {
   virtual ~Executor() = default;
   /// Ranks are 0 .. ranks() - 1; 0 is this process.
   virtual int ranks() const = 0;
-  /// Queues a task at `rank`; its report comes as an event.
-  virtual Status Start(int rank, TaskRequest request) = 0;
+  /// Host of each rank, as numbers that are equal for ranks of one host.
+  virtual std::vector<int> hosts() const = 0;
+  /// Queues a task at all of order.ranks; each of them reports.
+  virtual Status Start(const TaskOrder& order) = 0;
+  /// Asks for a task back that `rank` has not begun; if so it returns it.
+  virtual Status Recall(int rank, TaskId task, int attempt) = 0;
   /// Waits up to `seconds` for the next event; none when the time is over.
   virtual Result<std::optional<ExecutorEvent>> Wait(double seconds) = 0;
   /// Makes running tasks end early with kInterrupted.
   virtual void Interrupt() = 0;
-  /// Tells all ranks to leave their loop.
+  /// Tells all ranks to leave their loop. `silent` ones are not waited for.
   virtual Status Shutdown() = 0;
 };
 

@@ -21,6 +21,12 @@ struct ImageRange {
   std::vector<std::string> contents;  // Hex digests.
 };
 
+/// What the sources hold, as the scan task leaves it.
+struct KnownScan {
+  stages::SourceScan scan;
+  std::string bytes, digest;
+};
+
 /// One (ingest settings, split settings) of the sweep, planned once.
 struct DataSlot {
   std::size_t data = 0;  // Index into SweepGraph::data.
@@ -38,7 +44,7 @@ class Planner {
   TaskId AddTask(std::string_view stage, std::string label, Json params,
                  Json hints, std::vector<TaskInput> inputs, double cost,
                  std::string space = "");
-  Result<const stages::SourceScan*> ScanOf(const Json& config);
+  Result<const KnownScan*> ScanOf(const Json& config);
   Result<const DataSlot*> DataOf(const Json& config,
                                  const ResolvedBackbone& backbone);
   void AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data);
@@ -52,7 +58,7 @@ class Planner {
 
   const PlannerServices& services_;
   SweepGraph& out_;
-  std::map<std::string, stages::SourceScan> scans_;
+  std::map<std::string, KnownScan> scans_;
   std::map<std::string, ResolvedBackbone> backbones_;
   std::map<std::string, DataSlot> slots_;
   std::map<std::string, std::vector<TaskInput>> features_;
@@ -92,7 +98,7 @@ int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
   return size.is_number() ? size.get<int>() : backbone.input_size;
 }
 
-Result<const stages::SourceScan*> Planner::ScanOf(const Json& config) {
+Result<const KnownScan*> Planner::ScanOf(const Json& config) {
   const Json& external = config.at("evaluate").at("external");
   const std::uint64_t seed = config.at("seed");
   const std::string key = CanonicalText({config.at("ingest"), external, seed});
@@ -100,7 +106,10 @@ Result<const stages::SourceScan*> Planner::ScanOf(const Json& config) {
   if (it == scans_.end()) {
     BESOM_ASSIGN_OR_RETURN(stages::SourceScan scan,
                            services_.scan(config.at("ingest"), external, seed));
-    it = scans_.emplace(key, std::move(scan)).first;
+    KnownScan known{std::move(scan), "", ""};
+    known.bytes = CanonicalText(known.scan.ToJson());
+    known.digest = DigestOf(std::string_view(known.bytes)).Hex();
+    it = scans_.emplace(key, std::move(known)).first;
   }
   return &it->second;
 }
@@ -174,21 +183,19 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
 
 Result<const DataSlot*> Planner::DataOf(const Json& config,
                                         const ResolvedBackbone& backbone) {
-  BESOM_ASSIGN_OR_RETURN(const stages::SourceScan* scan, ScanOf(config));
+  BESOM_ASSIGN_OR_RETURN(const KnownScan* scan, ScanOf(config));
   const Json& ingest = config.at("ingest");
   const Json pixels = PixelSettings(ingest, SizeOf(ingest, backbone));
-  std::string scan_bytes = CanonicalText(scan->ToJson());
-  const std::string scan_digest = DigestOf(std::string_view(scan_bytes)).Hex();
   const std::string key = CanonicalText(
-      {scan_digest, pixels, config.at("split"), config.at("augment"),
+      {scan->digest, pixels, config.at("split"), config.at("augment"),
        ingest.at("duplicates"), ingest.at("on_bad_image"), config.at("seed")});
   const auto known = slots_.find(key);
   if (known != slots_.end()) return &known->second;
   PlannedData data;
-  data.scan = *scan;
-  data.scan_bytes = std::move(scan_bytes);
+  data.scan = scan->scan;
+  data.scan_bytes = scan->bytes;
   data.scan_task = AddTask("scan", "scan of the sources",
-                           {{"digest", scan_digest}}, Json::object(), {}, 0);
+                           {{"digest", scan->digest}}, Json::object(), {}, 0);
   DataSlot slot;
   AddIngest(pixels, slot, data);
   BESOM_RETURN_IF_ERROR(AddSplit(config, data));

@@ -8,33 +8,63 @@
 namespace besom::run {
 namespace {
 
-/// Reports and progress are events; nothing else comes from a worker.
+/// What comes from a worker; nothing else does.
 Result<ExecutorEvent> EventOf(int rank, Message message) {
   if (auto* report = std::get_if<TaskReport>(&message))
     return ExecutorEvent{rank, std::move(*report)};
   if (const auto* progress = std::get_if<TaskProgress>(&message))
     return ExecutorEvent{rank, *progress};
+  if (const auto* returned = std::get_if<TaskReturned>(&message))
+    return ExecutorEvent{rank, *returned};
   return InternalError(
       "coordinator",
       fmt::format("rank {} sent message kind {}", rank, message.index()));
 }
 
-}  // namespace
-
-RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner)
-    : comm_(comm), compute_(runner, [&comm] { comm.Wake(); }) {
-  BESOM_CHECK(comm.rank() == 0, "rank 0 coordinates");
+/// Returns a task unless it was begun: then its report tells enough.
+Status Answer(const Recall& recall, ComputeThread& compute,
+              cluster::Communicator& comm) {
+  if (!compute.Recall(recall.task, recall.attempt)) return Status::Ok();
+  return comm.Send(0, Encode(TaskReturned{recall.task, recall.attempt}));
 }
 
-Status RankExecutor::Start(int rank, TaskRequest request) {
-  if (rank == 0) {
-    compute_.Submit(std::move(request));
-    return Status::Ok();
+}  // namespace
+
+RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
+                           std::vector<int> hosts)
+    : comm_(comm),
+      hosts_(std::move(hosts)),
+      compute_(runner, [&comm] { comm.Wake(); }) {
+  BESOM_CHECK(comm.rank() == 0, "rank 0 coordinates");
+  BESOM_CHECK(hosts_.size() == static_cast<std::size_t>(comm.size()),
+              "one host a rank");
+}
+
+Status RankExecutor::Start(const TaskOrder& order) {
+  std::string encoded;
+  for (const int rank : order.ranks) {
+    if (rank == 0) {
+      compute_.Submit(RequestOf(order));
+      continue;
+    }
+    if (encoded.empty()) encoded = Encode(RequestOf(order));
+    BESOM_RETURN_IF_ERROR(comm_.Send(rank, encoded));
   }
-  return comm_.Send(rank, Encode(std::move(request)));
+  return Status::Ok();
+}
+
+Status RankExecutor::Recall(int rank, TaskId task, int attempt) {
+  if (rank != 0) return comm_.Send(rank, Encode(run::Recall{task, attempt}));
+  if (compute_.Recall(task, attempt)) returned_.push_back({task, attempt});
+  return Status::Ok();
 }
 
 std::optional<ExecutorEvent> RankExecutor::TakeLocal() {
+  if (!returned_.empty()) {
+    const TaskReturned returned = returned_.front();
+    returned_.pop_front();
+    return ExecutorEvent{0, returned};
+  }
   std::optional<Message> message = compute_.Take();
   if (!message) return std::nullopt;
   return EventOf(0, *std::move(message)).value();
@@ -86,6 +116,8 @@ Status RunWorker(cluster::Communicator& comm, TaskRunner& runner) {
       BESOM_ASSIGN_OR_RETURN(Message message, Decode(received->bytes));
       if (auto* request = std::get_if<TaskRequest>(&message))
         compute.Submit(std::move(*request));
+      else if (const auto* recall = std::get_if<Recall>(&message))
+        BESOM_RETURN_IF_ERROR(Answer(*recall, compute, comm));
       else if (std::holds_alternative<run::Interrupt>(message))
         compute.Interrupt();
       else

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <deque>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "cluster/communicator.h"
 #include "pipeline/run/compute_thread.h"
@@ -12,11 +15,14 @@ namespace besom::run {
 /// go to its compute thread, the others' to their RunWorker loop.
 class RankExecutor final : public Executor {
  public:
-  /// Borrows both. REQUIRES: comm.rank() == 0.
-  RankExecutor(cluster::Communicator& comm, TaskRunner& runner);
+  /// Borrows both. `hosts` as in Executor. REQUIRES: comm.rank() == 0.
+  RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
+               std::vector<int> hosts);
 
   int ranks() const override { return comm_.size(); }
-  Status Start(int rank, TaskRequest request) override;
+  std::vector<int> hosts() const override { return hosts_; }
+  Status Start(const TaskOrder& order) override;
+  Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<ExecutorEvent>> Wait(double seconds) override;
   void Interrupt() override;
   Status Shutdown() override;
@@ -26,7 +32,9 @@ class RankExecutor final : public Executor {
   std::optional<ExecutorEvent> TakeLostRank();
 
   cluster::Communicator& comm_;
+  const std::vector<int> hosts_;
   ComputeThread compute_;
+  std::deque<TaskReturned> returned_;  // By rank 0's own thread.
   std::set<int> lost_;
 };
 

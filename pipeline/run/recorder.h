@@ -5,80 +5,78 @@
 #include <unordered_map>
 #include <vector>
 
-#include "db/results_store.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/run/planner.h"
+#include "pipeline/run/record_sink.h"
 #include "pipeline/run/task_messages.h"
-#include "pipeline/store/blob_store.h"
 
 namespace besom::run {
 
-/// Turns what happens to tasks into rows, and commits them in groups.
+/// Keeps what tasks left behind and how trials stand, and commits it in
+/// groups.
 ///
 /// Invariants:
-/// (1) A trial becomes done in the same transaction as its last fit's rows.
-/// (2) Nothing waits longer than kCommitWindow for its commit while events
-///     come in; Flush commits at once.
+/// (1) A trial becomes done in the same commit as its last fit's rows, and
+///     ends once.
+/// (2) Nothing waits longer than kCommitWindow for its commit while FlushIfDue
+///     is called; Flush commits at once.
 /// One thread at a time; borrows everything.
 class Recorder {
  public:
   static constexpr double kCommitWindow = 0.05;  ///< Seconds.
 
-  Recorder(const SweepGraph& sweep, db::SweepId id, db::ResultsStore& results,
-           BlobStore& blobs, const Clock& clock);
+  Recorder(const SweepGraph& sweep, RecordSink& sink, const Clock& clock);
 
-  /// Outputs of finished tasks, by task; filled here, read by the coordinator.
-  const std::vector<std::optional<std::map<std::string, BlobRef>>>& outputs()
-      const {
+  /// What each finished task left behind.
+  const std::vector<std::optional<TaskOutputs>>& outputs() const {
     return outputs_;
   }
 
-  /// Finds which tasks are done already (action known, every blob there) and
-  /// records the rows of evaluations that this sweep does not have yet.
+  /// Finds which tasks are done already and records what this sweep does not
+  /// have yet of them.
   Status FindDone();
-  /// Records a finished task.
+  /// Records a task that this run computed. Errors as RecordSink::AddAttempt.
   Status TaskDone(const TaskReport& report, int rank);
-  /// Records one run of a task that did not end well.
-  void TaskNotDone(const TaskReport& report, int rank, std::string_view how);
+  /// Records one that another run computed meanwhile.
+  Status TaskFound(TaskId task, const KnownTask& known);
+  /// Records one attempt that did not end well.
+  Status TaskNotDone(const TaskReport& report, int rank, std::string_view how);
+  /// The outputs of a finished task are gone.
+  void Forget(TaskId task) { outputs_[task].reset(); }
   /// Marks the trials that need any of `tasks` as failed because of `cause`.
   void TrialsFailed(const std::vector<TaskId>& tasks, const Status& cause);
   void TrialRunning(TaskId fine_tune);
+  /// What was begun and not finished waits for the next run.
+  void NothingRuns();
   void Event(std::string_view kind, Json text);
 
-  /// Commits when the window is over. Flush: commits now.
   Status FlushIfDue();
   Status Flush();
+  /// Seconds until something must be committed; infinity = nothing waits.
+  double SecondsToFlush() const;
 
   std::size_t trials_done() const { return trials_done_; }
-  std::size_t trials_failed() const { return failed_.size(); }
+  /// (trial, why), in the order in which they failed.
+  const std::vector<std::pair<std::size_t, std::string>>& failed() const {
+    return failed_;
+  }
 
  private:
-  struct FitPlace {
-    std::size_t trial, fit;
-  };
-
-  Status RecordRows(TaskId task);
-  Status RecordImages(TaskId split);
-  Status RecordEvaluation(TaskId task);
-  Status RecordContactSheet(TaskId augment);
-  void CountFit(std::size_t trial);
-  Result<Artifact> OutputOf(TaskId task, const std::string& port);
+  void NoteWaiting();
+  void CountFits(TaskId task);
 
   const SweepGraph& sweep_;
-  const db::SweepId id_;
-  db::ResultsStore& results_;
-  BlobStore& blobs_;
+  RecordSink& sink_;
   const Clock& clock_;
-  std::vector<std::optional<std::map<std::string, BlobRef>>> outputs_;
-  std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;  // By evaluate.
-  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_;  // By tune.
-  std::vector<std::size_t> fits_left_;                              // By trial.
-  std::vector<bool> trial_done_;
-  std::unordered_map<std::size_t, std::string> failed_;
-  std::vector<double> seconds_;  // By task, of its computing.
+  std::vector<std::optional<TaskOutputs>> outputs_;
+  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_fit_;
+  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_tune_;
+  std::vector<bool> counted_;           // By task: its fits are counted.
+  std::vector<std::size_t> fits_left_;  // By trial.
+  std::vector<db::TrialState> states_;  // By trial.
+  std::vector<std::pair<std::size_t, std::string>> failed_;
   std::size_t trials_done_ = 0;
-  db::CommitBatch batch_;
-  double oldest_ = 0;  // When the first row of the batch came.
+  std::optional<double> oldest_;  // When the first uncommitted fact came.
 };
 
 }  // namespace besom::run

@@ -10,14 +10,13 @@
 
 #include "db/reader.h"
 #include "pipeline/base/log.h"
+#include "pipeline/run/database_sink.h"
+#include "pipeline/run/progress_observer.h"
 #include "pipeline/run/stage_versions.h"
 #include "pipeline/store/file_lock.h"
 
 namespace besom::run {
 namespace {
-
-/// The best trial costs a query, so it is not looked up after every task.
-constexpr double kSecondsBetweenLooks = 1;
 
 /// "best so far: TRIAL, recall/covid 0.94 on validation"; empty = none yet.
 std::string BestLine(const Path& database, const std::string& sweep) {
@@ -128,10 +127,12 @@ Status ForgetForRerun(const PreparedSweep& sweep, const RunOptions& options,
 Status RecordScans(const SweepGraph& sweep, Recorder& recorder,
                    BlobStore& blobs) {
   for (const PlannedData& data : sweep.data) {
+    // Put repairs a blob that was damaged.
+    BESOM_ASSIGN_OR_RETURN(const BlobRef blob, blobs.Put(data.scan_bytes));
     if (recorder.outputs()[data.scan_task]) continue;
     TaskReport report;
     report.task = data.scan_task;
-    BESOM_ASSIGN_OR_RETURN(report.blobs["scan"], blobs.Put(data.scan_bytes));
+    report.outputs = {{"scan", blob}};
     report.counters["images"] = data.scan.entries.size();
     BESOM_RETURN_IF_ERROR(recorder.TaskDone(report, 0));
   }
@@ -223,12 +224,15 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   run.started = services.clock.Wall();
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
 
-  Progress progress(options.progress, services.clock, stderr);
-  Recorder recorder(sweep.graph, id, *results, services.blobs, services.clock);
+  ProgressObserver observer(options.progress, services.clock, [&] {
+    return BestLine(layout.database(), sweep.spec.name);
+  });
+  DatabaseSink sink(sweep.graph, id, *results, services.blobs, services.clock);
+  Recorder recorder(sweep.graph, sink, services.clock);
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
   BESOM_RETURN_IF_ERROR(RecordScans(sweep.graph, recorder, services.blobs));
   if (const std::string warning = ViewsWarning(sweep); !warning.empty())
-    progress.Say("note: " + warning);
+    observer.Say("note: " + warning);
   CoordinatorOptions how;
   const Json& limits = sweep.spec.base.at("limits");
   how.max_retries = limits.at("retries");
@@ -237,20 +241,12 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
                               ? sweep.graph.trials.size()
                               : MostFailures(limits, sweep.graph.trials.size());
   how.time_limit = limits.at("time");
-  Coordinator coordinator(sweep.graph, services.executor, recorder, progress,
+  how.lease_seconds = limits.at("lease");
+  Coordinator coordinator(sweep.graph, services.executor, recorder, observer,
                           services.clock, services.stop_requests, how);
   BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
                          FindPriorRows(sweep.graph, *results, services.blobs));
   coordinator.SetPriorRows(std::move(priors));
-  double last_look = -1;
-  std::string best;
-  coordinator.SetBest([&] {
-    if (services.clock.Monotonic() - last_look > kSecondsBetweenLooks) {
-      last_look = services.clock.Monotonic();
-      best = BestLine(layout.database(), sweep.spec.name);
-    }
-    return best;
-  });
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
   BESOM_ASSIGN_OR_RETURN(RunOutcome outcome,
                          coordinator.Run(TargetsOf(sweep, options, states)));

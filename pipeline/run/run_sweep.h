@@ -4,6 +4,7 @@
 
 #include "pipeline/run/coordinator.h"
 #include "pipeline/run/sweep_plan.h"
+#include "pipeline/store/blob_store.h"
 
 namespace besom::run {
 

@@ -1,74 +1,174 @@
 #pragma once
 
+#include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "pipeline/graph/task_graph.h"
+#include "pipeline/run/task_board.h"
 
 namespace besom::run {
 
-enum class TaskState {
-  kUnneeded,  ///< Nothing that is wanted reads it, or its readers are done.
-  kDone,      ///< Its outputs are there.
-  kWaiting,   ///< Wanted; some input is not done.
-  kReady,     ///< Wanted; every input is done.
-  kRunning,   ///< Given to a rank.
-  kFailed,    ///< Given up.
-  kSkipped,   ///< An input failed.
+struct SchedulerOptions {
+  /// Host of each rank, as numbers; its size is the number of ranks.
+  std::vector<int> hosts = {0};
+  /// How often a task may fail in a way that may pass, or lose its rank.
+  int max_retries = 2;
+  /// Seconds without a completed unit of work after which a task is given to
+  /// another rank; longer for units predicted to take over a tenth of it.
+  double lease_seconds = 60;
+  /// A rank holds one task beside the running one, and more while all it
+  /// holds is predicted to take less than this.
+  double prefetch_seconds = 0.02;
+  std::size_t most_held = 64;  ///< Tasks that a rank holds at most.
 };
 
-/// Decides what runs next. A pure state machine: no clock, no I/O, no threads.
+/// A task given to one rank, or to several that compute it together.
+struct Assignment {
+  TaskId task = 0;
+  int attempt = 0;         ///< Counts the times it was given out, from 1.
+  std::vector<int> ranks;  ///< The first one leads and reports the outputs.
+
+  bool operator==(const Assignment&) const = default;
+};
+
+/// What a report means, by what is known of the task now.
+enum class Verdict {
+  kCounts,     ///< It decides the task.
+  kRepeated,   ///< The task is done already: by an answer that came before.
+  kOutOfDate,  ///< Of an attempt that was given up, or nobody knows it.
+};
+
+/// Decides which rank runs what next. A pure state machine: time is given to
+/// it, there is no I/O and no thread. Borrows the graph.
 ///
 /// Invariants:
-/// (1) A task is kReady or kRunning only when all its inputs are kDone.
-/// (2) kDone, kFailed and kSkipped are final.
-/// (3) The order of Next() depends on the graph and the calls alone: longest
-///     remaining path first, then the smaller id.
+/// (1) What is handed out depends on the graph and the calls alone: longest
+///     remaining path first; among tasks about as urgent, one whose inputs
+///     the rank has made; ranks with nothing to do before others.
+/// (2) A rank that does not complete a unit of work within its lease loses its
+///     tasks and gets no others until it is heard of again. The answer of an
+///     attempt that was given up still counts when the task is not done:
+///     outputs are a function of the task.
+/// (3) A task that runs on several ranks, or alone on its host, is never
+///     overtaken for ever: while it is the most urgent nothing else starts.
 class Scheduler {
  public:
-  /// Wants `targets` and, through them, every task that is needed and not in
-  /// `done` (one flag a task). Borrows `graph`.
   Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
-            const std::vector<TaskId>& targets, int max_retries);
+            const std::vector<TaskId>& targets, SchedulerOptions options);
 
-  /// Takes the next ready task for `rank`; none when nothing is ready.
-  std::optional<TaskId> Next(int rank);
-  /// REQUIRES: the task is kRunning.
-  void MarkDone(TaskId task);
-  /// Puts the task back when `may_retry` and it has retries left, else fails
-  /// it and skips what reads it. Returns the tasks that ended by this (the
-  /// task itself and the skipped ones); empty when it will be tried again.
-  std::vector<TaskId> MarkFailed(TaskId task, bool may_retry);
-  /// Puts the task back without counting a retry (its rank was lost or told
-  /// to stop).
-  void PutBack(TaskId task);
-  /// Starts nothing more; running tasks still report. A stopped scheduler is
-  /// finished when none is running.
-  void Stop();
-  /// The tasks that `rank` is running.
-  std::vector<TaskId> RunningOn(int rank) const;
+  /// The next task for a rank with room for it; none when nothing is ready or
+  /// no rank has room. It is then running.
+  std::optional<Assignment> Next(double now);
+  /// A queued task to ask back from a busy rank for an idle one.
+  std::optional<Assignment> NextRecall();
 
-  TaskState state(TaskId task) const { return states_[task]; }
-  std::size_t ready() const { return ready_.size(); }
-  std::size_t running() const { return running_; }
-  /// True when nothing is left to run or running.
-  bool finished() const { return ready_.empty() && running_ == 0; }
+  /// Whether Done of this attempt would return kCounts.
+  bool WouldCount(int rank, TaskId task, int attempt) const;
+  /// A rank reports that it computed the task.
+  Verdict Done(int rank, TaskId task, int attempt, double now);
+
+  struct Failure {
+    Verdict verdict = Verdict::kOutOfDate;
+    /// The tasks that are given up: it and what needs it; empty = it will run
+    /// again.
+    std::vector<TaskId> ended;
+  };
+  /// A rank reports that it could not. `may_pass`: trying again may help.
+  Failure Failed(int rank, TaskId task, int attempt, bool may_pass, double now);
+  /// As Failed for want of memory: tried again with its host to itself.
+  Failure OutOfMemory(int rank, TaskId task, int attempt, double now);
+  /// A rank gives a task back, as asked or interrupted; no retry is counted.
+  Failure Returned(int rank, TaskId task, int attempt, double now);
+  /// A unit of work was completed.
+  void Renew(int rank, TaskId task, int attempt, double now);
+
+  struct Loss {
+    std::vector<TaskId> running;  ///< What the rank was computing (0 or 1).
+    std::vector<TaskId> ended;    ///< Given up: lost too many ranks.
+  };
+  /// The rank is gone; all that it held runs elsewhere.
+  Loss RankLost(int rank);
+  struct Expiry {
+    std::vector<int> ranks;        ///< Silent beyond their lease.
+    std::vector<TaskId> running;   ///< What they were computing.
+    std::vector<Assignment> held;  ///< What they had not begun.
+    std::vector<TaskId> ended;     ///< Given up, as in Failure.
+  };
+  /// Takes the tasks of ranks whose lease is over.
+  Expiry Expire(double now);
+  /// When Expire may next find something.
+  double next_deadline() const { return next_deadline_; }
+
+  /// A task that was handed out but not sent: another run computes it.
+  void Defer(const Assignment& assignment, double now);
+  /// What another run computes is done, or must be computed here after all.
+  void DoneElsewhere(TaskId task) { board_.Finish(task); }
+  std::vector<TaskId> NotElsewhere(TaskId task);
+
+  /// The outputs of a finished task are gone. False: they cannot be made.
+  bool Reopen(TaskId task) { return board_.Reopen(task); }
+  /// Hands out nothing more; what runs still reports.
+  void Stop() { board_.Stop(); }
+
+  TaskState state(TaskId task) const { return board_.state(task); }
+  const TaskBoard& board() const { return board_; }
+  /// Nothing is left to run, running, or run elsewhere.
+  bool finished() const { return board_.finished(); }
+  /// A rank is there that is neither lost nor silent beyond its lease.
+  bool any_usable_rank() const { return usable_ > 0; }
 
  private:
-  void MakeReady(TaskId task);
+  struct Held {
+    TaskId task = 0;
+    int attempt = 0;
+    bool leads = true;      // Of several ranks, the one that decides.
+    bool closed = false;    // Not sent: keeps the rank free for another's task.
+    bool given_up = false;  // Runs elsewhere, or nowhere any more.
+    bool recalled = false;
+  };
+  struct Rank {
+    std::vector<Held> held;  // The first one runs.
+    double seconds = 0;      // Predicted, of all that it holds.
+    double deadline = std::numeric_limits<double>::infinity();
+    bool lost = false, silent = false;
+    std::optional<std::size_t> listed;  // The size it is listed in open_ with.
+  };
+
+  bool HasRoom(const Rank& rank) const;
+  void Relist(int rank);
+  void SetDeadline(int rank, double now);
+  void Hear(int rank);
+  const Held* Find(int rank, TaskId task, int attempt) const;
+  Held* Find(int rank, TaskId task, int attempt);
+  void Hold(int rank, Held held, double now);
+  std::optional<Held> Drop(int rank, TaskId task, int attempt, double now);
+  void GiveUp(TaskId task);
+  std::vector<TaskId> Retry(TaskId task);
+  bool NeedsSeveral(TaskId task) const;
+  std::vector<int> IdleRanks(std::size_t count) const;
+  std::vector<int> QuietHost() const;
+  std::optional<Assignment> GiveToSeveral(TaskId task, double now);
+  Assignment Give(TaskId task, int rank, double now);
+  int PreferredRank(TaskId task);
 
   const TaskGraph& graph_;
-  const int max_retries_;
-  std::vector<double> paths_;
-  std::vector<TaskState> states_;
-  std::vector<std::size_t> missing_inputs_;
-  std::vector<int> failures_;
-  std::vector<int> rank_of_;
-  std::set<std::pair<double, TaskId>> ready_;  // By (-path, id).
-  std::size_t running_ = 0;
-  bool stopped_ = false;
+  const SchedulerOptions options_;
+  TaskBoard board_;
+  std::vector<int> attempts_, failures_, expiries_;  // By task.
+  std::vector<int> home_;       // By task: the rank that made its outputs.
+  std::vector<int> preferred_;  // By task: the rank that made most inputs.
+  std::vector<int> leader_;     // By task, while it runs.
+  std::map<TaskId, std::vector<int>> others_;  // Beside the leader.
+  std::set<TaskId> alone_;  // Ran out of memory: need a host of their own.
+  std::vector<Rank> ranks_;
+  // Ranks with room, those that hold least first.
+  std::set<std::pair<std::size_t, int>> open_;
+  std::set<int> loaded_;  // Ranks whose last task may be recalled.
+  std::size_t usable_ = 0, recalls_ = 0;
+  double next_deadline_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace besom::run

@@ -21,12 +21,14 @@ Json ToJson(const TaskRequest& request) {
   return {{"kind", "request"},          {"task", request.task},
           {"attempt", request.attempt}, {"key", request.key.Hex()},
           {"stage", request.stage},     {"params", request.params},
-          {"hints", request.hints},     {"inputs", std::move(inputs)}};
+          {"hints", request.hints},     {"inputs", std::move(inputs)},
+          {"ranks", request.ranks}};
 }
 
 Json ToJson(const TaskReport& report) {
-  Json blobs = Json::object();
-  for (const auto& [port, ref] : report.blobs) blobs[port] = ToJson(ref);
+  Json outputs = Json::array();
+  for (const auto& [port, ref] : report.outputs)
+    outputs.push_back({port, ToJson(ref)});
   return {{"kind", "report"},
           {"task", report.task},
           {"attempt", report.attempt},
@@ -34,11 +36,13 @@ Json ToJson(const TaskReport& report) {
           {"place", report.status.place()},
           {"cause", report.status.cause()},
           {"cure", report.status.cure()},
-          {"broken_input", report.broken_input},
-          {"blobs", std::move(blobs)},
+          {"broken_input",
+           report.broken_input ? ToJson(*report.broken_input) : Json()},
+          {"outputs", std::move(outputs)},
           {"counters", report.counters},
           {"seconds", report.seconds},
-          {"host", report.host}};
+          {"host", report.host},
+          {"device", report.device}};
 }
 
 Json ToJson(const TaskProgress& progress) {
@@ -46,6 +50,17 @@ Json ToJson(const TaskProgress& progress) {
           {"task", progress.task},
           {"attempt", progress.attempt},
           {"share", progress.share}};
+}
+
+Json ToJson(const TaskReturned& returned) {
+  return {{"kind", "returned"},
+          {"task", returned.task},
+          {"attempt", returned.attempt}};
+}
+
+Json ToJson(const Recall& recall) {
+  return {
+      {"kind", "recall"}, {"task", recall.task}, {"attempt", recall.attempt}};
 }
 
 Json ToJson(const Shutdown&) { return {{"kind", "shutdown"}}; }
@@ -62,6 +77,7 @@ TaskRequest RequestFrom(const Json& json) {
   for (const auto& [port, refs] : json.at("inputs").items())
     for (const Json& ref : refs)
       request.inputs[port].push_back(BlobRefFrom(ref));
+  request.ranks = json.at("ranks").get<std::vector<int>>();
   return request;
 }
 
@@ -73,16 +89,42 @@ TaskReport ReportFrom(const Json& json) {
   if (code != StatusCode::kOk)
     report.status =
         Status(code, json.at("place"), json.at("cause"), json.at("cure"));
-  report.broken_input = json.at("broken_input");
-  for (const auto& [port, ref] : json.at("blobs").items())
-    report.blobs[port] = BlobRefFrom(ref);
+  if (const Json& broken = json.at("broken_input"); !broken.is_null())
+    report.broken_input = BlobRefFrom(broken);
+  for (const Json& output : json.at("outputs"))
+    report.outputs.push_back({output.at(0), BlobRefFrom(output.at(1))});
   report.counters = json.at("counters");
   report.seconds = json.at("seconds");
   report.host = json.at("host");
+  report.device = json.at("device");
   return report;
 }
 
 }  // namespace
+
+TaskRequest RequestOf(const TaskOrder& order) {
+  TaskRequest request;
+  request.task = order.task;
+  request.attempt = order.attempt;
+  request.key = order.node->key;
+  request.stage = order.node->stage;
+  request.params = order.node->params;
+  request.hints = order.node->hints;
+  for (const auto& [port, blob] : order.inputs)
+    request.inputs[port].push_back(blob);
+  request.ranks = order.ranks;
+  return request;
+}
+
+Json ReportToJson(const TaskReport& report) { return ToJson(report); }
+
+Result<TaskReport> ReportFromJson(const Json& json) {
+  try {
+    return ReportFrom(json);
+  } catch (const std::exception& error) {
+    return CorruptError("report", error.what());
+  }
+}
 
 std::string Encode(const Message& message) {
   const Json json =
@@ -101,6 +143,10 @@ Result<Message> Decode(std::string_view bytes) {
     if (kind == "progress")
       return Message(
           TaskProgress{json.at("task"), json.at("attempt"), json.at("share")});
+    if (kind == "returned")
+      return Message(TaskReturned{json.at("task"), json.at("attempt")});
+    if (kind == "recall")
+      return Message(Recall{json.at("task"), json.at("attempt")});
     if (kind == "shutdown") return Message(Shutdown{});
     if (kind == "interrupt") return Message(Interrupt{});
     return CorruptError("message", fmt::format("unknown kind '{}'", kind));

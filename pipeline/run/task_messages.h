@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "pipeline/graph/task_graph.h"
-#include "pipeline/store/artifact.h"
+#include "pipeline/run/task_order.h"
 
 namespace besom::run {
 
@@ -19,19 +19,24 @@ struct TaskRequest {
   std::string stage;
   Json params, hints;
   std::map<std::string, std::vector<BlobRef>> inputs;
+  std::vector<int> ranks;  ///< That compute it together, the leader first.
 };
+
+/// The request that an order stands for.
+TaskRequest RequestOf(const TaskOrder& order);
 
 /// Worker to coordinator: how it ended.
 struct TaskReport {
   TaskId task = 0;
   int attempt = 0;
   Status status;  ///< OK, or why there are no outputs.
-  /// The status is about an input blob: missing, or not what was written.
-  bool broken_input = false;
-  std::map<std::string, BlobRef> blobs;
+  /// The blob that the status is about: missing, or not what was written.
+  std::optional<BlobRef> broken_input;
+  TaskOutputs outputs;
   Json counters = Json::object();
   double seconds = 0;
   std::string host;
+  std::string device;  ///< "cpu", "cuda:0".
 };
 
 /// Worker to coordinator: a unit of work was completed.
@@ -41,18 +46,34 @@ struct TaskProgress {
   double share = 0;  ///< Done so far, 0 to 1.
 };
 
+/// Worker to coordinator: a task asked back, which was not begun.
+struct TaskReturned {
+  TaskId task = 0;
+  int attempt = 0;
+};
+
+/// Coordinator to worker: return the task unless it was begun.
+struct Recall {
+  TaskId task = 0;
+  int attempt = 0;
+};
+
 /// Coordinator to worker: no more work, leave the loop.
 struct Shutdown {};
 
 /// Coordinator to worker: end what runs at its next unit of work.
 struct Interrupt {};
 
-using Message =
-    std::variant<TaskRequest, TaskReport, TaskProgress, Shutdown, Interrupt>;
+using Message = std::variant<TaskRequest, TaskReport, TaskProgress,
+                             TaskReturned, Recall, Shutdown, Interrupt>;
 
 /// Binary form of a message (CBOR); Decode reads what Encode wrote and calls
 /// anything else kCorrupt.
 std::string Encode(const Message& message);
 Result<Message> Decode(std::string_view bytes);
+
+/// The same as readable values, for the journal.
+Json ReportToJson(const TaskReport& report);
+Result<TaskReport> ReportFromJson(const Json& json);
 
 }  // namespace besom::run

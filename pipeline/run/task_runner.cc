@@ -26,8 +26,10 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     std::vector<Artifact>& inputs = artifacts[port];
     for (const BlobRef& ref : refs) {
       Result<Artifact> artifact = store_.Get(ref);
-      report.broken_input = !artifact.ok();
-      if (!artifact.ok()) return artifact.status().Within(port);
+      if (!artifact.ok()) {
+        report.broken_input = ref;
+        return artifact.status().Within(port);
+      }
       inputs.push_back(*std::move(artifact));
     }
   }
@@ -37,7 +39,8 @@ Status TaskRunner::RunStage(const TaskRequest& request,
       const stages::StageOutput output,
       stage->second->Run({request.params, hints, artifacts, progress}));
   for (const auto& [port, bytes] : output.blobs) {
-    BESOM_ASSIGN_OR_RETURN(report.blobs[port], store_.Put(bytes));
+    BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_.Put(bytes));
+    report.outputs.push_back({port, blob});
   }
   report.counters = output.counters;
   return Status::Ok();
@@ -49,12 +52,13 @@ TaskReport TaskRunner::Run(const TaskRequest& request,
   report.task = request.task;
   report.attempt = request.attempt;
   report.host = host_;
+  report.device = "cpu";
   const double start = clock_.Monotonic();
   try {
     report.status = RunStage(request, progress, report);
   } catch (const std::bad_alloc&) {
-    report.status = Status(StatusCode::kFailed, request.stage, "out of memory",
-                           "use fewer ranks on this machine");
+    report.status = Status(StatusCode::kOutOfMemory, request.stage,
+                           "out of memory", "use fewer ranks on this machine");
   } catch (const std::exception& error) {
     report.status = InternalError(request.stage, error.what());
   }

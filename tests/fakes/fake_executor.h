@@ -21,11 +21,15 @@ class FakeExecutor final : public run::Executor {
       : ranks_(ranks), run_(std::move(run)) {}
 
   int ranks() const override { return ranks_; }
-  Status Start(int rank, run::TaskRequest request) override {
-    started.push_back(request);
-    queue_.emplace_back(rank, std::move(request));
+  std::vector<int> hosts() const override {
+    return std::vector<int>(static_cast<std::size_t>(ranks_), 0);
+  }
+  Status Start(const run::TaskOrder& order) override {
+    started.push_back(run::RequestOf(order));
+    queue_.emplace_back(order.ranks[0], started.back());
     return Status::Ok();
   }
+  Status Recall(int, TaskId, int) override { return Status::Ok(); }
   Result<std::optional<run::ExecutorEvent>> Wait(double) override {
     if (queue_.empty()) return std::optional<run::ExecutorEvent>();
     if (hang_at_task.contains(queue_.front().second.task))

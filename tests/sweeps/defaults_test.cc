@@ -36,7 +36,8 @@ const char* const kDefaults = R"({
   "early_terminate": {"type": "none", "min_iter": 1, "max_iter": 0, "eta": 3.0},
   "resources": {"ranks_per_trial": 1, "threads_per_rank": "auto",
                 "memory_per_rank": "auto"},
-  "limits": {"time": 0.0, "failures": "10%", "retries": 2},
+  "limits": {"time": 0.0, "failures": "10%", "retries": 2,
+             "lease": 60.0},
   "slurm": {"partition": "", "nodes": 1, "gpus_per_node": 0, "time": "",
             "memory": "", "account": "", "requeue": true,
             "signal_seconds": 120, "setup": []}

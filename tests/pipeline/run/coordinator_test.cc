@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/run/database_sink.h"
 #include "stages/data/pixel_shard.h"
 #include "stages/data/split_table.h"
 #include "stages/metric/evaluation.h"
@@ -86,7 +87,7 @@ class CoordinatorTest : public ::testing::Test {
       return report;
     }
     const auto put = [&](const std::string& port, const std::string& bytes) {
-      report.blobs[port] = *blobs_.Put(bytes);
+      report.outputs.push_back({port, *blobs_.Put(bytes)});
     };
     put("out", request.stage + std::to_string(request.task));
     if (request.stage == "split")
@@ -104,17 +105,18 @@ class CoordinatorTest : public ::testing::Test {
 
   RunOutcome Run(testing::FakeExecutor& executor,
                  CoordinatorOptions options = {}) {
-    Recorder recorder(sweep_, id_, *results_, blobs_, clock_);
+    DatabaseSink sink(sweep_, id_, *results_, blobs_, clock_);
+    Recorder recorder(sweep_, sink, clock_);
     EXPECT_TRUE(recorder.FindDone().ok());
     if (!recorder.outputs()[kScan]) {
       TaskReport scan;
       scan.task = kScan;
-      scan.blobs["out"] = *blobs_.Put("scan");
+      scan.outputs = {{"out", *blobs_.Put("scan")}};
       EXPECT_TRUE(recorder.TaskDone(scan, 0).ok());
     }
-    Progress progress(ProgressMode::kNone, clock_, stderr);
+    RunObserver observer;
     Coordinator coordinator(
-        sweep_, executor, recorder, progress, clock_,
+        sweep_, executor, recorder, observer, clock_,
         [this] { return stop_requests_(); }, options);
     return coordinator.Run({kSplit, kViews, kEvalA, kEvalB}).value();
   }

@@ -30,16 +30,16 @@ TEST(TaskMessagesTest, ReportsKeepStatusBlobsAndCounters) {
   TaskReport report;
   report.task = 3;
   report.status = IoError("place", "cause", "cure");
-  report.broken_input = true;
-  report.blobs["out"] = kBlob;
+  report.broken_input = kBlob;
+  report.outputs = {{"out", kBlob}};
   report.counters["images"] = 12;
   report.seconds = 1.25;
   report.host = "h";
   const auto back = std::get<TaskReport>(*Decode(Encode(report)));
   EXPECT_EQ(back.status.ToString(), report.status.ToString());
   EXPECT_EQ(back.status.code(), StatusCode::kIo);
-  EXPECT_TRUE(back.broken_input);
-  EXPECT_EQ(back.blobs, report.blobs);
+  EXPECT_EQ(back.broken_input, kBlob);
+  EXPECT_EQ(back.outputs, report.outputs);
   EXPECT_EQ(back.counters, report.counters);
   EXPECT_EQ(back.seconds, 1.25);
   EXPECT_EQ(back.host, "h");
@@ -51,6 +51,13 @@ TEST(TaskMessagesTest, ControlMessagesAndGarbage) {
   EXPECT_EQ(
       std::get<TaskProgress>(*Decode(Encode(TaskProgress{1, 2, 0.5}))).share,
       0.5);
+  const auto returned =
+      std::get<TaskReturned>(*Decode(Encode(TaskReturned{4, 5})));
+  EXPECT_EQ(returned.task, 4u);
+  EXPECT_EQ(returned.attempt, 5);
+  const auto recall = std::get<Recall>(*Decode(Encode(Recall{6, 7})));
+  EXPECT_EQ(recall.task, 6u);
+  EXPECT_EQ(recall.attempt, 7);
   EXPECT_EQ(Decode("garbage").status().code(), StatusCode::kCorrupt);
   EXPECT_EQ(Decode("").status().code(), StatusCode::kCorrupt);
 }

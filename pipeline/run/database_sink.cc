@@ -1,0 +1,191 @@
+#include "pipeline/run/database_sink.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline/run/result_rows.h"
+
+namespace besom::run {
+
+DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
+                           db::ResultsStore& results, BlobStore& blobs,
+                           const Clock& clock)
+    : sweep_(sweep),
+      id_(id),
+      results_(results),
+      blobs_(blobs),
+      clock_(clock),
+      has_rows_(sweep.trials.size()),
+      known_(sweep.graph.size()) {
+  for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial) {
+    const std::vector<PlannedFit>& fits = sweep.trials[trial].fits;
+    for (std::size_t fit = 0; fit < fits.size(); ++fit)
+      fits_of_[fits[fit].evaluate].push_back({trial, fit});
+  }
+}
+
+Result<std::optional<KnownTask>> DatabaseSink::Find(TaskId task) {
+  BESOM_ASSIGN_OR_RETURN(const std::optional<db::ActionRow> action,
+                         results_.FindAction(sweep_.graph[task].key.Hex()));
+  if (!action) return std::optional<KnownTask>();
+  KnownTask known;
+  known.seconds = action->seconds;
+  for (const db::BlobRow& row : action->blobs) {
+    const Result<Digest> digest = Digest::FromHex(row.digest);
+    if (!digest.ok() || !blobs_.Has({*digest, row.size}))
+      return std::optional<KnownTask>();
+    known.outputs.push_back({row.port, {*digest, row.size}});
+  }
+  return std::optional(std::move(known));
+}
+
+Result<std::vector<std::optional<KnownTask>>> DatabaseSink::FindKnown() {
+  for (TaskId task = 0; task < sweep_.graph.size(); ++task) {
+    BESOM_ASSIGN_OR_RETURN(known_[task], Find(task));
+  }
+  return known_;
+}
+
+Result<std::vector<db::TrialState>> DatabaseSink::TrialStates() {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<db::TrialStatus> all,
+                         results_.TrialStates(id_));
+  std::unordered_map<std::string, db::TrialState> by_id;
+  for (const db::TrialStatus& status : all) by_id[status.trial] = status.state;
+  std::vector<db::TrialState> states;
+  states.reserve(sweep_.trials.size());
+  for (std::size_t trial = 0; trial < sweep_.trials.size(); ++trial) {
+    const auto state = by_id.find(sweep_.trials[trial].id);
+    states.push_back(state == by_id.end() ? db::TrialState::kPending
+                                          : state->second);
+    has_rows_[trial] = states.back() == db::TrialState::kDone;
+  }
+  return states;
+}
+
+Status DatabaseSink::AddFound(TaskId task, const KnownTask& known) {
+  const TaskNode& node = sweep_.graph[task];
+  known_[task] = known;
+  BESOM_RETURN_IF_ERROR(AddRows(task));
+  batch_.hits.push_back({node.stage, node.key.Hex()});
+  return Status::Ok();
+}
+
+Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
+  const TaskNode& node = sweep_.graph[record.task];
+  const std::string key = node.key.Hex();
+  if (record.outcome == "done") {
+    known_[record.task] = KnownTask{record.outputs, record.seconds};
+    BESOM_RETURN_IF_ERROR(AddRows(record.task));
+    db::ActionRow& action = batch_.actions.emplace_back();
+    action.key = key;
+    action.stage = node.stage;
+    action.space = node.space;
+    action.params = CanonicalText(node.params);
+    action.label = node.label;
+    action.seconds = record.seconds;
+    action.counters = record.counters;
+    action.host = record.host;
+    action.rank = record.rank;
+    action.finished = clock_.Wall();
+    for (const auto& [port, ref] : record.outputs)
+      action.blobs.push_back({port, ref.digest.Hex(), ref.size});
+  }
+  db::AttemptRow& attempt = batch_.attempts.emplace_back();
+  attempt.key = key;
+  attempt.stage = node.stage;
+  const auto fit = fits_of_.find(record.task);
+  if (fit != fits_of_.end() && fit->second.size() == 1)
+    attempt.trial = sweep_.trials[fit->second[0].trial].id;
+  attempt.host = record.host;
+  attempt.device = record.device;
+  attempt.rank = record.rank;
+  attempt.outcome = record.outcome;
+  attempt.message = record.status.ok() ? "" : record.status.ToString();
+  attempt.started = clock_.Wall() - record.seconds;
+  attempt.seconds = record.seconds;
+  return Status::Ok();
+}
+
+void DatabaseSink::AddTrial(std::size_t trial, db::TrialState state,
+                            std::string error) {
+  batch_.trials.push_back({sweep_.trials[trial].id, state, std::move(error)});
+}
+
+void DatabaseSink::AddEvent(std::string_view kind, Json text) {
+  batch_.events.push_back({clock_.Wall(), std::string(kind), std::move(text)});
+}
+
+Status DatabaseSink::Commit() {
+  BESOM_RETURN_IF_ERROR(results_.Commit(id_, batch_));
+  batch_ = {};
+  return Status::Ok();
+}
+
+Status DatabaseSink::AddRows(TaskId task) {
+  if (sweep_.graph[task].stage == "evaluate") return AddEvaluation(task);
+  if (sweep_.data.empty()) return Status::Ok();
+  if (task == sweep_.data[0].split) return AddImages(task);
+  if (task == sweep_.data[0].augment) return WriteContactSheet(task);
+  return Status::Ok();
+}
+
+Result<Artifact> DatabaseSink::OutputOf(TaskId task, const std::string& port) {
+  for (const PortBlob& output : known_[task]->outputs)
+    if (output.port == port) return blobs_.Get(output.blob);
+  return CorruptError(sweep_.graph[task].label,
+                      fmt::format("left nothing at port '{}'", port));
+}
+
+Status DatabaseSink::AddEvaluation(TaskId task) {
+  const std::vector<FitPlace>& places = fits_of_[task];
+  if (std::ranges::all_of(
+          places, [&](const FitPlace& it) { return has_rows_[it.trial]; }))
+    return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(const Artifact blob, OutputOf(task, "evaluation"));
+  BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "evaluation"));
+  BESOM_ASSIGN_OR_RETURN(const stages::Evaluation evaluation,
+                         stages::Evaluation::FromJson(json));
+  for (const FitPlace& place : places) {
+    if (has_rows_[place.trial]) continue;
+    const PlannedTrial& trial = sweep_.trials[place.trial];
+    const auto& tune = known_[trial.fits[place.fit].fine_tune];
+    const double seconds = known_[task]->seconds + (tune ? tune->seconds : 0);
+    db::FitRow& row =
+        batch_.fits.emplace_back(FitRowOf(evaluation, trial.id, seconds));
+    // Known unless the head was swept away after its evaluation was stored.
+    if (!tune) continue;
+    for (const PortBlob& output : tune->outputs) {
+      if (output.port != "weights") continue;
+      row.head_digest = output.blob.digest.Hex();
+      row.head_size = output.blob.size;
+    }
+  }
+  return Status::Ok();
+}
+
+Status DatabaseSink::AddImages(TaskId split) {
+  BESOM_ASSIGN_OR_RETURN(const Artifact blob, OutputOf(split, "split"));
+  BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "split"));
+  BESOM_ASSIGN_OR_RETURN(const stages::SplitTable table,
+                         stages::SplitTable::FromJson(json));
+  std::vector<stages::PixelShard> shards;
+  for (const TaskId task : sweep_.data[0].ingest) {
+    if (!known_[task]) continue;
+    BESOM_ASSIGN_OR_RETURN(Artifact pixels, OutputOf(task, "pixels"));
+    BESOM_ASSIGN_OR_RETURN(stages::PixelShard shard,
+                           stages::PixelShard::Open(std::move(pixels)));
+    shards.push_back(std::move(shard));
+  }
+  batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};
+  return Status::Ok();
+}
+
+Status DatabaseSink::WriteContactSheet(TaskId augment) {
+  BESOM_ASSIGN_OR_RETURN(const Artifact sheet, OutputOf(augment, "sheet"));
+  const std::string& name =
+      sweep_.trials[0].config.at("name").get_ref<const std::string&>();
+  return WriteFileAtomic(blobs_.layout().contact_sheet(name), sheet.bytes());
+}
+
+}  // namespace besom::run

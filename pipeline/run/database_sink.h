@@ -1,0 +1,55 @@
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "db/results_store.h"
+#include "pipeline/base/clock.h"
+#include "pipeline/run/planner.h"
+#include "pipeline/run/record_sink.h"
+#include "pipeline/store/blob_store.h"
+
+namespace besom::run {
+
+/// Turns a run's facts into rows of the results database. Reads what
+/// evaluations and splits left behind from the store. Borrows everything.
+class DatabaseSink final : public RecordSink {
+ public:
+  DatabaseSink(const SweepGraph& sweep, db::SweepId id,
+               db::ResultsStore& results, BlobStore& blobs, const Clock& clock);
+
+  Result<std::vector<std::optional<KnownTask>>> FindKnown() override;
+  Result<std::vector<db::TrialState>> TrialStates() override;
+  Status AddAttempt(const AttemptRecord& attempt) override;
+  Status AddFound(TaskId task, const KnownTask& known) override;
+  void AddTrial(std::size_t trial, db::TrialState state,
+                std::string error) override;
+  void AddEvent(std::string_view kind, Json text) override;
+  Status Commit() override;
+
+  /// The action that finished `task`, when all its blobs are there.
+  Result<std::optional<KnownTask>> Find(TaskId task);
+
+ private:
+  struct FitPlace {
+    std::size_t trial, fit;
+  };
+
+  Status AddRows(TaskId task);
+  Status AddEvaluation(TaskId task);
+  Status AddImages(TaskId split);
+  Status WriteContactSheet(TaskId augment);
+  Result<Artifact> OutputOf(TaskId task, const std::string& port);
+
+  const SweepGraph& sweep_;
+  const db::SweepId id_;
+  db::ResultsStore& results_;
+  BlobStore& blobs_;
+  const Clock& clock_;
+  std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;  // By evaluate.
+  std::vector<bool> has_rows_;                   // By trial: done before.
+  std::vector<std::optional<KnownTask>> known_;  // By task.
+  db::CommitBatch batch_;
+};
+
+}  // namespace besom::run

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "pipeline/graph/task_graph.h"
+
+namespace besom::run {
+
+enum class TaskState {
+  kUnneeded,   ///< Nothing that is wanted reads it, or its readers are done.
+  kDone,       ///< Its outputs are there.
+  kWaiting,    ///< Wanted; some input is not done.
+  kReady,      ///< Wanted; every input is done.
+  kRunning,    ///< Given to a rank.
+  kElsewhere,  ///< Another run of the workspace computes it.
+  kFailed,     ///< Given up.
+  kSkipped,    ///< An input failed.
+};
+
+/// Which tasks of a graph can run: the part of scheduling that knows inputs
+/// and readers but no ranks. A pure state machine. Borrows the graph.
+///
+/// Invariants:
+/// (1) A task becomes kReady only when all its inputs are kDone.
+/// (2) kFailed and kSkipped are final; kDone is left only through Reopen.
+/// (3) Ready tasks are ordered by longest remaining path, then smaller id.
+class TaskBoard {
+ public:
+  /// (-remaining path in seconds, id).
+  using ReadySet = std::set<std::pair<double, TaskId>>;
+
+  /// Wants `targets` and, through them, every task that is needed and not in
+  /// `done` (one flag a task).
+  TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
+            const std::vector<TaskId>& targets);
+
+  const ReadySet& ready() const { return ready_; }
+  TaskState state(TaskId task) const { return states_[task]; }
+  std::size_t running() const { return running_; }
+  std::size_t elsewhere() const { return elsewhere_; }
+  /// Nothing is ready, running or elsewhere, so that nothing can change.
+  bool finished() const {
+    return ready_.empty() && running_ == 0 && elsewhere_ == 0;
+  }
+
+  /// kReady -> kRunning.
+  void Start(TaskId task);
+  /// kRunning -> kElsewhere.
+  void Defer(TaskId task);
+  /// kReady, kRunning or kElsewhere -> kDone; readers may become ready.
+  void Finish(TaskId task);
+  /// kRunning or kElsewhere -> kReady, or kWaiting when an input was reopened.
+  /// Returns what is skipped because that input failed meanwhile.
+  std::vector<TaskId> PutBack(TaskId task);
+  /// kRunning -> kFailed; skips all that needs it. Returns the task and those.
+  std::vector<TaskId> Fail(TaskId task);
+  /// kDone -> wanted again, because its outputs are gone; so are the inputs
+  /// that it needs and that are not there. False when one of them failed.
+  bool Reopen(TaskId task);
+  /// Nothing becomes ready any more.
+  void Stop();
+
+ private:
+  void MakeReady(TaskId task);
+  bool Want(TaskId task);
+  void MoveFrom(TaskId task);
+  void SkipReaders(std::vector<TaskId>& ended);
+
+  const TaskGraph& graph_;
+  std::vector<double> paths_;
+  std::vector<TaskState> states_;
+  // Distinct inputs that are not done, of wanted tasks.
+  std::vector<std::size_t> missing_inputs_;
+  ReadySet ready_;
+  std::size_t running_ = 0, elsewhere_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace besom::run

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/graph/task_graph.h"
+#include "pipeline/store/artifact.h"
+
+namespace besom::run {
+
+/// A blob that a task leaves behind, or reads, at a port. What a task reads at
+/// one port stands in the order of the plan.
+struct PortBlob {
+  std::string port;
+  BlobRef blob;
+  bool operator==(const PortBlob&) const = default;
+};
+using TaskOutputs = std::vector<PortBlob>;
+
+/// What rank 0 asks a rank for. Borrows the node.
+struct TaskOrder {
+  TaskId task = 0;
+  int attempt = 0;
+  const TaskNode* node = nullptr;
+  std::vector<PortBlob> inputs;
+  /// The ranks that compute it together, the leader first; one or more.
+  std::vector<int> ranks;
+};
+
+}  // namespace besom::run

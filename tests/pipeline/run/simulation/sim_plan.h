@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pipeline/run/planner.h"
+#include "pipeline/run/task_order.h"
+
+namespace besom::testing {
+
+/// A sweep as the planner makes it, with what every task must leave behind.
+struct SimPlan {
+  run::SweepGraph sweep;
+  std::vector<run::TaskOutputs> outputs;  ///< By task.
+  std::vector<TaskId> evaluations;        ///< One per trial.
+};
+
+/// Plans a sweep of about `tasks` tasks through the real planner: a few
+/// shards of images, a few backbones, the rest trials.
+SimPlan MakeSimPlan(std::size_t tasks);
+
+}  // namespace besom::testing

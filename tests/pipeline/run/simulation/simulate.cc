@@ -1,0 +1,126 @@
+// Runs many simulated sweeps, each with faults of its own, and checks each
+// against the invariants of sim_world.h:
+//   simulate [--seeds N] [--first S] [--threads T] [--expect-violation]
+// A seed that fails is printed; --seeds 1 --first SEED replays it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+#include <thread>
+
+#include "pipeline/base/clock.h"
+#include "tests/pipeline/run/simulation/sim_world.h"
+
+namespace besom::testing {
+namespace {
+
+constexpr std::size_t kPlans = 32;
+
+struct Options {
+  std::uint64_t seeds = 1000, first = 0;
+  unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  bool expect_violation = false;
+};
+
+Options ReadOptions(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    if (name == "--expect-violation") {
+      options.expect_violation = true;
+      continue;
+    }
+    const auto value = i + 1 < argc ? std::strtoull(argv[++i], nullptr, 10) : 0;
+    if (name == "--seeds") options.seeds = value;
+    if (name == "--first") options.first = value;
+    if (name == "--threads") options.threads = static_cast<unsigned>(value);
+  }
+  return options;
+}
+
+/// Sizes from 10 to 10,000 tasks, evenly on a logarithmic scale.
+std::size_t TasksOfPlan(std::size_t plan) {
+  return static_cast<std::size_t>(std::lround(
+      10 * std::pow(1000.0, static_cast<double>(plan) / (kPlans - 1))));
+}
+
+struct Totals {
+  std::array<std::size_t, kFaults> faults{};
+  std::size_t tasks = 0, computed = 0, restarts = 0, large = 0, violated = 0;
+
+  void Add(const SimResult& result, std::size_t graph, int ranks) {
+    for (std::size_t i = 0; i < kFaults; ++i) faults[i] += result.faults[i];
+    tasks += graph;
+    computed += result.tasks_computed;
+    restarts += result.restarts;
+    large += ranks >= 500 ? 1 : 0;
+    violated += result.violations.empty() ? 0 : 1;
+  }
+};
+
+int Main(const Options& options) {
+  const SystemClock clock;
+  const double start = clock.Monotonic();
+  std::vector<SimPlan> plans(kPlans);
+  std::atomic<std::size_t> next_plan = 0;
+  std::atomic<std::uint64_t> next_seed = 0;
+  std::mutex mutex;
+  Totals totals;
+  const auto in_threads = [&](const auto& work) {
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < options.threads; ++i) threads.emplace_back(work);
+    for (std::thread& thread : threads) thread.join();
+  };
+  in_threads([&] {
+    for (std::size_t i; (i = next_plan++) < kPlans;)
+      plans[i] = MakeSimPlan(TasksOfPlan(i));
+  });
+  const double planned = clock.Monotonic();
+  in_threads([&] {
+    Totals mine;
+    for (std::uint64_t i; (i = next_seed++) < options.seeds;) {
+      const std::uint64_t seed = options.first + i;
+      const SimPlan& plan = plans[seed * 2654435761u % 4294967291u % kPlans];
+      const SimSettings settings = SimSettings::Of(seed);
+      const SimResult result = Simulate(plan, settings);
+      mine.Add(result, plan.sweep.graph.size(), settings.ranks);
+      if (result.violations.empty()) continue;
+      const std::lock_guard lock(mutex);
+      fmt::print("seed {} ({} tasks, {} ranks): {}\n", seed,
+                 plan.sweep.graph.size(), settings.ranks, result.violations[0]);
+      if (options.expect_violation) std::_Exit(0);
+    }
+    const std::lock_guard lock(mutex);
+    for (std::size_t i = 0; i < kFaults; ++i)
+      totals.faults[i] += mine.faults[i];
+    totals.tasks += mine.tasks;
+    totals.computed += mine.computed;
+    totals.restarts += mine.restarts;
+    totals.large += mine.large;
+    totals.violated += mine.violated;
+  });
+  const double seconds = clock.Monotonic() - planned;
+  for (std::size_t i = 0; i < kFaults; ++i)
+    fmt::print("{:24} {:10}\n", NameOf(static_cast<Fault>(i)),
+               totals.faults[i]);
+  fmt::print(
+      "{} seeds ({} with 500 ranks or more), {} tasks, {} computed, {} "
+      "restarts: {} violated\n{:.1f} s planning, {:.1f} s simulating on {} "
+      "threads, {:.2f} us a task\n",
+      options.seeds, totals.large, totals.tasks, totals.computed,
+      totals.restarts, totals.violated, planned - start, seconds,
+      options.threads, 1e6 * seconds / static_cast<double>(totals.computed));
+  return options.expect_violation || totals.violated > 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace besom::testing
+
+int main(int argc, char** argv) {
+  return besom::testing::Main(besom::testing::ReadOptions(argc, argv));
+}
