@@ -3,15 +3,14 @@
 import os
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("BESOM_BIN", ROOT / "build/release/bin"))
 SHARED = Path(os.environ.get("BESOM_SHARED", ROOT.parent / "shared"))
-# This Python is that of the environment which also holds the pinned mpirun.
-MPIRUN = Path(sys.executable).with_name("mpirun")
+# The environment that the build is made with holds the pinned mpirun.
+MPIRUN = Path(os.environ.get("BESOM_MPIRUN", ROOT / ".deps/venv/bin/mpirun"))
 EXAMPLES = ROOT / "sweeps/examples"
 
 # INTERFACE: "the same rows"; key columns first, so that sorting is by key.
