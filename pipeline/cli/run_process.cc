@@ -67,6 +67,7 @@ int Coordinate(const run::RunOptions& options, const RankProcess& process,
     // All that is finished is committed; a thread may compute for long yet.
     const int code = Summarise(*outcome);
     std::fflush(nullptr);
+    executor.Abandon();
     process.abandon(code);
   }
   const Status closed = executor.Shutdown();

@@ -218,6 +218,9 @@ TaskOrder Coordinator::OrderFor(const Assignment& assignment) {
                   static_cast<std::int64_t>(moment_)};
   order.inputs.reserve(node.inputs.size());
   for (const TaskInput& input : node.inputs) {
+    BESOM_CHECK(recorder_.outputs()[input.task].has_value(),
+                fmt::format("'{}' runs before its input '{}'", node.label,
+                            sweep_.graph[input.task].label));
     const TaskOutputs& outputs = *recorder_.outputs()[input.task];
     const auto found =
         std::ranges::find(outputs, input.output, &PortBlob::port);

@@ -20,20 +20,25 @@ DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
       known_(sweep.graph.size()) {
   for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial) {
     const std::vector<PlannedFit>& fits = sweep.trials[trial].fits;
-    for (std::size_t fit = 0; fit < fits.size(); ++fit)
+    for (std::size_t fit = 0; fit < fits.size(); ++fit) {
       fits_of_[fits[fit].evaluate].push_back({trial, fit});
+      trials_of_[fits[fit].fine_tune].push_back(trial);
+    }
   }
 }
 
 /// What the action left behind, when all its blobs are there.
 std::optional<KnownTask> DatabaseSink::Known(
-    const std::optional<db::ActionRow>& action) const {
+    const std::optional<db::ActionRow>& action) {
   if (!action) return std::nullopt;
   KnownTask known;
   known.seconds = action->seconds;
   for (const db::BlobRow& row : action->blobs) {
     const Result<Digest> digest = Digest::FromHex(row.digest);
-    if (!digest.ok() || !blobs_.Has({*digest, row.size})) return std::nullopt;
+    if (!digest.ok() || !blobs_.Has({*digest, row.size})) {
+      AddEvent("blob_missing", {{"blob", row.digest}, {"task", action->label}});
+      return std::nullopt;
+    }
     known.outputs.push_back({row.port, {*digest, row.size}});
   }
   return known;
@@ -104,9 +109,7 @@ Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
   db::AttemptRow& attempt = batch_.attempts.emplace_back();
   attempt.key = key;
   attempt.stage = node.stage;
-  const auto fit = fits_of_.find(report.task);
-  if (fit != fits_of_.end() && fit->second.size() == 1)
-    attempt.trial = sweep_.trials[fit->second[0].trial].id;
+  attempt.trial = TrialOf(report.task);
   attempt.host = report.host;
   attempt.device = report.device;
   attempt.rank = record.rank;
@@ -115,6 +118,17 @@ Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
   attempt.started = clock_.Wall() - report.seconds;
   attempt.seconds = report.seconds;
   return Status::Ok();
+}
+
+/// The one trial that a task is of; empty when several share it.
+std::string DatabaseSink::TrialOf(TaskId task) const {
+  const auto fit = fits_of_.find(task);
+  if (fit != fits_of_.end() && fit->second.size() == 1)
+    return sweep_.trials[fit->second[0].trial].id;
+  const auto tune = trials_of_.find(task);
+  if (tune != trials_of_.end() && tune->second.size() == 1)
+    return sweep_.trials[tune->second[0]].id;
+  return "";
 }
 
 void DatabaseSink::AddTrial(std::size_t trial, db::TrialState state,

@@ -35,8 +35,8 @@ class DatabaseSink final : public RecordSink {
     std::size_t trial, fit;
   };
 
-  std::optional<KnownTask> Known(
-      const std::optional<db::ActionRow>& action) const;
+  std::optional<KnownTask> Known(const std::optional<db::ActionRow>& action);
+  std::string TrialOf(TaskId task) const;
   Status AddRows(TaskId task);
   Status AddEvaluation(TaskId task);
   Status AddImages(TaskId split);
@@ -49,6 +49,7 @@ class DatabaseSink final : public RecordSink {
   BlobStore& blobs_;
   const Clock& clock_;
   std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;  // By evaluate.
+  std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_;  // By tune.
   std::vector<bool> has_rows_;                   // By trial: done before.
   std::vector<std::optional<KnownTask>> known_;  // By task.
   db::CommitBatch batch_;

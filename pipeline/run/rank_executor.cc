@@ -1,6 +1,8 @@
 #include "pipeline/run/rank_executor.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -35,6 +37,7 @@ RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
     : comm_(comm),
       runner_(runner),
       hosts_(std::move(hosts)),
+      pids_(hosts_.size()),
       compute_(runner, [&comm] { comm.Wake(); }) {
   BESOM_CHECK(comm.rank() == 0, "rank 0 coordinates");
   BESOM_CHECK(hosts_.size() == static_cast<std::size_t>(comm.size()),
@@ -84,16 +87,39 @@ std::optional<ExecutorEvent> RankExecutor::TakeLostRank() {
   return std::nullopt;
 }
 
+Result<std::optional<ExecutorEvent>> RankExecutor::Read(
+    const cluster::Message& received) {
+  BESOM_ASSIGN_OR_RETURN(Message message, Decode(received.bytes));
+  if (const auto* hello = std::get_if<Hello>(&message)) {
+    pids_[static_cast<std::size_t>(received.from)] = hello->pid;
+    return std::optional<ExecutorEvent>();
+  }
+  BESOM_ASSIGN_OR_RETURN(ExecutorEvent event,
+                         EventOf(received.from, std::move(message)));
+  return std::optional(std::move(event));
+}
+
+void RankExecutor::Abandon() {
+  for (int rank = 1; rank < comm_.size(); ++rank) {
+    const auto place = static_cast<std::size_t>(rank);
+    if (lost_.contains(rank)) continue;
+    if (hosts_[place] == hosts_[0] && pids_[place] > 0) {
+      ::kill(static_cast<pid_t>(pids_[place]), SIGKILL);
+      continue;
+    }
+    // A rank that cannot be told is gone.
+    [[maybe_unused]] const Status ignored =
+        comm_.Send(rank, Encode(run::Shutdown{}));
+  }
+}
+
 Result<std::optional<ExecutorEvent>> RankExecutor::Wait(double seconds) {
   if (auto event = TakeLocal()) return event;
   if (auto event = TakeLostRank()) return event;
   BESOM_ASSIGN_OR_RETURN(std::optional<cluster::Message> received,
                          comm_.Receive(seconds));
   if (received) {
-    BESOM_ASSIGN_OR_RETURN(Message message, Decode(received->bytes));
-    BESOM_ASSIGN_OR_RETURN(ExecutorEvent event,
-                           EventOf(received->from, std::move(message)));
-    return std::optional(std::move(event));
+    return Read(*received);
   }
   if (auto event = TakeLocal()) return event;
   return TakeLostRank();
@@ -116,6 +142,7 @@ Status RankExecutor::Shutdown() {
 
 Status RunWorker(cluster::Communicator& comm, TaskRunner& runner) {
   ComputeThread compute(runner, [&comm] { comm.Wake(); });
+  BESOM_RETURN_IF_ERROR(comm.Send(0, Encode(Hello{::getpid()})));
   while (true) {
     BESOM_ASSIGN_OR_RETURN(
         std::optional<cluster::Message> received,

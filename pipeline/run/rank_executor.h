@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <set>
@@ -27,14 +28,19 @@ class RankExecutor final : public Executor {
   Result<std::optional<ExecutorEvent>> Wait(double seconds) override;
   void Interrupt() override;
   Status Shutdown() override;
+  /// Ends the other ranks at once: those of this host with SIGKILL, as they
+  /// may not answer any more, the others as Shutdown does but unawaited.
+  void Abandon();
 
  private:
+  Result<std::optional<ExecutorEvent>> Read(const cluster::Message& received);
   std::optional<ExecutorEvent> TakeLocal();
   std::optional<ExecutorEvent> TakeLostRank();
 
   cluster::Communicator& comm_;
   TaskRunner& runner_;
   const std::vector<int> hosts_;
+  std::vector<std::int64_t> pids_;  // By rank; 0 = not heard of yet.
   ComputeThread compute_;
   std::deque<TaskReturned> returned_;  // By rank 0's own thread.
   std::set<int> lost_;

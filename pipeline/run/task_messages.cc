@@ -52,6 +52,10 @@ Json ToJson(const TaskProgress& progress) {
           {"share", progress.share}};
 }
 
+Json ToJson(const Hello& hello) {
+  return {{"kind", "hello"}, {"pid", hello.pid}};
+}
+
 Json ToJson(const TaskReturned& returned) {
   return {{"kind", "returned"},
           {"task", returned.task},
@@ -144,6 +148,7 @@ Result<Message> Decode(std::string_view bytes) {
   try {
     const Json json = Json::from_cbor(bytes);
     const std::string kind = json.at("kind");
+    if (kind == "hello") return Message(Hello{json.at("pid")});
     if (kind == "request") return Message(RequestFrom(json));
     if (kind == "report") return Message(ReportFrom(json));
     if (kind == "progress")

@@ -47,6 +47,11 @@ struct TaskProgress {
   double share = 0;  ///< Done so far, 0 to 1.
 };
 
+/// Worker to coordinator, before anything else: its process.
+struct Hello {
+  std::int64_t pid = 0;
+};
+
 /// Worker to coordinator: a task asked back, which was not begun.
 struct TaskReturned {
   TaskId task = 0;
@@ -71,8 +76,8 @@ struct Shutdown {};
 struct Interrupt {};
 
 using Message =
-    std::variant<TaskRequest, TaskReport, TaskProgress, TaskReturned, RunBegins,
-                 Recall, Shutdown, Interrupt>;
+    std::variant<Hello, TaskRequest, TaskReport, TaskProgress, TaskReturned,
+                 RunBegins, Recall, Shutdown, Interrupt>;
 
 /// Binary form of a message (CBOR); Decode reads what Encode wrote and calls
 /// anything else kCorrupt.

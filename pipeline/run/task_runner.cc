@@ -78,10 +78,8 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   hints.update(rank_.hints);
   const Result<stages::StageOutput> output = stage->second->Run(
       {request.params, hints, *artifacts, progress, group.get()});
-  if (!output.ok()) {
-    if (group) group->Abort(output.status());
-    return output.status();
-  }
+  // The stage itself has told the others where they do not know.
+  if (!output.ok()) return output.status();
   for (const auto& [port, inputs] : *artifacts) {
     for (const Artifact& input : inputs) {
       const Status unhurt = store_.CheckUnhurt(input);

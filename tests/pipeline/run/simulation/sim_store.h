@@ -19,7 +19,8 @@ class SimStore {
       : blobs(plan.sweep.graph.size(), Blob::kNone),
         known(plan.sweep.graph.size()),
         states(plan.sweep.trials.size(), db::TrialState::kPending),
-        ends(plan.sweep.trials.size()) {}
+        ends(plan.sweep.trials.size()),
+        seconds(plan.sweep.graph.size()) {}
 
   bool Has(TaskId task) const {
     return blobs[task] == Blob::kWhole || blobs[task] == Blob::kFlipped;
@@ -32,6 +33,7 @@ class SimStore {
   std::vector<bool> known;             // By task: its action is committed.
   std::vector<db::TrialState> states;  // By trial, committed.
   std::vector<int> ends;               // By trial: commits that ended it.
+  std::vector<double> seconds;            // By task: of its last run.
   std::size_t silent_ranks = 0;        // Leases that were over.
 };
 

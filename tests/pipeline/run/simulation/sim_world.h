@@ -47,6 +47,7 @@ struct SimSettings {
   bool fault_tolerant = true;        ///< Else a dead rank ends the job.
 
   static SimSettings Of(std::uint64_t seed);
+  bool Undisturbed() const { return seed % 10 == 0; }
 };
 
 struct SimResult {
