@@ -228,18 +228,17 @@ Status MpiGroup::Finish(int bucket, double timeout_seconds) {
   }
 }
 
-// The members that this rank waits for, for people.
+// Whom this rank waits for, for people: those whose parts are missing, else
+// all that have not sent or taken a sum, who may wait for another one.
 std::string MpiGroup::Awaited(int bucket) const {
   const Flight& flight = flights_[static_cast<std::size_t>(bucket)];
   std::vector<int> peers;
-  for (const auto* list : {&flight.parts, &flight.others})
-    for (const Transfer& it : *list) peers.push_back(it.peer);
+  for (const Transfer& it : flight.parts.empty() ? flight.others : flight.parts)
+    peers.push_back(it.peer);
   std::ranges::sort(peers);
   peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-  std::string text = "; waiting for";
-  for (const int peer : peers)
-    text += fmt::format(" rank {}", ranks_[static_cast<std::size_t>(peer)]);
-  return text;
+  for (int& peer : peers) peer = ranks_[static_cast<std::size_t>(peer)];
+  return fmt::format("; waiting for rank {}", fmt::join(peers, ", "));
 }
 
 void MpiGroup::BreakFor(int peer, int code, const char* call) {

@@ -1,0 +1,168 @@
+#include "db/results_store.h"
+
+#include <fmt/format.h>
+
+#include "db/batch_writer.h"
+#include "db/connection.h"
+#include "db/schema.h"
+#include "db/transaction.h"
+
+namespace besom::db {
+namespace {
+
+constexpr auto kImmediate = Transaction::Kind::kImmediate;
+
+Status SetJournalMode(Connection& connection, JournalMode mode) {
+  const std::string wanted = mode == JournalMode::kWal ? "wal" : "delete";
+  BESOM_ASSIGN_OR_RETURN(const std::string now,
+                         connection.QueryText("PRAGMA journal_mode"));
+  if (now == wanted || now == "memory") return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(
+      const std::string set,
+      connection.QueryText(fmt::format("PRAGMA journal_mode={}", wanted)));
+  if (set == wanted) return Status::Ok();
+  return {
+      StatusCode::kUnavailable, connection.place(),
+      fmt::format("journal mode {} does not work here, {} does", wanted, set),
+      "use journal mode delete (network disks need it), or a local disk"};
+}
+
+}  // namespace
+
+bool CommitBatch::empty() const {
+  return actions.empty() && hits.empty() && attempts.empty() &&
+         events.empty() && fits.empty() && trials.empty() && !images;
+}
+
+ResultsStore::ResultsStore(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+ResultsStore::~ResultsStore() = default;
+
+Result<std::unique_ptr<ResultsStore>> ResultsStore::Open(
+    const Path& path, const StoreOptions& options) {
+  if (path != ":memory:" && !path.parent_path().empty()) {
+    BESOM_RETURN_IF_ERROR(MakeFolders(path.parent_path()));
+  }
+  BESOM_ASSIGN_OR_RETURN(Connection connection,
+                         Connection::OpenWritable(path, options.busy_timeout));
+  // Before anything is changed: a newer or foreign file stays as it is.
+  BESOM_RETURN_IF_ERROR(CheckMigratable(connection));
+  BESOM_RETURN_IF_ERROR(SetJournalMode(connection, options.journal));
+  BESOM_RETURN_IF_ERROR(MigrateToCurrent(connection));
+  return std::unique_ptr<ResultsStore>(
+      new ResultsStore(std::make_unique<Connection>(std::move(connection))));
+}
+
+Status ResultsStore::Commit(SweepId sweep, const CommitBatch& batch) {
+  if (batch.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
+                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_RETURN_IF_ERROR(BatchWriter(*connection_, sweep).Write(batch));
+  return transaction.Commit();
+}
+
+Result<std::optional<ActionRow>> ResultsStore::FindAction(
+    std::string_view key) {
+  BESOM_ASSIGN_OR_RETURN(auto found, ReadActions("a.key = ?1", {key}));
+  if (found.empty()) return std::optional<ActionRow>();
+  return std::optional(std::move(found.front()));
+}
+
+Result<std::vector<ActionRow>> ResultsStore::FindActions(
+    std::string_view stage, std::optional<std::string_view> space) {
+  if (!space) return ReadActions("a.stage = ?1", {stage});
+  return ReadActions("a.stage = ?1 AND a.space = ?2", {stage, *space});
+}
+
+Result<std::vector<ActionRow>> ResultsStore::ReadActions(
+    std::string_view condition, const std::vector<std::string_view>& values) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection_->Prepare(fmt::format(
+          "SELECT a.key, a.stage, a.version, a.space, a.params, a.label, "
+          "a.seconds, a.counters, a.host, a.rank, a.finished, b.port, "
+          "b.digest, b.size FROM action a LEFT JOIN blob b ON b.key = a.key "
+          "WHERE {} ORDER BY a.key, b.port",
+          condition)));
+  int index = rows.BeginBinding();
+  for (const std::string_view value : values) rows.BindValue(++index, value);
+  BESOM_RETURN_IF_ERROR(rows.EndBinding(index));
+  std::vector<ActionRow> actions;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return actions;
+    if (actions.empty() || actions.back().key != rows.Text(0)) {
+      ActionRow& row = actions.emplace_back();
+      row.key = rows.Text(0);
+      row.stage = rows.Text(1);
+      row.version = static_cast<int>(rows.Integer(2));
+      row.space = rows.Text(3);
+      row.params = rows.Text(4);
+      row.label = rows.Text(5);
+      row.seconds = rows.Real(6);
+      BESOM_ASSIGN_OR_RETURN(row.counters,
+                             ParseJson(rows.Text(7), connection_->place()));
+      row.host = rows.Text(8);
+      row.rank = static_cast<int>(rows.Integer(9));
+      row.finished = rows.Real(10);
+    }
+    if (rows.IsNull(11)) continue;
+    actions.back().blobs.push_back(
+        {rows.Text(11), rows.Text(12),
+         static_cast<std::uint64_t>(rows.Integer(13))});
+  }
+}
+
+Status ResultsStore::ForgetActions(const std::vector<std::string>& keys) {
+  if (keys.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
+                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement forget,
+      connection_->Prepare("DELETE FROM action WHERE key = ?"));
+  for (const std::string& key : keys) {
+    BESOM_RETURN_IF_ERROR(forget.Run(key));
+  }
+  return transaction.Commit();
+}
+
+Result<std::vector<std::optional<std::string>>> ResultsStore::FindFileDigests(
+    const std::vector<std::pair<std::string, FileStat>>& files) {
+  BESOM_ASSIGN_OR_RETURN(
+      Transaction snapshot,
+      Transaction::Begin(*connection_, Transaction::Kind::kRead));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement find,
+      connection_->Prepare("SELECT digest FROM file_digest WHERE path = ? AND "
+                           "size = ? AND mtime_ns = ? AND inode = ?"));
+  std::vector<std::optional<std::string>> digests;
+  digests.reserve(files.size());
+  for (const auto& [path, stat] : files) {
+    BESOM_RETURN_IF_ERROR(find.Bind(path, static_cast<std::int64_t>(stat.size),
+                                    stat.mtime_ns,
+                                    static_cast<std::int64_t>(stat.inode)));
+    BESOM_ASSIGN_OR_RETURN(const bool found, find.Step());
+    digests.push_back(found ? std::optional(find.Text(0)) : std::nullopt);
+  }
+  find.BeginBinding();
+  BESOM_RETURN_IF_ERROR(snapshot.Commit());
+  return digests;
+}
+
+Status ResultsStore::PutFileDigests(const std::vector<FileDigestRow>& files) {
+  if (files.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
+                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement put,
+      connection_->Prepare("INSERT OR REPLACE INTO file_digest(path, size, "
+                           "mtime_ns, inode, digest) VALUES(?, ?, ?, ?, ?)"));
+  for (const FileDigestRow& row : files) {
+    BESOM_RETURN_IF_ERROR(put.Run(
+        row.path, static_cast<std::int64_t>(row.stat.size), row.stat.mtime_ns,
+        static_cast<std::int64_t>(row.stat.inode), row.digest));
+  }
+  return transaction.Commit();
+}
+
+}  // namespace besom::db
