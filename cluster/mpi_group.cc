@@ -1,7 +1,6 @@
 #include "cluster/mpi_group.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -223,8 +222,8 @@ Status MpiGroup::Finish(int bucket, double timeout_seconds) {
       continue;
     }
     const double pause = std::min(PauseSeconds(now - last_news), left);
-    signal_.Wait(pause);
-    if (pause == 0) ::sched_yield();
+    // Not sched_yield: where all cores are busy it can cost milliseconds.
+    if (pause > 0) signal_.Wait(pause);
   }
 }
 
