@@ -1,7 +1,6 @@
 #include "cluster/mpi_group.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -223,23 +222,22 @@ Status MpiGroup::Finish(int bucket, double timeout_seconds) {
       continue;
     }
     const double pause = std::min(PauseSeconds(now - last_news), left);
-    signal_.Wait(pause);
-    if (pause == 0) ::sched_yield();
+    // Not sched_yield: where all cores are busy it can cost milliseconds.
+    if (pause > 0) signal_.Wait(pause);
   }
 }
 
-// The members that this rank waits for, for people.
+// Whom this rank waits for, for people: those whose parts are missing, else
+// all that have not sent or taken a sum, who may wait for another one.
 std::string MpiGroup::Awaited(int bucket) const {
   const Flight& flight = flights_[static_cast<std::size_t>(bucket)];
   std::vector<int> peers;
-  for (const auto* list : {&flight.parts, &flight.others})
-    for (const Transfer& it : *list) peers.push_back(it.peer);
+  for (const Transfer& it : flight.parts.empty() ? flight.others : flight.parts)
+    peers.push_back(it.peer);
   std::ranges::sort(peers);
   peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-  std::string text = "; waiting for";
-  for (const int peer : peers)
-    text += fmt::format(" rank {}", ranks_[static_cast<std::size_t>(peer)]);
-  return text;
+  for (int& peer : peers) peer = ranks_[static_cast<std::size_t>(peer)];
+  return fmt::format("; waiting for rank {}", fmt::join(peers, ", "));
 }
 
 void MpiGroup::BreakFor(int peer, int code, const char* call) {

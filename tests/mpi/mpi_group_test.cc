@@ -1,7 +1,12 @@
 // Runs under mpirun: every rank runs the same tests in the same order.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
 #include <numeric>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "cluster/launch_environment.h"
 #include "cluster/mpi_groups.h"
@@ -19,15 +24,56 @@ int Ranks() {
   return ReadLaunchEnvironment(ProcessEnvironment()).size.value_or(1);
 }
 
+// The control thread of a worker: sends a message around all ranks without end
+// over a channel of its own, while the tests compute.
+class Control {
+ public:
+  explicit Control(std::unique_ptr<Communicator> channel)
+      : channel_(std::move(channel)), thread_([this] { Loop(); }) {}
+  ~Control() {
+    stopping_ = true;
+    channel_->Wake();
+    thread_.join();
+  }
+
+ private:
+  void Loop() {
+    const int next = (channel_->rank() + 1) % channel_->size();
+    if (channel_->rank() == 0) {
+      ASSERT_TRUE(channel_->Send(next, "round").ok());
+    }
+    while (!stopping_) {
+      const auto message = channel_->Receive(1);
+      ASSERT_TRUE(message.ok()) << message.status().ToString();
+      if (!message->has_value()) continue;
+      ASSERT_TRUE(channel_->Send(next, (*message)->bytes).ok());
+      ++rounds_;
+    }
+    EXPECT_GT(rounds_, 0);
+    EXPECT_TRUE(channel_->Close().ok());
+  }
+
+  const std::unique_ptr<Communicator> channel_;
+  std::atomic<bool> stopping_ = false;
+  int rounds_ = 0;
+  std::thread thread_;
+};
+
 class MpiGroupConformance : public ::testing::TestWithParam<GroupCase> {
  protected:
   // Opened once for all cases, as a worker does.
   static void SetUpTestSuite() {
+    auto channel = Session().OpenChannel();
+    ASSERT_TRUE(channel.ok()) << channel.status().ToString();
     auto groups = MpiGroups::Open();
     ASSERT_TRUE(groups.ok()) << groups.status().ToString();
     groups_ = std::move(*groups);
+    control_ = std::make_unique<Control>(std::move(*channel));
   }
-  static void TearDownTestSuite() { groups_.reset(); }
+  static void TearDownTestSuite() {
+    control_.reset();
+    groups_.reset();
+  }
 
   // Runs the case among `ranks`, whose groups are numbered from `number`.
   static void RunCase(const std::vector<int>& ranks, std::int64_t number) {
@@ -43,10 +89,12 @@ class MpiGroupConformance : public ::testing::TestWithParam<GroupCase> {
 
  private:
   static std::unique_ptr<MpiGroups> groups_;
+  static std::unique_ptr<Control> control_;
   static std::int64_t number_;
 };
 
 std::unique_ptr<MpiGroups> MpiGroupConformance::groups_;
+std::unique_ptr<Control> MpiGroupConformance::control_;
 std::int64_t MpiGroupConformance::number_ = 0;
 
 TEST_P(MpiGroupConformance, Holds) {

@@ -60,6 +60,8 @@ Result<FitShards> ReadShards(const StageInput& input) {
   FitShards shards;
   shards.count = input.params.value("shards", 1);
   shards.group = input.group;
+  shards.timeout_seconds =
+      input.hints.value("group_seconds", shards.timeout_seconds);
   const int of_group = input.group ? input.group->shards() : shards.count;
   if (shards.count < 1 || shards.count != of_group)
     return InternalError("fine_tune", fmt::format("{} shards for a group of {}",

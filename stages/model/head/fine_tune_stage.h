@@ -10,6 +10,8 @@ namespace besom::stages {
 /// params: {classes, model, train, augment, seed, repeat, fold, shards}.
 /// "shards" (absent = 1) cuts each batch; a group's ranks compute them, and
 /// fewer ranks, down to one, give the same bits (see ShardedTraining).
+/// hints: {group_seconds}, how long a rank of a group waits for the others
+/// (default 120).
 /// artifacts: "split" (SplitTable), "plain" (view 0 shards of all images),
 /// "views" (shards of views >= 1; absent when augment.views = 0).
 /// blobs: "weights", a HeadModel; "history", JSON {epochs: [{epoch, train:
