@@ -38,6 +38,12 @@ if(MpiLibrary_FOUND AND NOT TARGET MpiLibrary::MpiLibrary)
                  INTERFACE_LINK_OPTIONS "-Wl,-rpath,${dir}")
   endforeach()
   include(CheckCXXSourceCompiles)
+  # What an earlier MPI, or a configure that was broken off, could not do.
+  foreach(_answer BESOM_MPI_HAS_ULFM BESOM_MPI_IS_OPEN_MPI_5)
+    if(NOT ${_answer})
+      unset(${_answer} CACHE)
+    endif()
+  endforeach()
   set(CMAKE_REQUIRED_LIBRARIES MpiLibrary::MpiLibrary)
   check_cxx_source_compiles("
     #include <mpi.h>
