@@ -26,6 +26,10 @@ Json IdentityOf(const Json& config) {
     if (weights != "imagenet" && weights != "random")
       identity["model"]["weights"] = nullptr;
   }
+  // Decides the order of sums; one rank is what there was before several.
+  if (config.contains("resources") &&
+      config["resources"].value("ranks_per_trial", 1) > 1)
+    identity["ranks_per_trial"] = config["resources"]["ranks_per_trial"];
   return identity;
 }
 

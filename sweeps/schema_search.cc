@@ -106,7 +106,7 @@ std::vector<Key> SearchKeys() {
        "",
        "Share that goes on: 1 / eta."},
       {"resources.ranks_per_trial",
-       {Integer(1, 1), Later(Integer(2))},
+       {Integer(1, 64)},
        1,
        "ranks",
        "Ranks that train one trial together."},

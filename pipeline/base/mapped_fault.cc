@@ -22,8 +22,8 @@ struct MapGuard::Slot {
   std::atomic<std::uintptr_t> begin{0};  ///< 0 = no map.
   std::atomic<std::size_t> size{0};
   std::atomic<bool> hit{false};
-  bool told = false;           // Guarded by g_mutex.
-  std::filesystem::path path;  // Guarded by g_mutex.
+  bool told = false;           // Guarded by Registry::mutex.
+  std::filesystem::path path;  // Guarded by Registry::mutex.
   Slot* next = nullptr;        ///< Fixed once the slot is in the list.
 
   bool Covers(std::uintptr_t address) const {
@@ -37,10 +37,25 @@ namespace {
 
 // A signal handler belongs to the process and gets no argument of ours: the
 // state below cannot be anybody's member.
-std::mutex g_mutex;
+
 std::atomic<void*> g_slots{nullptr};  ///< Head of the list of MapGuard::Slot.
 std::atomic<int> g_untold{0};         ///< Maps hit and not told yet.
-std::vector<std::filesystem::path> g_gone;  // Guarded by g_mutex.
+
+/// What the handler does not touch.
+struct Registry {
+  std::mutex mutex;
+  /// Files hit, not told, no longer mapped.
+  std::vector<std::filesystem::path> gone;
+  /// Slots without a map.
+  std::vector<void*> free;
+};
+
+/// Never destroyed: maps held by static objects end after our own statics.
+Registry& TheRegistry() {
+  static Registry* const registry = new Registry;
+  return *registry;
+}
+
 std::uintptr_t g_page = 0;
 struct sigaction g_previous {};
 
@@ -101,37 +116,43 @@ MapGuard::MapGuard(std::span<const std::byte> bytes,
                    std::filesystem::path path) {
   static std::once_flag once;
   std::call_once(once, InstallHandler<Slot>);
-  const std::lock_guard lock(g_mutex);
-  auto* const head = static_cast<Slot*>(g_slots.load());
-  slot_ = head;
-  while (slot_ != nullptr && slot_->begin.load() != 0) slot_ = slot_->next;
-  const bool fresh = slot_ == nullptr;
-  if (fresh) slot_ = new Slot;
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  const bool fresh = registry.free.empty();
+  if (fresh) {
+    slot_ = new Slot;
+  } else {
+    slot_ = static_cast<Slot*>(registry.free.back());
+    registry.free.pop_back();
+  }
   slot_->path = std::move(path);
   slot_->told = false;
   slot_->hit = false;
   slot_->size = bytes.size();
   slot_->begin = reinterpret_cast<std::uintptr_t>(bytes.data());
   if (!fresh) return;
-  slot_->next = head;
+  slot_->next = static_cast<Slot*>(g_slots.load());
   g_slots = slot_;
 }
 
 MapGuard::~MapGuard() {
-  const std::lock_guard lock(g_mutex);
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
   if (slot_->hit.load() && !slot_->told)
-    g_gone.push_back(std::move(slot_->path));
+    registry.gone.push_back(std::move(slot_->path));
   slot_->begin = 0;
+  registry.free.push_back(slot_);
 }
 
 bool MapGuard::faulted() const { return slot_->hit.load(); }
 
 std::optional<std::filesystem::path> TakeMapFault() {
   if (g_untold.load() == 0) return std::nullopt;
-  const std::lock_guard lock(g_mutex);
-  if (!g_gone.empty()) {
-    auto path = std::move(g_gone.back());
-    g_gone.pop_back();
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  if (!registry.gone.empty()) {
+    auto path = std::move(registry.gone.back());
+    registry.gone.pop_back();
     g_untold.fetch_sub(1);
     return path;
   }

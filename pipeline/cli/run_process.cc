@@ -81,8 +81,9 @@ int RunAsRank(const run::RunOptions& options, const RankProcess& process) {
   const WorkspaceLayout layout(options.workspace);
   BlobStore blobs(layout);
   const SystemClock clock;
-  run::TaskRunner runner(blobs, process.stages, clock, process.host,
-                         {{"threads", process.threads}});
+  run::TaskRunner runner(
+      blobs, process.stages, clock,
+      {process.host, "cpu", {{"threads", process.threads}}, process.join});
   process.interrupt.SetCallback([&] { process.comm.Wake(); });
   int code = 0;
   if (process.comm.rank() == 0) {

@@ -20,6 +20,10 @@ struct RankProcess {
   int threads = 1;  ///< For this rank's work.
   /// As in run::Executor; one entry per rank of `comm`.
   std::vector<int> hosts = {0};
+  /// As in run::RankFacts.
+  std::function<std::unique_ptr<cluster::Group>(const run::TaskRequest&,
+                                                int shards)>
+      join;
   /// Ends this process, and the ranks that do not answer, with an exit code.
   std::function<void(int)> abandon;
 };

@@ -9,6 +9,7 @@
 
 #include "cluster/cpu.h"
 #include "cluster/launch_environment.h"
+#include "cluster/mpi_groups.h"
 #include "cluster/mpi_session.h"
 #include "cluster/parent_watch.h"
 #include "cluster/self_communicator.h"
@@ -39,6 +40,7 @@ int RunAlone(const run::RunOptions& options) {
                              cluster::HostName(),
                              cluster::UsableCores(),
                              {0},
+                             {},
                              [](int code) { std::_Exit(code); }});
 }
 
@@ -54,11 +56,18 @@ int RunAsMpiRank(const run::RunOptions& options) {
   Result<std::unique_ptr<cluster::Communicator>> comm =
       (*session)->OpenChannel();
   if (!comm.ok()) return ReportStatus(comm.status());
+  Result<std::unique_ptr<cluster::MpiGroups>> groups =
+      cluster::MpiGroups::Open();
+  if (!groups.ok()) return ReportStatus(groups.status());
+  const auto join = [&](const run::TaskRequest& request, int shards) {
+    return (*groups)->Join({request.ranks, request.number, shards});
+  };
   const stages::StageRegistry stages = AllStages();
   const int code = RunAsRank(
       options, {**comm, interrupt, stages, (*session)->host(), threads,
-                (*session)->hosts(),
+                (*session)->hosts(), join,
                 [&](int exit_code) { (*session)->Abort(exit_code); }});
+  groups->reset();
   comm->reset();
   return code;
 }

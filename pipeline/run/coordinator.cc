@@ -210,8 +210,12 @@ Status Coordinator::StartTask(const Assignment& assignment) {
 
 TaskOrder Coordinator::OrderFor(const Assignment& assignment) {
   const TaskNode& node = sweep_.graph[assignment.task];
-  TaskOrder order{
-      assignment.task, assignment.attempt, &node, {}, assignment.ranks};
+  TaskOrder order{assignment.task,
+                  assignment.attempt,
+                  &node,
+                  {},
+                  assignment.ranks,
+                  static_cast<std::int64_t>(moment_)};
   order.inputs.reserve(node.inputs.size());
   for (const TaskInput& input : node.inputs) {
     const TaskOutputs& outputs = *recorder_.outputs()[input.task];

@@ -25,25 +25,34 @@ DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
   }
 }
 
-Result<std::optional<KnownTask>> DatabaseSink::Find(TaskId task) {
-  BESOM_ASSIGN_OR_RETURN(const std::optional<db::ActionRow> action,
-                         results_.FindAction(sweep_.graph[task].key.Hex()));
-  if (!action) return std::optional<KnownTask>();
+/// What the action left behind, when all its blobs are there.
+std::optional<KnownTask> DatabaseSink::Known(
+    const std::optional<db::ActionRow>& action) const {
+  if (!action) return std::nullopt;
   KnownTask known;
   known.seconds = action->seconds;
   for (const db::BlobRow& row : action->blobs) {
     const Result<Digest> digest = Digest::FromHex(row.digest);
-    if (!digest.ok() || !blobs_.Has({*digest, row.size}))
-      return std::optional<KnownTask>();
+    if (!digest.ok() || !blobs_.Has({*digest, row.size})) return std::nullopt;
     known.outputs.push_back({row.port, {*digest, row.size}});
   }
-  return std::optional(std::move(known));
+  return known;
+}
+
+Result<std::optional<KnownTask>> DatabaseSink::Find(TaskId task) {
+  BESOM_ASSIGN_OR_RETURN(const std::optional<db::ActionRow> action,
+                         results_.FindAction(sweep_.graph[task].key.Hex()));
+  return Known(action);
 }
 
 Result<std::vector<std::optional<KnownTask>>> DatabaseSink::FindKnown() {
-  for (TaskId task = 0; task < sweep_.graph.size(); ++task) {
-    BESOM_ASSIGN_OR_RETURN(known_[task], Find(task));
-  }
+  std::vector<std::string> keys;
+  keys.reserve(sweep_.graph.size());
+  for (TaskId task = 0; task < sweep_.graph.size(); ++task)
+    keys.push_back(sweep_.graph[task].key.Hex());
+  BESOM_ASSIGN_OR_RETURN(const auto actions, results_.FindActionsByKey(keys));
+  for (TaskId task = 0; task < sweep_.graph.size(); ++task)
+    known_[task] = Known(actions[task]);
   return known_;
 }
 

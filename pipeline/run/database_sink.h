@@ -35,6 +35,8 @@ class DatabaseSink final : public RecordSink {
     std::size_t trial, fit;
   };
 
+  std::optional<KnownTask> Known(
+      const std::optional<db::ActionRow>& action) const;
   Status AddRows(TaskId task);
   Status AddEvaluation(TaskId task);
   Status AddImages(TaskId split);

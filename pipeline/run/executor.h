@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "pipeline/run/task_messages.h"
 #include "pipeline/run/task_order.h"
@@ -27,6 +29,8 @@ class Executor {
   virtual int ranks() const = 0;
   /// Host of each rank, as numbers that are equal for ranks of one host.
   virtual std::vector<int> hosts() const = 0;
+  /// Tells the ranks the name of the run, before anything else.
+  virtual Status Begin(const std::string& run) = 0;
   /// Queues a task at all of order.ranks; each of them reports.
   virtual Status Start(const TaskOrder& order) = 0;
   /// Asks for a task back that `rank` has not begun; if so it returns it.
@@ -35,7 +39,7 @@ class Executor {
   virtual Result<std::optional<ExecutorEvent>> Wait(double seconds) = 0;
   /// Makes running tasks end early with kInterrupted.
   virtual void Interrupt() = 0;
-  /// Tells all ranks to leave their loop. `silent` ones are not waited for.
+  /// Tells all ranks to leave their loop.
   virtual Status Shutdown() = 0;
 };
 

@@ -15,6 +15,14 @@ constexpr double kSecondsPerDecode = 0.005;
 constexpr double kSecondsPerMultiplyAdd = 4e-11;
 constexpr double kSecondsPerHeadStep = 2e-4;
 
+/// Nothing but its predicted cost.
+TaskNode Costing(double seconds, double units = 1) {
+  TaskNode node;
+  node.cost = seconds;
+  node.units = units;
+  return node;
+}
+
 /// A run of images that one features task computes.
 struct ImageRange {
   TaskId ingest = 0;
@@ -42,8 +50,7 @@ class Planner {
 
  private:
   TaskId AddTask(std::string_view stage, std::string label, Json params,
-                 Json hints, std::vector<TaskInput> inputs, double cost,
-                 std::string space = "");
+                 Json hints, std::vector<TaskInput> inputs, TaskNode node);
   Result<const KnownScan*> ScanOf(const Json& config);
   Result<const DataSlot*> DataOf(const Json& config,
                                  const ResolvedBackbone& backbone);
@@ -64,24 +71,22 @@ class Planner {
   std::map<std::string, std::vector<TaskInput>> features_;
 };
 
+/// Adds a task; `node` brings what is not an argument: space and cost.
 TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
-                        Json hints, std::vector<TaskInput> inputs, double cost,
-                        std::string space) {
+                        Json hints, std::vector<TaskInput> inputs,
+                        TaskNode node) {
   std::vector<std::pair<std::string, Digest>> keys;
   for (const TaskInput& input : inputs)
     keys.emplace_back(input.port, out_.graph[input.task].key);
   const auto version = services_.stage_versions.find(stage);
   BESOM_CHECK(version != services_.stage_versions.end(),
               fmt::format("no version of stage {}", stage));
-  TaskNode node;
   node.key = ActionKey({stage, version->second, params, keys});
   node.stage = stage;
   node.label = std::move(label);
-  node.space = std::move(space);
   node.params = std::move(params);
   node.hints = std::move(hints);
   node.inputs = std::move(inputs);
-  node.cost = cost;
   return out_.graph.Add(std::move(node));
 }
 
@@ -142,7 +147,8 @@ void Planner::AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data) {
     const TaskId task =
         AddTask("ingest", fmt::format("ingest images {}-{}", begin, end - 1),
                 std::move(params), {{"paths", std::move(paths)}}, {},
-                static_cast<double>(end - begin) * kSecondsPerDecode);
+                Costing(static_cast<double>(end - begin) * kSecondsPerDecode,
+                        static_cast<double>(end - begin)));
     data.ingest.push_back(task);
     for (std::size_t first = 0; first < contents.size();
          first += kImagesPerFeaturesTask) {
@@ -171,13 +177,13 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
   std::vector<TaskInput> inputs = {{"scan", data.scan_task, "scan"}};
   for (const TaskId task : data.ingest)
     inputs.push_back({"pixels", task, "pixels"});
-  data.split =
-      AddTask("split", "split", std::move(params), Json::object(), inputs, 0.1);
+  data.split = AddTask("split", "split", std::move(params), Json::object(),
+                       inputs, Costing(0.1));
   inputs[0] = {"split", data.split, "split"};
   data.augment =
       AddTask("augment", "views",
               {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
-              Json::object(), std::move(inputs), 0.5);
+              Json::object(), std::move(inputs), Costing(0.5));
   return Status::Ok();
 }
 
@@ -194,14 +200,21 @@ Result<const DataSlot*> Planner::DataOf(const Json& config,
   PlannedData data;
   data.scan = scan->scan;
   data.scan_bytes = scan->bytes;
-  data.scan_task = AddTask("scan", "scan of the sources",
-                           {{"digest", scan->digest}}, Json::object(), {}, 0);
+  data.scan_task =
+      AddTask("scan", "scan of the sources", {{"digest", scan->digest}},
+              Json::object(), {}, TaskNode());
   DataSlot slot;
   AddIngest(pixels, slot, data);
   BESOM_RETURN_IF_ERROR(AddSplit(config, data));
   slot.data = out_.data.size();
   out_.data.push_back(std::move(data));
   return &slots_.emplace(key, std::move(slot)).first->second;
+}
+
+/// Ranks that train one trial together.
+int ShardsOf(const Json& config) {
+  const auto resources = config.find("resources");
+  return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);
 }
 
 /// The model section as keys may hold it: the weights by digest, not by path.
@@ -250,6 +263,9 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
     if (!plain) inputs.push_back({"split", data.split, "split"});
     const double rows = static_cast<double>(range.contents.size()) *
                         static_cast<double>(params["views"].size());
+    TaskNode node =
+        Costing(rows * backbone.multiply_adds * kSecondsPerMultiplyAdd, rows);
+    node.space = space;
     const TaskId task = AddTask(
         "features",
         fmt::format("features {} images {}-{} {}",
@@ -257,8 +273,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                     first + range.contents.size() - 1,
                     plain ? "view 0" : fmt::format("views 1-{}", views)),
         std::move(task_params), {{"weights_path", backbone.path}},
-        std::move(inputs),
-        rows * backbone.multiply_adds * kSecondsPerMultiplyAdd, space);
+        std::move(inputs), std::move(node));
     outputs.push_back({plain ? "plain" : "views", task, "features"});
     first += range.contents.size();
   }
@@ -282,29 +297,37 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   const std::string name = fmt::format(
       "{} head {} dropout {}", model.at("backbone").get<std::string>(),
       model.at("head").dump(), model.at("dropout").dump());
-  fit.fine_tune =
-      AddTask("fine_tune", "fine_tune " + name,
-              {{"classes", classes},
-               {"model", model},
-               {"train", train},
-               {"augment", config.at("augment")},
-               {"seed", config.at("seed")},
-               {"repeat", repeat},
-               {"fold", fold}},
-              Json::object(), std::move(inputs),
-              train.at("epochs").get<double>() * 40 * kSecondsPerHeadStep);
+  Json params = {{"classes", classes},
+                 {"model", model},
+                 {"train", train},
+                 {"augment", config.at("augment")},
+                 {"seed", config.at("seed")},
+                 {"repeat", repeat},
+                 {"fold", fold}};
+  // A batch is cut into so many shards, whoever computes them: this decides
+  // the order of sums. One shard is what was there before there were several.
+  const int shards = ShardsOf(config);
+  if (shards > 1) params["shards"] = shards;
+  const double epochs = train.at("epochs");
+  TaskNode tune;
+  tune.cost = epochs * 40 * kSecondsPerHeadStep;
+  tune.units = epochs;
+  tune.ranks = shards;
+  fit.fine_tune = AddTask("fine_tune", "fine_tune " + name, std::move(params),
+                          Json::object(), std::move(inputs), std::move(tune));
   Json evaluate = config.at("evaluate");
   evaluate.erase("external");  // The sets are in the split table.
   evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});
   evaluate_inputs.push_back({"history", fit.fine_tune, "history"});
-  fit.evaluate = AddTask("evaluate", "evaluate " + name,
-                         {{"classes", classes},
-                          {"evaluate", std::move(evaluate)},
-                          {"model", model},
-                          {"train", train},
-                          {"repeat", repeat},
-                          {"fold", fold}},
-                         Json::object(), std::move(evaluate_inputs), 0.05);
+  fit.evaluate =
+      AddTask("evaluate", "evaluate " + name,
+              {{"classes", classes},
+               {"evaluate", std::move(evaluate)},
+               {"model", model},
+               {"train", train},
+               {"repeat", repeat},
+               {"fold", fold}},
+              Json::object(), std::move(evaluate_inputs), Costing(0.05));
   return fit;
 }
 

@@ -33,11 +33,19 @@ Status Answer(const Recall& recall, ComputeThread& compute,
 RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
                            std::vector<int> hosts)
     : comm_(comm),
+      runner_(runner),
       hosts_(std::move(hosts)),
       compute_(runner, [&comm] { comm.Wake(); }) {
   BESOM_CHECK(comm.rank() == 0, "rank 0 coordinates");
   BESOM_CHECK(hosts_.size() == static_cast<std::size_t>(comm.size()),
               "one host a rank");
+}
+
+Status RankExecutor::Begin(const std::string& run) {
+  runner_.Begin(run, 0);
+  for (int rank = 1; rank < comm_.size(); ++rank)
+    BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(RunBegins{run})));
+  return Status::Ok();
 }
 
 Status RankExecutor::Start(const TaskOrder& order) {
@@ -116,6 +124,8 @@ Status RunWorker(cluster::Communicator& comm, TaskRunner& runner) {
       BESOM_ASSIGN_OR_RETURN(Message message, Decode(received->bytes));
       if (auto* request = std::get_if<TaskRequest>(&message))
         compute.Submit(std::move(*request));
+      else if (const auto* begins = std::get_if<RunBegins>(&message))
+        runner.Begin(begins->run, comm.rank());
       else if (const auto* recall = std::get_if<Recall>(&message))
         BESOM_RETURN_IF_ERROR(Answer(*recall, compute, comm));
       else if (std::holds_alternative<run::Interrupt>(message))

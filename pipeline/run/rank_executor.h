@@ -21,6 +21,7 @@ class RankExecutor final : public Executor {
 
   int ranks() const override { return comm_.size(); }
   std::vector<int> hosts() const override { return hosts_; }
+  Status Begin(const std::string& run) override;
   Status Start(const TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<ExecutorEvent>> Wait(double seconds) override;
@@ -32,6 +33,7 @@ class RankExecutor final : public Executor {
   std::optional<ExecutorEvent> TakeLostRank();
 
   cluster::Communicator& comm_;
+  TaskRunner& runner_;
   const std::vector<int> hosts_;
   ComputeThread compute_;
   std::deque<TaskReturned> returned_;  // By rank 0's own thread.

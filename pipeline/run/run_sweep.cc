@@ -10,10 +10,13 @@
 
 #include "db/reader.h"
 #include "pipeline/base/log.h"
+#include "pipeline/run/adopt.h"
+#include "pipeline/run/database_claims.h"
 #include "pipeline/run/database_sink.h"
 #include "pipeline/run/progress_observer.h"
 #include "pipeline/run/stage_versions.h"
 #include "pipeline/store/file_lock.h"
+#include "pipeline/store/run_lock.h"
 
 namespace besom::run {
 namespace {
@@ -100,6 +103,18 @@ std::vector<TaskId> TargetsOf(
     for (const PlannedFit& fit : trial.fits) targets.push_back(fit.evaluate);
   }
   return targets;
+}
+
+/// Trials that failed in an earlier run and are not tried again in this one.
+std::size_t StayFailed(const SweepGraph& sweep, const RunOptions& options,
+                       const std::map<std::string, db::TrialState>& states) {
+  if (!options.rerun.empty()) return 0;
+  return static_cast<std::size_t>(
+      std::ranges::count_if(sweep.trials, [&](const PlannedTrial& trial) {
+        const auto state = states.find(trial.id);
+        return state != states.end() &&
+               state->second == db::TrialState::kFailed;
+      }));
 }
 
 /// Forgets what `--rerun` names, so that it is computed again.
@@ -206,6 +221,10 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout.database()));
   BESOM_RETURN_IF_ERROR(OpenLogFile(layout.rank_log(0)));
+  BESOM_ASSIGN_OR_RETURN(const WorkspaceLock shared,
+                         WorkspaceLock::TakeShared(layout));
+  BESOM_RETURN_IF_ERROR(RemoveDeadRunLocks(layout).status());
+  BESOM_RETURN_IF_ERROR(services.blobs.RemoveDeadTemporaries().status());
   StoredContentDigests stored(results.get());
   if (!is_new)
     BESOM_RETURN_IF_ERROR(PlanGraph(sweep, stored, services.threads));
@@ -222,7 +241,10 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   run.pid = ::getpid();
   run.ranks = services.executor.ranks();
   run.started = services.clock.Wall();
+  BESOM_ASSIGN_OR_RETURN(const RunLock run_lock,
+                         RunLock::Take(layout, run.run, Holder(services)));
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
+  BESOM_RETURN_IF_ERROR(services.executor.Begin(run.run));
 
   ProgressObserver observer(options.progress, services.clock, [&] {
     return BestLine(layout.database(), sweep.spec.name);
@@ -231,6 +253,13 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   Recorder recorder(sweep.graph, sink, services.clock);
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
   BESOM_RETURN_IF_ERROR(RecordScans(sweep.graph, recorder, services.blobs));
+  BESOM_ASSIGN_OR_RETURN(
+      const std::size_t adopted,
+      AdoptFinished(sweep.graph, id, *results, services.blobs, recorder,
+                    services.clock));
+  if (adopted > 0)
+    observer.Say(
+        fmt::format("took over {} tasks that a killed run finished", adopted));
   if (const std::string warning = ViewsWarning(sweep); !warning.empty())
     observer.Say("note: " + warning);
   CoordinatorOptions how;
@@ -247,9 +276,16 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
                          FindPriorRows(sweep.graph, *results, services.blobs));
   coordinator.SetPriorRows(std::move(priors));
+  BESOM_ASSIGN_OR_RETURN(const auto book,
+                         db::ClaimBook::Open(layout.database()));
+  DatabaseClaims claims(run.run, sweep.graph, *book, *results, sink, layout,
+                        services.clock);
+  coordinator.SetClaims(&claims);
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
   BESOM_ASSIGN_OR_RETURN(RunOutcome outcome,
                          coordinator.Run(TargetsOf(sweep, options, states)));
+  outcome.trials_failed += StayFailed(sweep.graph, options, states);
+  BESOM_RETURN_IF_ERROR(book->ReleaseAll(run.run));
   run.ended = services.clock.Wall();
   run.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));

@@ -22,7 +22,7 @@ Json ToJson(const TaskRequest& request) {
           {"attempt", request.attempt}, {"key", request.key.Hex()},
           {"stage", request.stage},     {"params", request.params},
           {"hints", request.hints},     {"inputs", std::move(inputs)},
-          {"ranks", request.ranks}};
+          {"ranks", request.ranks},     {"number", request.number}};
 }
 
 Json ToJson(const TaskReport& report) {
@@ -58,6 +58,10 @@ Json ToJson(const TaskReturned& returned) {
           {"attempt", returned.attempt}};
 }
 
+Json ToJson(const RunBegins& begins) {
+  return {{"kind", "run"}, {"run", begins.run}};
+}
+
 Json ToJson(const Recall& recall) {
   return {
       {"kind", "recall"}, {"task", recall.task}, {"attempt", recall.attempt}};
@@ -78,6 +82,7 @@ TaskRequest RequestFrom(const Json& json) {
     for (const Json& ref : refs)
       request.inputs[port].push_back(BlobRefFrom(ref));
   request.ranks = json.at("ranks").get<std::vector<int>>();
+  request.number = json.at("number");
   return request;
 }
 
@@ -113,6 +118,7 @@ TaskRequest RequestOf(const TaskOrder& order) {
   for (const auto& [port, blob] : order.inputs)
     request.inputs[port].push_back(blob);
   request.ranks = order.ranks;
+  request.number = order.number;
   return request;
 }
 
@@ -145,6 +151,7 @@ Result<Message> Decode(std::string_view bytes) {
           TaskProgress{json.at("task"), json.at("attempt"), json.at("share")});
     if (kind == "returned")
       return Message(TaskReturned{json.at("task"), json.at("attempt")});
+    if (kind == "run") return Message(RunBegins{json.at("run")});
     if (kind == "recall")
       return Message(Recall{json.at("task"), json.at("attempt")});
     if (kind == "shutdown") return Message(Shutdown{});

@@ -19,7 +19,8 @@ struct TaskRequest {
   std::string stage;
   Json params, hints;
   std::map<std::string, std::vector<BlobRef>> inputs;
-  std::vector<int> ranks;  ///< That compute it together, the leader first.
+  std::vector<int> ranks;   ///< That compute it together, the leader first.
+  std::int64_t number = 0;  ///< As in TaskOrder.
 };
 
 /// The request that an order stands for.
@@ -52,6 +53,11 @@ struct TaskReturned {
   int attempt = 0;
 };
 
+/// Coordinator to worker: the name of the run that begins.
+struct RunBegins {
+  std::string run;
+};
+
 /// Coordinator to worker: return the task unless it was begun.
 struct Recall {
   TaskId task = 0;
@@ -64,8 +70,9 @@ struct Shutdown {};
 /// Coordinator to worker: end what runs at its next unit of work.
 struct Interrupt {};
 
-using Message = std::variant<TaskRequest, TaskReport, TaskProgress,
-                             TaskReturned, Recall, Shutdown, Interrupt>;
+using Message =
+    std::variant<TaskRequest, TaskReport, TaskProgress, TaskReturned, RunBegins,
+                 Recall, Shutdown, Interrupt>;
 
 /// Binary form of a message (CBOR); Decode reads what Encode wrote and calls
 /// anything else kCorrupt.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ struct TaskOrder {
   std::vector<PortBlob> inputs;
   /// The ranks that compute it together, the leader first; one or more.
   std::vector<int> ranks;
+  /// Counts the orders of a run; no two have the same.
+  std::int64_t number = 0;
 };
 
 }  // namespace besom::run

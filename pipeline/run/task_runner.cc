@@ -5,22 +5,34 @@
 #include <exception>
 #include <new>
 
+#include "cluster/self_group.h"
+#include "pipeline/base/log.h"
+
 namespace besom::run {
 
 TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
-                       const Clock& clock, std::string host, Json rank_hints)
-    : store_(store),
-      stages_(stages),
-      clock_(clock),
-      host_(std::move(host)),
-      rank_hints_(std::move(rank_hints)) {}
+                       const Clock& clock, RankFacts rank)
+    : store_(store), stages_(stages), clock_(clock), rank_(std::move(rank)) {}
 
-Status TaskRunner::RunStage(const TaskRequest& request,
-                            const std::function<bool(double)>& progress,
-                            TaskReport& report) {
-  const auto stage = stages_.find(request.stage);
-  if (stage == stages_.end())
-    return InternalError(request.stage, "this program has no such stage");
+void TaskRunner::Begin(const std::string& run, int rank) {
+  Result<Journal> journal = Journal::Open(store_.layout().journal(run, rank));
+  if (journal.ok())
+    journal_.emplace(*std::move(journal));
+  else
+    Log(LogLevel::kWarning, journal.status().ToString());
+}
+
+/// A journal that cannot be written costs only what a crash would lose.
+void TaskRunner::Note(const Json& record) {
+  if (!journal_) return;
+  if (const Status status = journal_->Append(record); !status.ok()) {
+    Log(LogLevel::kWarning, status.ToString());
+    journal_.reset();
+  }
+}
+
+Result<ArtifactMap> TaskRunner::MapInputs(const TaskRequest& request,
+                                          TaskReport& report) {
   ArtifactMap artifacts;
   for (const auto& [port, refs] : request.inputs) {
     std::vector<Artifact>& inputs = artifacts[port];
@@ -33,16 +45,56 @@ Status TaskRunner::RunStage(const TaskRequest& request,
       inputs.push_back(*std::move(artifact));
     }
   }
+  return artifacts;
+}
+
+/// Null for a task that is not cut into shards.
+Result<std::unique_ptr<cluster::Group>> TaskRunner::GroupFor(
+    const TaskRequest& request) {
+  const int shards = request.params.value("shards", 1);
+  if (shards <= 1) return std::unique_ptr<cluster::Group>();
+  if (request.ranks.size() <= 1)
+    return std::unique_ptr<cluster::Group>(
+        std::make_unique<cluster::SelfGroup>(shards));
+  if (!rank_.join)
+    return InternalError(request.stage, "these ranks cannot form groups");
+  return rank_.join(request, shards);
+}
+
+Status TaskRunner::RunStage(const TaskRequest& request,
+                            const std::function<bool(double)>& progress,
+                            TaskReport& report) {
+  const auto stage = stages_.find(request.stage);
+  if (stage == stages_.end())
+    return InternalError(request.stage, "this program has no such stage");
+  BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<cluster::Group> group,
+                         GroupFor(request));
+  Result<ArtifactMap> artifacts = MapInputs(request, report);
+  if (!artifacts.ok()) {
+    if (group) group->Abort(artifacts.status());
+    return artifacts.status();
+  }
   Json hints = request.hints;
-  hints.update(rank_hints_);
-  BESOM_ASSIGN_OR_RETURN(
-      const stages::StageOutput output,
-      stage->second->Run({request.params, hints, artifacts, progress}));
-  for (const auto& [port, bytes] : output.blobs) {
+  hints.update(rank_.hints);
+  const Result<stages::StageOutput> output = stage->second->Run(
+      {request.params, hints, *artifacts, progress, group.get()});
+  if (!output.ok()) {
+    if (group) group->Abort(output.status());
+    return output.status();
+  }
+  for (const auto& [port, inputs] : *artifacts) {
+    for (const Artifact& input : inputs) {
+      const Status unhurt = store_.CheckUnhurt(input);
+      if (unhurt.ok()) continue;
+      report.broken_input = input.ref();
+      return unhurt.Within(port);
+    }
+  }
+  for (const auto& [port, bytes] : output->blobs) {
     BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_.Put(bytes));
     report.outputs.push_back({port, blob});
   }
-  report.counters = output.counters;
+  report.counters = output->counters;
   return Status::Ok();
 }
 
@@ -51,8 +103,10 @@ TaskReport TaskRunner::Run(const TaskRequest& request,
   TaskReport report;
   report.task = request.task;
   report.attempt = request.attempt;
-  report.host = host_;
-  report.device = "cpu";
+  report.host = rank_.host;
+  report.device = rank_.device;
+  const std::string key = request.key.Hex();
+  Note({{"begin", key}, {"attempt", request.attempt}});
   const double start = clock_.Monotonic();
   try {
     report.status = RunStage(request, progress, report);
@@ -63,6 +117,7 @@ TaskReport TaskRunner::Run(const TaskRequest& request,
     report.status = InternalError(request.stage, error.what());
   }
   report.seconds = clock_.Monotonic() - start;
+  Note({{"end", key}, {"report", ReportToJson(report)}});
   return report;
 }
 

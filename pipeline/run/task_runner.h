@@ -1,22 +1,41 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "cluster/group.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/run/task_messages.h"
 #include "pipeline/store/blob_store.h"
+#include "pipeline/store/journal.h"
 #include "stages/stage.h"
 
 namespace besom::run {
 
+/// What a rank is, for the tasks that it runs.
+struct RankFacts {
+  std::string host;
+  std::string device = "cpu";  ///< "cpu", "cuda:0".
+  /// Put over each request's hints: threads, device.
+  Json hints = Json::object();
+  /// This rank's part of the group that computes a request together; null
+  /// where ranks cannot form groups.
+  std::function<std::unique_ptr<cluster::Group>(const TaskRequest&, int shards)>
+      join;
+};
+
 /// Runs one task on this rank: maps its inputs, runs its stage, stores its
-/// outputs. Borrows all references. One thread at a time.
+/// outputs, and keeps a journal of both. Borrows all references. One thread at
+/// a time.
 class TaskRunner {
  public:
-  /// `rank_hints` (threads, device) are put over each request's hints.
   TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
-             const Clock& clock, std::string host, Json rank_hints);
+             const Clock& clock, RankFacts rank);
+
+  /// The run has this name and this rank this number: where the journal is.
+  void Begin(const std::string& run, int rank);
 
   /// Never throws: what a stage or a library throws becomes the report's
   /// status. `progress` as in StageInput.
@@ -27,12 +46,15 @@ class TaskRunner {
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,
                   TaskReport& report);
+  Result<ArtifactMap> MapInputs(const TaskRequest& request, TaskReport& report);
+  Result<std::unique_ptr<cluster::Group>> GroupFor(const TaskRequest& request);
+  void Note(const Json& record);
 
   BlobStore& store_;
   const stages::StageRegistry& stages_;
   const Clock& clock_;
-  const std::string host_;
-  const Json rank_hints_;
+  const RankFacts rank_;
+  std::optional<Journal> journal_;
 };
 
 }  // namespace besom::run

@@ -24,6 +24,7 @@ class FakeExecutor final : public run::Executor {
   std::vector<int> hosts() const override {
     return std::vector<int>(static_cast<std::size_t>(ranks_), 0);
   }
+  Status Begin(const std::string&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override {
     started.push_back(run::RequestOf(order));
     queue_.emplace_back(order.ranks[0], started.back());

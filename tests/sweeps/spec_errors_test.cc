@@ -233,7 +233,6 @@ TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
                                  "method=tpe",
                                  "method=gp",
                                  "early_terminate.type=asha",
-                                 "resources.ranks_per_trial=2",
                                  "metric.subject_to=[x]",
                                  "ingest.sources.p.format=dicom_folder",
                                  "ingest.sources.p.format=idx"}) {

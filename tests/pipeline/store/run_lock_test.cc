@@ -72,6 +72,13 @@ TEST_F(RunLockTest, AKilledRunIsDeadAndItsFileIsSweptAway) {
   EXPECT_TRUE(*IsRunAlive(layout_, "r2"));
 }
 
+/// Between making the file and locking it; a dead one costs a name only.
+TEST_F(RunLockTest, ARunThatIsJustStartingIsNotSweptAway) {
+  ASSERT_TRUE(WriteFileAtomic(layout_.run_lock("r1"), "").ok());
+  EXPECT_EQ(*RemoveDeadRunLocks(layout_), 0);
+  EXPECT_TRUE(std::filesystem::exists(layout_.run_lock("r1")));
+}
+
 TEST_F(RunLockTest, NothingToSweepInAFreshWorkspace) {
   EXPECT_EQ(*RemoveDeadRunLocks(layout_), 0);
 }

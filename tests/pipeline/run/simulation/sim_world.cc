@@ -69,6 +69,7 @@ class SimWorld final : public run::Executor,
       hosts.push_back(rank / 8);
     return hosts;
   }
+  Status Begin(const std::string&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<run::ExecutorEvent>> Wait(double seconds) override;

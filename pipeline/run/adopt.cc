@@ -1,0 +1,64 @@
+#include "pipeline/run/adopt.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "pipeline/store/journal.h"
+#include "pipeline/store/run_lock.h"
+
+namespace besom::run {
+namespace {
+
+bool IsWhole(const TaskReport& report, const BlobStore& blobs) {
+  return std::ranges::all_of(report.outputs, [&](const PortBlob& output) {
+    return blobs.Has(output.blob);
+  });
+}
+
+}  // namespace
+
+Result<std::size_t> AdoptFinished(const SweepGraph& sweep, db::SweepId id,
+                                  db::ResultsStore& results,
+                                  const BlobStore& blobs, Recorder& recorder,
+                                  const Clock& clock) {
+  BESOM_ASSIGN_OR_RETURN(std::vector<db::RunRow> runs, results.OpenRuns(id));
+  std::unordered_map<std::string, TaskId> tasks;
+  std::map<TaskId, TaskReport> found;
+  for (db::RunRow& run : runs) {
+    BESOM_ASSIGN_OR_RETURN(const bool alive,
+                           IsRunAlive(blobs.layout(), run.run));
+    if (alive) continue;
+    if (tasks.empty())
+      for (TaskId task = 0; task < sweep.graph.size(); ++task)
+        tasks.emplace(sweep.graph[task].key.Hex(), task);
+    BESOM_ASSIGN_OR_RETURN(const std::vector<Path> journals,
+                           ListJournals(blobs.layout(), run.run));
+    for (const Path& path : journals) {
+      BESOM_ASSIGN_OR_RETURN(const JournalRecords journal, ReadJournal(path));
+      for (const Json& record : journal.records) {
+        if (!record.is_object() || !record.contains("end") ||
+            !record.contains("report"))
+          continue;
+        const auto task = tasks.find(record.value("end", ""));
+        if (task == tasks.end() || recorder.outputs()[task->second]) continue;
+        Result<TaskReport> report = ReportFromJson(record["report"]);
+        if (!report.ok() || !report->status.ok() || report->outputs.empty() ||
+            !IsWhole(*report, blobs))
+          continue;
+        report->task = task->second;
+        found.emplace(task->second, *std::move(report));
+      }
+    }
+    run.ended = clock.Wall();
+    run.outcome = "killed";
+    BESOM_RETURN_IF_ERROR(results.PutRun(id, run));
+  }
+  std::size_t adopted = 0;
+  for (const auto& [task, report] : found)
+    if (recorder.TaskDone(report, 0).ok()) ++adopted;
+  BESOM_RETURN_IF_ERROR(recorder.Flush());
+  return adopted;
+}
+
+}  // namespace besom::run
