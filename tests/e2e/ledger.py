@@ -1,8 +1,9 @@
 """What was begun, ended and committed in a workspace: who did what twice.
 
 Every rank appends to a trace outside of the database, logs/RUN.rankN.jsonl:
-{"begin": KEY, ...} when it starts a task, {"end": KEY, ...} when the task's
-results are in the store. Rank 0 commits later; the table `action` tells.
+{"begin": KEY, ...} when it starts a task; {"end": KEY, "report": {...}} when
+it ended, with code 0 when its results are in the store. Rank 0 commits later;
+the table `action` tells.
 """
 
 import json
@@ -30,31 +31,16 @@ class Ledger:
 
     def position(self):
         """Where the traces end now."""
-        if not self.traces():
-            return {"attempts": len(self.attempts())}
         return {path: path.stat().st_size for path in self.traces()}
 
-    def attempts(self):
-        """The keys of attempts that have ended, in order: what a workspace
-        without traces has."""
-        try:
-            connection = sqlite3.connect(
-                f"file:{self.workspace}/besom.db?mode=ro", uri=True, timeout=30)
-        except sqlite3.Error:
-            return []
-        try:
-            return [key for (key,) in connection.execute(
-                "select key from attempt where stage <> 'scan' order by "
-                "attempt_id")]
-        except sqlite3.Error:
-            return []
-        finally:
-            connection.close()
+    def stored(self):
+        """The keys of the tasks whose results reached the store."""
+        return {line["end"] for path in self.traces()
+                for line in lines_of(path)
+                if "end" in line and line["report"]["code"] == 0}
 
     def keys(self, what, since=None):
         """How often each key stands in the traces as "begin" or "end"."""
-        if not self.traces():
-            return Counter(self.attempts()[(since or {}).get("attempts", 0):])
         counts = Counter()
         for path in self.traces():
             for line in lines_of(path, (since or {}).get(path, 0)):
@@ -112,6 +98,7 @@ class Checkpoint:
         self.position = self.ledger.position()
         self.begun = self.ledger.keys("begin")
         self.ended = self.ledger.keys("end")
+        self.stored = self.ledger.stored()
 
     def running(self):
         """Keys that were begun and neither ended nor committed."""
@@ -124,7 +111,7 @@ class Checkpoint:
 
     def redone(self):
         """The lost ones whose results were in the store already."""
-        return self.lost() & set(self.ended)
+        return self.lost() & self.stored
 
     def repeated(self):
         """Committed keys that were begun again: must be none."""

@@ -80,7 +80,9 @@ class Failures(unittest.TestCase):
 
     def test_fail_fast_stops_at_the_first_and_the_same_command_goes_on(self):
         self.run_smoke(3, "--fail-fast", "--set", MOST_FAIL)
-        self.assertEqual(self.states()["failed"], 1)
+        states = self.states()  # A task that had begun may fail as well.
+        self.assertIn(states["failed"], (1, 2))
+        self.assertGreater(states["pending"], 0)
         self.run_smoke(1, "--keep-going", "--set", MOST_FAIL)
         self.assertEqual(self.states(), {"done": 2, "failed": 6})
 

@@ -128,7 +128,7 @@ class CampaignRun:
                  self.draw.uniform(0, 1.1 * self.reference.seconds))
             return
         ledger = Ledger(self.workspace)
-        left = max(1, self.reference.tasks - len(ledger.keys("end")))
+        left = max(1, self.reference.tasks - len(ledger.stored()))
         goal = ledger.keys("begin").total() + self.draw.randint(1, left)
         poll(lambda: ledger.keys("begin").total() >= goal or not job.alive(),
              HANG_SECONDS)
@@ -141,12 +141,12 @@ class CampaignRun:
         with self.start() as job:
             self.wait_for_moment(job)
             working = ledger.keys("begin").total() > before
-            ended = set(ledger.keys("end"))
+            stored = ledger.stored()
             if not job.alive() or not kind.strike(job, self.draw):
                 return self.end_of(job, {COMPLETE})
             self.result.struck += 1
             if not self.goes_on(kind):
-                return self.end_soon(job, kind, ended)
+                return self.end_soon(job, kind, stored)
             self.take_checkpoint(running=True)
             if self.second == "same job":
                 time.sleep(self.draw.uniform(0, 0.5))
@@ -156,8 +156,8 @@ class CampaignRun:
             # Before the first task there may be no MPI yet to survive.
             return self.end_of(job, {COMPLETE} if working else None)
 
-    def end_soon(self, job, kind, ended):
-        """The end of a job that this disturbance ends. ended: the tasks whose
+    def end_soon(self, job, kind, stored):
+        """The end of a job that this disturbance ends. stored: the tasks whose
         results were in the store before it."""
         request = kind.number in (signal.SIGINT, signal.SIGTERM)
         bound = STOP_SECONDS if request else GRACE_SECONDS
@@ -176,7 +176,7 @@ class CampaignRun:
         self.check_code(job, kind, job.wait(1))
         self.take_checkpoint(running=False)
         if request and kind.again is None:
-            for key in ended - self.checkpoints[-1].committed:
+            for key in stored - self.checkpoints[-1].committed:
                 self.fail("was stored before the request, but not committed: "
                           f"{self.reference.stages.get(key, '?')} {key}")
         return job.process.returncode == COMPLETE and self.launch == BESOM

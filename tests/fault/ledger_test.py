@@ -23,7 +23,10 @@ class LedgerTest(unittest.TestCase):
         path = self.workspace / f"logs/{run}.rank{rank}.jsonl"
         with open(path, "a") as file:
             for what, key in lines:
-                file.write(json.dumps({what: key}) + "\n")
+                record = {what.split()[0]: key}
+                if what.startswith("end"):
+                    record["report"] = {"code": int("badly" in what)}
+                file.write(json.dumps(record) + "\n")
             file.write(torn)
 
     def commit(self, *keys):
@@ -67,6 +70,14 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual(killed.redone(), {"a"})
         self.assertEqual(killed.lost(), {"a"})
         self.assertEqual(killed.repeated(), set())
+
+    def test_what_ended_badly_is_not_stored(self):
+        self.trace(0, ("begin", "a"), ("end badly", "a"))
+        killed = self.checkpoint()
+        self.trace(0, ("begin", "a"), run="resumed")
+        self.assertEqual(killed.running(), set())
+        self.assertEqual(killed.lost(), {"a"})
+        self.assertEqual(killed.redone(), set())
 
     def test_a_committed_task_begun_again_is_repeated(self):
         self.trace(0, ("begin", "a"), ("end", "a"))
