@@ -186,15 +186,19 @@ Status Coordinator::AskForElsewhere() {
     const TaskId task = elsewhere_[i];
     if (outcomes[i].kind == ClaimOutcome::Kind::kElsewhere) {
       still.push_back(task);
-    } else if (outcomes[i].kind == ClaimOutcome::Kind::kDone &&
-               recorder_.TaskFound(task, outcomes[i].known).ok()) {
-      ++outcome_.tasks_reused;
-      scheduler_->DoneElsewhere(task);
-    } else {
-      GiveUp(scheduler_->NotElsewhere(task),
-             Status(StatusCode::kFailed, sweep_.graph[task].label,
-                    "an input failed"));
+      continue;
     }
+    if (outcomes[i].kind == ClaimOutcome::Kind::kDone) {
+      if (recorder_.TaskFound(task, outcomes[i].known).ok()) {
+        ++outcome_.tasks_reused;
+        scheduler_->DoneElsewhere(task);
+        continue;
+      }
+      BESOM_RETURN_IF_ERROR(claims_->Discard(task));
+    }
+    GiveUp(scheduler_->NotElsewhere(task),
+           Status(StatusCode::kFailed, sweep_.graph[task].label,
+                  "an input failed"));
   }
   elsewhere_ = std::move(still);
   return Status::Ok();
@@ -311,7 +315,8 @@ Status Coordinator::HandleNotDone(int rank, const TaskReport& report) {
   const bool counts = scheduler_->WouldCount(rank, task, report.attempt);
   if (report.broken_input && counts) RemakeInput(task, *report.broken_input);
   Scheduler::Failure failure;
-  if (code == StatusCode::kInterrupted)
+  // What is broken is made again, and that is counted.
+  if (code == StatusCode::kInterrupted || report.broken_input)
     failure = scheduler_->Returned(rank, task, report.attempt, now);
   else if (code == StatusCode::kOutOfMemory)
     failure = scheduler_->OutOfMemory(rank, task, report.attempt, now);

@@ -87,4 +87,8 @@ Status DatabaseClaims::Release(TaskId task) {
   return book_.Release(run_, {sweep_.graph[task].key.Hex()});
 }
 
+Status DatabaseClaims::Discard(TaskId task) {
+  return results_.ForgetActions({sweep_.graph[task].key.Hex()});
+}
+
 }  // namespace besom::run

@@ -21,6 +21,7 @@ class DatabaseClaims final : public TaskClaims {
   Result<std::vector<ClaimOutcome>> Claim(
       const std::vector<TaskId>& tasks) override;
   Status Release(TaskId task) override;
+  Status Discard(TaskId task) override;
 
  private:
   Result<bool> Settle(const db::ClaimAnswer& answer, TaskId task,

@@ -26,6 +26,8 @@ class TaskClaims {
   virtual Result<std::vector<ClaimOutcome>> Claim(
       const std::vector<TaskId>& tasks) = 0;
   virtual Status Release(TaskId task) = 0;
+  /// What a finished task left behind cannot be read: it counts as undone.
+  virtual Status Discard(TaskId task) = 0;
 };
 
 }  // namespace besom::run

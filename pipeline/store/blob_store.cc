@@ -93,19 +93,47 @@ bool BlobStore::Has(const BlobRef& ref) const {
 
 Result<Artifact> BlobStore::Get(const BlobRef& ref) {
   const Path path = layout_.blob(ref.digest);
+  if (auto map = FindOpen(ref.digest, path);
+      map && ref.size == map->stat().size)
+    return Artifact(ref, std::move(map));
   Result<std::shared_ptr<const MappedFile>> opened = MappedFile::Open(path);
   if (!opened.ok()) return WhyNotOpened(path, opened.status());
   std::shared_ptr<const MappedFile> map = *std::move(opened);
   if (map->stat().size != ref.size)
     return Reject(path, fmt::format("the blob has {} bytes instead of {}",
                                     map->stat().size, ref.size));
-  if (IsChecked(ref.digest, map->stat())) return Artifact(ref, std::move(map));
-  const Digest digest = DigestOf(map->bytes());
-  if (map->faulted()) return Reject(path, "the disk cannot read the blob");
-  if (digest != ref.digest)
-    return Reject(path, "the blob's bytes are not what was written");
-  SetChecked(ref.digest, map->stat());
+  if (!IsChecked(ref.digest, map->stat())) {
+    const Digest digest = DigestOf(map->bytes());
+    if (map->faulted()) return Reject(path, "the disk cannot read the blob");
+    if (digest != ref.digest)
+      return Reject(path, "the blob's bytes are not what was written");
+    SetChecked(ref.digest, map->stat());
+  }
+  SetOpen(ref.digest, map);
   return Artifact(ref, std::move(map));
+}
+
+std::shared_ptr<const MappedFile> BlobStore::FindOpen(const Digest& digest,
+                                                      const Path& path) const {
+  std::shared_ptr<const MappedFile> map;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = open_.find(digest);
+    if (found != open_.end()) map = found->second.lock();
+  }
+  if (!map || map->faulted()) return nullptr;
+  const Result<FileStat> now = StatFile(path);
+  return now.ok() && *now == map->stat() ? map : nullptr;
+}
+
+void BlobStore::SetOpen(const Digest& digest,
+                        const std::shared_ptr<const MappedFile>& map) {
+  const std::lock_guard lock(mutex_);
+  open_[digest] = map;
+  if (open_.size() < sweep_open_at_) return;
+  std::erase_if(open_,
+                [](const auto& entry) { return entry.second.expired(); });
+  sweep_open_at_ = 2 * open_.size() + 256;
 }
 
 Status BlobStore::CheckUnhurt(const Artifact& artifact) {

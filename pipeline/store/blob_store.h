@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -32,7 +34,8 @@ class BlobStore {
   Result<BlobRef> Put(std::string_view bytes);
   /// True when a file of that digest and size is there (bytes not read).
   bool Has(const BlobRef& ref) const;
-  /// Maps a blob.
+  /// Maps a blob; as long as somebody holds the map of a file that has not
+  /// changed since, all get that one, so that a fault in it is seen by all.
   Result<Artifact> Get(const BlobRef& ref);
 
   /// To be asked after the bytes of `artifacts` were used and before anything
@@ -50,11 +53,18 @@ class BlobStore {
  private:
   bool IsChecked(const Digest& digest, const FileStat& stat) const;
   void SetChecked(const Digest& digest, const FileStat& stat);
+  std::shared_ptr<const MappedFile> FindOpen(const Digest& digest,
+                                             const Path& path) const;
+  void SetOpen(const Digest& digest,
+               const std::shared_ptr<const MappedFile>& map);
 
   const WorkspaceLayout layout_;
   const DiskCalls disk_;
   mutable std::mutex mutex_;
-  std::unordered_map<Digest, FileStat> checked_;  // Guarded by mutex_.
+  // All guarded by mutex_.
+  std::unordered_map<Digest, FileStat> checked_;
+  std::unordered_map<Digest, std::weak_ptr<const MappedFile>> open_;
+  std::size_t sweep_open_at_ = 256;  // Size at which dead entries are removed.
 };
 
 }  // namespace besom

@@ -21,8 +21,11 @@ Result<std::shared_ptr<const FitSources>> FitSourcesCache::Get(
     key += port;
     const auto it = artifacts.find(port);
     if (it == artifacts.end()) continue;
+    // The place, too: what was mapped before may have been damaged since, and
+    // who gave us these artifacts asks these whether they were.
     for (const Artifact& artifact : it->second)
-      key += artifact.ref().digest.Hex();
+      key += fmt::format("{} {}", artifact.ref().digest.Hex(),
+                         fmt::ptr(artifact.bytes().data()));
   }
   if (last_ != nullptr && key == key_) return last_;
   auto sources = std::make_shared<FitSources>();

@@ -35,7 +35,7 @@ class FitSourcesCache {
   Result<std::shared_ptr<const FitSources>> Get(const ArtifactMap& artifacts);
 
  private:
-  std::string key_;  // Digests of the blobs of `last_`.
+  std::string key_;  // Digests and places of the blobs of `last_`.
   std::shared_ptr<const FitSources> last_;
 };
 

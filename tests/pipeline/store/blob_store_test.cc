@@ -56,6 +56,16 @@ TEST_F(BlobStoreTest, TruncatedAndMissingBlobsAreNotThere) {
   EXPECT_EQ(store.Get(ref).status().code(), StatusCode::kNotFound);
 }
 
+TEST_F(BlobStoreTest, HoldersShareTheMapOfAFileThatHasNotChanged) {
+  BlobStore store = Reopen();
+  const BlobRef ref = *store.Put("hello");
+  const Artifact first = *store.Get(ref), second = *store.Get(ref);
+  EXPECT_EQ(first.map(), second.map());
+  std::filesystem::remove(store.layout().blob(ref.digest));
+  ASSERT_TRUE(store.Put("hello").ok());
+  EXPECT_NE(store.Get(ref)->map(), first.map());
+}
+
 TEST_F(BlobStoreTest, AnArtifactOutlivesTheFile) {
   BlobStore store = Reopen();
   const BlobRef ref = *store.Put("hello");

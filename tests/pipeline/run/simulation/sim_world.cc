@@ -79,6 +79,10 @@ class SimWorld final : public run::Executor,
   Result<std::vector<run::ClaimOutcome>> Claim(
       const std::vector<TaskId>& tasks) override;
   Status Release(TaskId) override { return Status::Ok(); }
+  Status Discard(TaskId task) override {
+    store_.known[task] = false;
+    return Status::Ok();
+  }
 
  private:
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
