@@ -13,6 +13,7 @@
 #include "cluster/launch_environment.h"
 #include "cluster/mpi_communicator.h"
 #include "cluster/mpi_error.h"
+#include "cluster/start_watch.h"
 #include "pipeline/base/digest.h"
 #include "pipeline/base/files.h"
 
@@ -60,9 +61,12 @@ Result<std::unique_ptr<MpiSession>> MpiSession::Start() {
   const LaunchEnvironment launch = ReadLaunchEnvironment(ProcessEnvironment());
   SetMcaDefaults(launch);
   int provided = MPI_THREAD_SINGLE;
-  BESOM_RETURN_IF_ERROR(MpiStatus(
-      MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided),
-      "MPI_Init_thread"));
+  {
+    const StartWatch watch(launch.local_size.value_or(0));
+    BESOM_RETURN_IF_ERROR(MpiStatus(
+        MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided),
+        "MPI_Init_thread"));
+  }
   // Ends MPI again on each error below.
   std::unique_ptr<MpiSession> session(new MpiSession);
   if (provided < MPI_THREAD_MULTIPLE)

@@ -75,7 +75,7 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     return artifacts.status();
   }
   Json hints = request.hints;
-  hints.update(rank_.hints);
+  if (rank_.hints.is_object()) hints.update(rank_.hints);
   const Result<stages::StageOutput> output = stage->second->Run(
       {request.params, hints, *artifacts, progress, group.get()});
   // The stage itself has told the others where they do not know.

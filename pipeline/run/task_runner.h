@@ -18,8 +18,7 @@ namespace besom::run {
 struct RankFacts {
   std::string host;
   std::string device = "cpu";  ///< "cpu", "cuda:0".
-  /// Put over each request's hints: threads, device.
-  Json hints = Json::object();
+  Json hints;  ///< Put over each request's: threads, device; null = nothing.
   /// This rank's part of the group that computes a request together; null
   /// where ranks cannot form groups.
   std::function<std::unique_ptr<cluster::Group>(const TaskRequest&, int shards)>

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <future>
+#include <atomic>
+#include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -56,76 +58,85 @@ Result<RowTable> TakePrior(const std::vector<RowWork>& rows, int dimension,
   return table;
 }
 
-/// Computes the missing rows, batch by batch, rendering one batch ahead.
-class BatchLoop {
+/// Computes the missing rows in lanes: each takes the next batch, renders it
+/// and passes it through an engine of its own. Two passes of one thread each
+/// are faster than one of two threads, and rendering never holds up an engine.
+class BatchLanes {
  public:
-  BatchLoop(const FeaturesRequest& request, const PixelSource& pixels,
-            FeatureEngine& engine, RowTable& table)
+  BatchLanes(const FeaturesRequest& request, const PixelSource& pixels,
+             const FeaturesStage::Engines& engines, RowTable& table,
+             const std::function<bool(double)>& progress)
       : request_(request),
         pixels_(pixels),
         filler_(request.preprocessing),
-        engine_(engine),
+        engines_(engines),
         table_(table),
-        batch_(static_cast<std::size_t>(engine.batch())) {
-    for (std::vector<float>& input : inputs_)
-      input.assign(batch_ * engine.image_numbers(), 0.0F);
-    computed_.resize(batch_ * table.width);
-  }
+        progress_(progress),
+        batch_(static_cast<std::size_t>(engines.front()->batch())) {}
 
-  Status Run(const std::function<bool(double)>& progress) {
-    const std::size_t total = table_.missing.size();
-    std::future<void> ready = FillAhead(0);
-    for (std::size_t first = 0; first < total; first += batch_) {
-      ready.get();
-      if (first + batch_ < total) ready = FillAhead(first + batch_);
-      BESOM_RETURN_IF_ERROR(Compute(first));
-      const std::size_t done = std::min(first + batch_, total);
-      if (progress(static_cast<double>(done) / static_cast<double>(total)))
-        return Status(StatusCode::kInterrupted, kPlace, "asked to stop");
-    }
-    return Status::Ok();
+  Status Run() {
+    std::vector<std::jthread> others;
+    for (std::size_t lane = 1; lane < engines_.size(); ++lane)
+      others.emplace_back([this, lane] { RunLane(*engines_[lane]); });
+    RunLane(*engines_[0]);
+    others.clear();  // Joins.
+    return status_;
   }
 
  private:
-  std::size_t CountAt(std::size_t first) const {
-    return std::min(batch_, table_.missing.size() - first);
-  }
-
-  std::vector<float>& InputAt(std::size_t first) {
-    return inputs_[first / batch_ % 2];
-  }
-
-  /// Fills the input of the batch at `first`; the other one may be in use.
-  std::future<void> FillAhead(std::size_t first) {
-    return std::async(std::launch::async, [this, first] {
+  void RunLane(FeatureEngine& engine) {
+    std::vector<float> input(batch_ * engine.image_numbers());
+    std::vector<float> computed(batch_ * table_.width);
+    const std::size_t total = table_.missing.size();
+    while (!ended_) {
+      const std::size_t first = next_.fetch_add(batch_);
+      if (first >= total) return;
+      const std::size_t count = std::min(batch_, total - first);
       FillBatch(request_, pixels_, filler_,
-                std::span(table_.missing).subspan(first, CountAt(first)),
-                InputAt(first));
-    });
+                std::span(table_.missing).subspan(first, count), input);
+      const std::span<float> rows =
+          std::span(computed).first(count * table_.width);
+      if (const Status status =
+              engine.Extract(static_cast<int>(count), input, rows);
+          !status.ok())
+        return End(status);
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto row = rows.subspan(i * table_.width, table_.width);
+        std::copy(row.begin(), row.end(),
+                  table_.row(table_.missing_at[first + i]).begin());
+      }
+      if (Report(count))
+        return End(Status(StatusCode::kInterrupted, kPlace, "asked to stop"));
+    }
   }
 
-  Status Compute(std::size_t first) {
-    const std::size_t count = CountAt(first);
-    const std::span<float> rows =
-        std::span(computed_).first(count * table_.width);
-    BESOM_RETURN_IF_ERROR(
-        engine_.Extract(static_cast<int>(count), InputAt(first), rows));
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto row = rows.subspan(i * table_.width, table_.width);
-      std::copy(row.begin(), row.end(),
-                table_.row(table_.missing_at[first + i]).begin());
-    }
-    return Status::Ok();
+  /// Whether to stop, after `count` more rows.
+  bool Report(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    done_ += count;
+    return progress_(static_cast<double>(done_) /
+                     static_cast<double>(table_.missing.size()));
+  }
+
+  /// All lanes end; the first reason counts.
+  void End(const Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (status_.ok()) status_ = status;
+    ended_ = true;
   }
 
   const FeaturesRequest& request_;
   const PixelSource& pixels_;
   const InputFiller filler_;
-  FeatureEngine& engine_;
+  const FeaturesStage::Engines& engines_;
   RowTable& table_;
+  const std::function<bool(double)>& progress_;
   const std::size_t batch_;
-  std::vector<float> inputs_[2];
-  std::vector<float> computed_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> ended_{false};
+  std::mutex mutex_;  // Guards the rest while lanes run.
+  std::size_t done_ = 0;
+  Status status_;
 };
 
 Status CheckNumerics(const FeaturesRequest& request) {
@@ -183,20 +194,20 @@ Result<StageOutput> FeaturesStage::Run(const StageInput& input) {
       RowTable table,
       TakePrior(rows, dimension, PortOf(input.artifacts, "prior")));
   if (!table.missing.empty()) {
-    BESOM_ASSIGN_OR_RETURN(FeatureEngine * engine,
-                           EngineFor(spec, request.weights));
+    BESOM_ASSIGN_OR_RETURN(const Engines* engines,
+                           EnginesFor(spec, request.weights));
     BESOM_RETURN_IF_ERROR(
-        BatchLoop(request, pixels, *engine, table).Run(input.progress));
+        BatchLanes(request, pixels, *engines, table, input.progress).Run());
   }
   return PackOutput(rows, dimension, table);
 }
 
-Result<FeatureEngine*> FeaturesStage::EngineFor(const EngineSpec& spec,
-                                                const std::string& weights) {
+Result<const FeaturesStage::Engines*> FeaturesStage::EnginesFor(
+    const EngineSpec& spec, const std::string& weights) {
   const std::string key =
       CanonicalText({spec.backbone, weights, spec.cut, spec.pooling,
                      spec.precision, spec.device, spec.size, spec.threads});
-  if (engine_ != nullptr && key == engine_key_) return engine_.get();
+  if (!engines_.empty() && key == engine_key_) return &engines_;
   if (!spec.weights.empty()) {
     BESOM_ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(spec.weights));
     if (digest.Hex() != weights)
@@ -204,10 +215,19 @@ Result<FeatureEngine*> FeaturesStage::EngineFor(const EngineSpec& spec,
                           "the weights have changed since they were planned",
                           "put the file back, or run the sweep again");
   }
-  engine_.reset();  // Before the next one, so that both are never in memory.
-  BESOM_ASSIGN_OR_RETURN(engine_, make_engine_(spec));
+  engines_.clear();  // Before the next ones: never both in memory.
+  // A GPU takes one lane, which feeds it.
+  EngineSpec lane = spec;
+  const int lanes = spec.device == "cpu" ? spec.threads : 1;
+  if (lanes > 1) lane.threads = 1;
+  Engines made;
+  for (int i = 0; i < lanes; ++i) {
+    BESOM_ASSIGN_OR_RETURN(auto engine, make_engine_(lane));
+    made.push_back(std::move(engine));
+  }
+  engines_ = std::move(made);
   engine_key_ = key;
-  return engine_.get();
+  return &engines_;
 }
 
 Result<const std::set<Digest>*> FeaturesStage::TrainedContents(

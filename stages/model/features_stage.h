@@ -31,9 +31,12 @@ using EngineFactory =
 ///
 /// Random weights are the same in every sweep: RandomParameters of seed 0.
 /// Views are rendered one batch ahead of the engine, by a thread of its own.
-/// Keeps the last engine and the last split between runs.
+/// Keeps the last engines and the last split between runs.
 class FeaturesStage final : public Stage {
  public:
+  /// Equal ones, each for a thread of its own.
+  using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
+
   explicit FeaturesStage(EngineFactory make_engine);
 
   std::string_view name() const noexcept override { return "features"; }
@@ -44,13 +47,13 @@ class FeaturesStage final : public Stage {
   Result<StageOutput> Run(const StageInput& input) override;
 
  private:
-  Result<FeatureEngine*> EngineFor(const EngineSpec& spec,
-                                   const std::string& weights);
+  Result<const Engines*> EnginesFor(const EngineSpec& spec,
+                                    const std::string& weights);
   Result<const std::set<Digest>*> TrainedContents(const ArtifactMap& artifacts);
 
   EngineFactory make_engine_;
-  std::string engine_key_;  // All that made `engine_`.
-  std::unique_ptr<FeatureEngine> engine_;
+  std::string engine_key_;  // All that made `engines_`.
+  Engines engines_;
   Digest split_;  // The table that `trained_` was read from.
   std::set<Digest> trained_;
 };

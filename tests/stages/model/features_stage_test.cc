@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <vector>
 
 #include "stages/data/pixel_shard.h"
@@ -36,7 +37,8 @@ std::vector<float> FakeRow(std::span<const float> image) {
 /// Counts what it is asked for.
 struct EngineLog {
   int made = 0;
-  std::vector<int> batches;  ///< Images of each pass.
+  std::mutex mutex;
+  std::vector<int> batches;  ///< Images of each pass; guarded by `mutex`.
 };
 
 class FakeEngine final : public FeatureEngine {
@@ -47,7 +49,10 @@ class FakeEngine final : public FeatureEngine {
   std::size_t image_numbers() const override { return kSize * kSize * 3; }
   Status Extract(int images, std::span<const float> input,
                  std::span<float> rows) override {
-    log_.batches.push_back(images);
+    {
+      const std::lock_guard lock(log_.mutex);
+      log_.batches.push_back(images);
+    }
     for (int i = 0; i < images; ++i) {
       const std::vector<float> row =
           FakeRow(input.subspan(i * image_numbers(), image_numbers()));
@@ -203,6 +208,17 @@ TEST_F(FeaturesStageTest, TheShardDoesNotDependOnTheBatch) {
   EXPECT_EQ(Run(small)->blobs, Run(large)->blobs);
 }
 
+TEST_F(FeaturesStageTest, SeveralThreadsMakeTheSameShardInPassesOfTheirOwn) {
+  UseViews({1, 2});
+  FeaturesStage one = MakeStage(1);
+  const auto alone = Run(one);
+  hints_["threads"] = 3;
+  log_.made = 0;
+  FeaturesStage three = MakeStage(1);
+  EXPECT_EQ(Run(three)->blobs, alone->blobs);
+  EXPECT_EQ(log_.made, 3);
+}
+
 TEST_F(FeaturesStageTest, PriorRowsAreTakenAndOnlyTheRestIsComputed) {
   const std::vector<float> known(kDimension, 0.25F);
   artifacts_["prior"] = {Artifact::FromBytes(
@@ -219,7 +235,8 @@ TEST_F(FeaturesStageTest, NoEngineIsMadeWhenPriorShardsHoldAll) {
   FeaturesStage stage = MakeStage();
   const std::string first = Run(stage)->blobs.at("features");
   artifacts_["prior"] = {Artifact::FromBytes(first)};
-  log_ = {};
+  log_.made = 0;
+  log_.batches.clear();
   FeaturesStage fresh = MakeStage();
   const auto again = Run(fresh);
   ASSERT_TRUE(again.ok());

@@ -33,7 +33,7 @@ class SimStore {
   std::vector<bool> known;             // By task: its action is committed.
   std::vector<db::TrialState> states;  // By trial, committed.
   std::vector<int> ends;               // By trial: commits that ended it.
-  std::vector<double> seconds;            // By task: of its last run.
+  std::vector<double> seconds;         // By task: of its last run.
   std::size_t silent_ranks = 0;        // Leases that were over.
 };
 

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pipeline/graph/task_graph.h"
+
+namespace besom::run {
+
+struct SchedulerOptions {
+  /// Host of each rank, as numbers; its size is the number of ranks.
+  std::vector<int> hosts = {0};
+  /// How often a task may fail in a way that may pass, or lose its rank.
+  int max_retries = 2;
+  /// Seconds without a completed unit of work after which a task is given to
+  /// another rank; longer for units predicted to take over a tenth of it.
+  double lease_seconds = 60;
+  /// A rank holds one task beside the running one, and more while all it
+  /// holds is predicted to take less than this.
+  double prefetch_seconds = 0.02;
+  std::size_t most_held = 64;  ///< Tasks that a rank holds at most.
+};
+
+/// A task given to one rank, or to several that compute it together.
+struct Assignment {
+  TaskId task = 0;
+  int attempt = 0;         ///< Counts the times it was given out, from 1.
+  std::vector<int> ranks;  ///< The first one leads and reports the outputs.
+
+  bool operator==(const Assignment&) const = default;
+};
+
+/// What a report means, by what is known of the task now.
+enum class Verdict {
+  kCounts,     ///< It decides the task.
+  kRepeated,   ///< The task is done already: by an answer that came before.
+  kOutOfDate,  ///< Of an attempt that was given up, or nobody knows it.
+};
+
+}  // namespace besom::run
