@@ -179,6 +179,10 @@ Status Coordinator::AskForElsewhere() {
   if (elsewhere_.empty() || clock_.Monotonic() < ask_elsewhere_at_)
     return Status::Ok();
   ask_elsewhere_at_ = clock_.Monotonic() + kElsewhereSeconds;
+  // The late answer of one of our own ranks may have come first.
+  std::erase_if(elsewhere_, [&](TaskId task) {
+    return scheduler_->state(task) != TaskState::kElsewhere;
+  });
   BESOM_ASSIGN_OR_RETURN(const std::vector<ClaimOutcome> outcomes,
                          claims_->Claim(elsewhere_));
   std::vector<TaskId> still;
