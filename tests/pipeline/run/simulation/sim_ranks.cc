@@ -95,7 +95,10 @@ void SimWorld::BeginFirst(int number) {
   if (Chance(settings_.hang)) {
     Count(Fault::kRankHung);
     rank.ever_hung = true;
-    seconds += LogUniform(random_, 0.2, 4) * kSimLease;
+    // Often just over the lease, so that the task runs twice for a moment.
+    seconds += Chance(0.5) ? kSimLease + Uniform(random_) * kLongestTask
+                           : LogUniform(random_, 0.2, 4) * kSimLease;
+    orders_[index].hung = true;
   } else if (Chance(settings_.die) &&
              (number != 0 || !settings_.fault_tolerant)) {
     Push(now_ + Uniform(random_) * seconds, What::kDie, number, 0);
@@ -153,7 +156,8 @@ Status SimWorld::Outcome(Order& order) {
     Count(Fault::kTaskFailedForGood);
     return {StatusCode::kFailed, "task", "bad input"};
   }
-  if (Chance(settings_.for_now)) {
+  if (Chance(settings_.for_now) ||
+      (order.hung && settings_.for_now > 0 && Chance(0.5))) {
     Count(Fault::kTaskFailedForNow);
     return IoError("disk", "refused");
   }
@@ -215,10 +219,30 @@ void SimWorld::Interrupt() {
   }
 }
 
+/// Where nothing is late no rank idles beside one that holds tasks which it
+/// has not begun. Looked at where few ranks make that cheap.
+void SimWorld::CheckIdle(double next) {
+  constexpr int kFew = 16;
+  constexpr double kMoment = 0.3;
+  if (!settings_.Undisturbed() || settings_.ranks > kFew) return;
+  bool idle = false, loaded = false;
+  for (const Rank& rank : ranks_) {
+    idle = idle || rank.queue.empty();
+    loaded = loaded || rank.queue.size() > 1;
+  }
+  if (!idle || !loaded) {
+    idle_since_ = next;
+  } else if (next - idle_since_ > kMoment) {
+    Violate("a rank idles beside one with tasks that it has not begun");
+    idle_since_ = next;
+  }
+}
+
 Result<std::optional<run::ExecutorEvent>> SimWorld::Wait(double seconds) {
   const double limit = now_ + seconds;
   while (!events_.empty() && events_.top().time <= limit) {
     const Event event = events_.top();
+    CheckIdle(event.time);
     events_.pop();
     now_ = std::max(now_, event.time);
     Rank& rank = ranks_[static_cast<std::size_t>(event.rank)];

@@ -80,7 +80,8 @@ class SimWorld final : public run::Executor,
     int attempt = 0;
     int rank = 0;
     TaskId broken = kNone;  // The task whose output could not be read.
-    bool told = false;      // The coordinator knows its end, or gave it up.
+    bool hung = false;
+    bool told = false;  // The coordinator knows its end, or gave it up.
   };
   struct Rank {
     std::vector<std::size_t> queue;  // Of orders; the first one runs.
@@ -119,6 +120,7 @@ class SimWorld final : public run::Executor,
   void Report(std::size_t order, Status status);
   void Die(int rank);
   void CheckOrder(const run::TaskOrder& order);
+  void CheckIdle(double next);
 
   const SimPlan& plan_;
   const SimSettings& settings_;
@@ -137,7 +139,7 @@ class SimWorld final : public run::Executor,
   std::set<TaskId> was_elsewhere_;
   std::uint64_t serial_ = 0;
   std::size_t kill_after_ = kNone, stop_after_ = kNone;
-  double last_delivery_ = 0;
+  double last_delivery_ = 0, idle_since_ = 0;
   bool stopped_ = false, interrupted_ = false;
 };
 
