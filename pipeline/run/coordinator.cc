@@ -41,6 +41,7 @@ Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
       options_(options),
       handed_out_(sweep.graph.size()),
       finished_(sweep.graph.size()),
+      latest_attempt_(sweep.graph.size()),
       unheard_(static_cast<std::size_t>(executor.ranks())) {}
 
 void Coordinator::Prepare(const std::vector<TaskId>& targets) {
@@ -212,6 +213,7 @@ Status Coordinator::StartTask(const Assignment& assignment) {
   const TaskNode& node = sweep_.graph[assignment.task];
   if (node.stage == "fine_tune") recorder_.TrialRunning(assignment.task);
   handed_out_[assignment.task] = ++moment_;
+  latest_attempt_[assignment.task] = assignment.attempt;
   observer_.Started(assignment.task, node);
   return executor_.Start(OrderFor(assignment));
 }
@@ -316,8 +318,10 @@ Status Coordinator::HandleNotDone(int rank, const TaskReport& report) {
   const TaskId task = report.task;
   const double now = clock_.Monotonic();
   const StatusCode code = report.status.code();
-  const bool counts = scheduler_->WouldCount(rank, task, report.attempt);
-  if (report.broken_input && counts) RemakeInput(task, *report.broken_input);
+  // An earlier attempt tells of what was broken before this one began.
+  if (report.broken_input && report.attempt == latest_attempt_[task] &&
+      scheduler_->WouldCount(rank, task, report.attempt))
+    RemakeInput(task, *report.broken_input);
   Scheduler::Failure failure;
   // What is broken is made again, and that is counted.
   if (code == StatusCode::kInterrupted || report.broken_input)

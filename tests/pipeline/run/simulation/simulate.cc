@@ -1,6 +1,7 @@
 // Runs many simulated sweeps, each with faults of its own, and checks each
 // against the invariants of sim_world.h:
 //   simulate [--seeds N] [--first S] [--threads T] [--stop-at-violation]
+//   simulate --tasks N [--first S]: one sweep of N tasks with the faults of S
 // A seed that fails is printed; --seeds 1 --first SEED replays it.
 #include <fmt/format.h>
 
@@ -25,6 +26,7 @@ constexpr std::size_t kPlans = 32;
 struct Options {
   std::uint64_t seeds = 1000, first = 0;
   unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  std::size_t tasks = 0;  ///< Of one sweep; 0 = many seeds.
   bool stop_at_violation = false;
 };
 
@@ -39,6 +41,7 @@ Options ReadOptions(int argc, char** argv) {
     const auto value = i + 1 < argc ? std::strtoull(argv[++i], nullptr, 10) : 0;
     if (name == "--seeds") options.seeds = value;
     if (name == "--first") options.first = value;
+    if (name == "--tasks") options.tasks = value;
     if (name == "--threads") options.threads = static_cast<unsigned>(value);
   }
   return options;
@@ -63,6 +66,26 @@ struct Totals {
     violated += result.violations.empty() ? 0 : 1;
   }
 };
+
+int RunOne(const Options& options) {
+  const SystemClock clock;
+  const double start = clock.Monotonic();
+  const SimPlan plan = MakeSimPlan(options.tasks);
+  const double planned = clock.Monotonic();
+  const SimSettings settings = SimSettings::Of(options.first);
+  const SimResult result = Simulate(plan, settings);
+  const double ended = clock.Monotonic();
+  const auto tasks = static_cast<double>(plan.sweep.graph.size());
+  fmt::print(
+      "{} tasks on {} ranks, {} computed, {} restarts: planned in {:.2f} us a "
+      "task, run in {:.2f} us a task\n",
+      plan.sweep.graph.size(), settings.ranks, result.tasks_computed,
+      result.restarts, 1e6 * (planned - start) / tasks,
+      1e6 * (ended - planned) / tasks);
+  for (const std::string& violation : result.violations)
+    fmt::print("seed {} ({}\n", options.first, violation);
+  return result.violations.empty() ? 0 : 1;
+}
 
 int Main(const Options& options) {
   const SystemClock clock;
@@ -125,5 +148,7 @@ int Main(const Options& options) {
 }  // namespace besom::testing
 
 int main(int argc, char** argv) {
-  return besom::testing::Main(besom::testing::ReadOptions(argc, argv));
+  const auto options = besom::testing::ReadOptions(argc, argv);
+  return options.tasks > 0 ? besom::testing::RunOne(options)
+                           : besom::testing::Main(options);
 }
