@@ -293,6 +293,11 @@ Result<std::vector<run::ClaimOutcome>> SimWorld::Claim(
   std::vector<run::ClaimOutcome> outcomes(tasks.size());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const TaskId task = tasks[i];
+    if (store_.known[task] && store_.Has(task)) {
+      outcomes[i].kind = Kind::kDone;
+      outcomes[i].known.outputs = plan_.outputs[task];
+      continue;
+    }
     const auto held = elsewhere_.find(task);
     if (held == elsewhere_.end()) {
       if (FailsForGood(plan_, settings_, task) ||
