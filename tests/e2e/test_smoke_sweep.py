@@ -71,6 +71,26 @@ class SmokeSweep(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(same_rows(workspace), self.rows, arguments)
 
+    def test_a_trial_on_two_ranks_has_the_numbers_of_two_shards(self):
+        rows = []
+        for ranks in ("1", "2", "3"):
+            workspace = self.workspace()
+            done = besom("run", SMOKE, "-w", workspace, "-n", ranks,
+                         "--set", "resources.ranks_per_trial=2")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            rows.append(same_rows(workspace))
+        self.assertEqual(rows[0], rows[1])
+        self.assertEqual(rows[0], rows[2])
+        # Both ranks began each head.
+        heads = {key for (key,) in select(
+            workspace, "select distinct task from attempts "
+            "where stage = 'fine_tune'")}
+        begun = [json.loads(line).get("begin")
+                 for journal in workspace.glob("logs/*.jsonl")
+                 for line in journal.read_text().splitlines()]
+        for head in heads:
+            self.assertEqual(begun.count(head), 2)
+
     def test_ranks_of_a_users_own_mpirun_join_one_run(self):
         workspace = self.workspace()
         exports = besom("env", BESOM_MPIRUN=MPIRUN).stdout
