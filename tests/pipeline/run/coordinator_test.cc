@@ -199,6 +199,49 @@ TEST_F(CoordinatorTest, TheTaskOfALostRankRunsElsewhere) {
   EXPECT_FALSE(outcome.interrupted);
 }
 
+TEST_F(CoordinatorTest, ABrokenInputIsMadeAgainInTheSameRun) {
+  int reads = 0;
+  testing::FakeExecutor executor(1, [&](const TaskRequest& request) {
+    TaskReport report = RunTask(request);
+    if (request.task != kTuneA || ++reads > 1) return report;
+    report.status = CorruptError("split", "a flipped byte");
+    report.broken_input = request.inputs.at("in").front();
+    report.outputs.clear();
+    return report;
+  });
+  const RunOutcome outcome = Run(executor);
+  EXPECT_EQ(outcome.trials_done, 2u);
+  EXPECT_FALSE(outcome.interrupted);
+  std::map<TaskId, int> started;
+  for (const TaskRequest& request : executor.started) ++started[request.task];
+  EXPECT_EQ(started[kSplit], 2);
+  EXPECT_EQ(started[kTuneA], 2);
+  EXPECT_EQ(started[kIngest], 1);
+}
+
+TEST_F(CoordinatorTest, AnInputThatIsBrokenAgainAndAgainStopsTheRun) {
+  testing::FakeExecutor executor(1, [&](const TaskRequest& request) {
+    TaskReport report = RunTask(request);
+    if (request.task != kTuneA) return report;
+    report.status = CorruptError("split", "a flipped byte");
+    report.broken_input = request.inputs.at("in").front();
+    report.outputs.clear();
+    return report;
+  });
+  const RunOutcome outcome = Run(executor);
+  EXPECT_TRUE(outcome.interrupted);
+  EXPECT_THAT(outcome.why, ::testing::HasSubstr("split"));
+}
+
+TEST_F(CoordinatorTest, OutOfMemoryATaskIsTriedAgain) {
+  failures_[kTuneA] = {Status(StatusCode::kOutOfMemory, "tune", "too large"),
+                       1};
+  testing::FakeExecutor executor = Executor(2);
+  const RunOutcome outcome = Run(executor);
+  EXPECT_EQ(outcome.trials_done, 2u);
+  EXPECT_EQ(outcome.trials_failed, 0u);
+}
+
 TEST_F(CoordinatorTest, AskedToStopItStartsNothingMore) {
   testing::FakeExecutor executor = Executor(1);
   stop_requests_ = [&] { return executor.started.size() >= 2 ? 1 : 0; };
