@@ -12,7 +12,9 @@ namespace besom::cluster {
 /// with all that is in them at the end. In a shared folder an mpirun that ends
 /// takes away what another one has just made: 4 of 600 starts, four at a time,
 /// failed (Open MPI 5.0.11, exit code 213), and none of 400 with a folder
-/// each. A killed mpirun also leaves its files behind, in /dev/shm too.
+/// each. A killed mpirun also leaves its files behind, in /dev/shm too; so
+/// does a killed launcher, whose folders the next one on this host removes: a
+/// folder is locked (flock) while its launcher lives.
 class JobScratch {
  public:
   /// Makes the folders; `single_host` also the one for shared memory, which
@@ -29,8 +31,10 @@ class JobScratch {
 
  private:
   void Add(const Path& parent, const char* variable);
+  static void RemoveDead(const Path& parent);
 
   std::vector<Path> folders_;
+  std::vector<int> locks_;  // Descriptors of the folders.
   std::map<std::string, std::string> environment_;
 };
 
