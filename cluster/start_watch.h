@@ -13,7 +13,7 @@ namespace besom::cluster {
 /// ranks of a host are the children of one parent.
 class StartWatch {
  public:
-  static constexpr double kMissingSeconds = 3;
+  static constexpr double kMissingSeconds = 1.5;
   static constexpr double kLongestSeconds = 600;
 
   /// `local_ranks`: of this host; 0 = not known.
