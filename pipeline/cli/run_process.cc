@@ -71,9 +71,16 @@ int Coordinate(const run::RunOptions& options, const RankProcess& process,
     process.abandon(code);
   }
   const Status closed = executor.Shutdown();
-  if (!outcome.ok()) return ReportStatus(outcome.status());
-  if (!closed.ok()) Log(LogLevel::kWarning, closed.ToString());
-  return Summarise(*outcome);
+  const int code =
+      outcome.ok() ? Summarise(*outcome) : ReportStatus(outcome.status());
+  if (!closed.ok()) {
+    // A rank does not answer: MPI would wait for it.
+    Log(LogLevel::kWarning, closed.ToString());
+    std::fflush(nullptr);
+    executor.Abandon();
+    process.abandon(code);
+  }
+  return code;
 }
 
 }  // namespace

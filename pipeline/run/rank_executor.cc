@@ -107,6 +107,7 @@ void RankExecutor::Abandon() {
       ::kill(static_cast<pid_t>(pids_[place]), SIGKILL);
       continue;
     }
+    if (shut_down_) continue;
     // A rank that cannot be told is gone.
     [[maybe_unused]] const Status ignored =
         comm_.Send(rank, Encode(run::Shutdown{}));
@@ -135,6 +136,7 @@ void RankExecutor::Interrupt() {
 }
 
 Status RankExecutor::Shutdown() {
+  shut_down_ = true;
   for (int rank = 1; rank < comm_.size(); ++rank)
     BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(run::Shutdown{})));
   return comm_.Close();

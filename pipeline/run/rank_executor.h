@@ -44,6 +44,7 @@ class RankExecutor final : public Executor {
   ComputeThread compute_;
   std::deque<TaskReturned> returned_;  // By rank 0's own thread.
   std::set<int> lost_;
+  bool shut_down_ = false;  // The channel is closed.
 };
 
 /// What every rank but 0 does until it is told to leave: runs the tasks that

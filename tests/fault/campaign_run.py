@@ -122,10 +122,11 @@ class CampaignRun:
     def start(self):
         return Job(self.launch, self.ranks, SPEC, self.workspace, *self.options)
 
-    def wait_for_moment(self, job):
+    def wait_for_moment(self, job, kind):
         """A number of begun tasks, and a little longer; or a point in time,
         which also hits the start and the end of a run."""
-        if self.draw.random() < 0.25:
+        # A rank that stops while MPI starts is waited for, not missed.
+        if self.draw.random() < 0.25 and kind.number != signal.SIGSTOP:
             poll(lambda: not job.alive(),
                  self.draw.uniform(0, 1.1 * self.reference.seconds))
             return
@@ -141,7 +142,7 @@ class CampaignRun:
         ledger = Ledger(self.workspace)
         before = ledger.keys("begin").total()
         with self.start() as job:
-            self.wait_for_moment(job)
+            self.wait_for_moment(job, kind)
             working = ledger.keys("begin").total() > before
             stored = ledger.stored()
             if not job.alive() or not kind.strike(job, self.draw):
