@@ -19,8 +19,7 @@ TrialsByTask::TrialsByTask(const SweepGraph& sweep, TaskId PlannedFit::*part)
 
 Recorder::Recorder(const SweepGraph& sweep, RecordSink& sink,
                    const Clock& clock)
-    : sweep_(sweep),
-      sink_(sink),
+    : sink_(sink),
       clock_(clock),
       outputs_(sweep.graph.size()),
       evaluates_(sweep, &PlannedFit::evaluate),

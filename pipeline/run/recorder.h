@@ -80,7 +80,6 @@ class Recorder {
   void NoteWaiting();
   void CountFits(TaskId task);
 
-  const SweepGraph& sweep_;
   RecordSink& sink_;
   const Clock& clock_;
   std::vector<std::optional<TaskOutputs>> outputs_;
