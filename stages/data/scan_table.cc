@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -111,7 +112,8 @@ RowVerdict Judge(const SourceSettings& source, const TablePlan& plan,
 /// The one verdict of several rows about an image: rows that `where` leaves
 /// out do not count when another passes; those that pass must agree.
 RowVerdict Merged(std::vector<RowVerdict> verdicts) {
-  std::ranges::stable_partition(verdicts, &RowVerdict::passes);
+  std::stable_partition(verdicts.begin(), verdicts.end(),
+                        std::mem_fn(&RowVerdict::passes));
   RowVerdict& first = verdicts.front();
   for (const RowVerdict& other : verdicts) {
     if (!other.passes) break;
