@@ -26,6 +26,11 @@ bool MayPass(const Status& status) {
          status.code() == StatusCode::kCorrupt;
 }
 
+/// Why a task is given up that itself did nothing wrong.
+Status InputFailed() {
+  return Status(StatusCode::kFailed, "", "an input failed");
+}
+
 }  // namespace
 
 Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
@@ -40,9 +45,7 @@ Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
       stop_requests_(std::move(stop_requests)),
       options_(options),
       handed_out_(sweep.graph.size()),
-      finished_(sweep.graph.size()),
-      latest_attempt_(sweep.graph.size()),
-      unheard_(static_cast<std::size_t>(executor.ranks())) {}
+      finished_(sweep.graph.size()) {}
 
 void Coordinator::Prepare(const std::vector<TaskId>& targets) {
   std::vector<bool> done(sweep_.graph.size());
@@ -87,8 +90,7 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
   recorder_.NothingRuns();
   BESOM_RETURN_IF_ERROR(recorder_.Flush());
   // A rank that is silent would keep the others from ending.
-  if (std::ranges::find(unheard_, true) != unheard_.end())
-    outcome_.abandoned = true;
+  if (scheduler_->any_silent_rank()) outcome_.abandoned = true;
   outcome_.trials_done = recorder_.trials_done();
   outcome_.trials_failed = recorder_.failed().size();
   for (const auto& [trial, why] : recorder_.failed())
@@ -201,9 +203,7 @@ Status Coordinator::AskForElsewhere() {
       }
       BESOM_RETURN_IF_ERROR(claims_->Discard(task));
     }
-    GiveUp(scheduler_->NotElsewhere(task),
-           Status(StatusCode::kFailed, sweep_.graph[task].label,
-                  "an input failed"));
+    GiveUp(scheduler_->NotElsewhere(task), InputFailed());
   }
   elsewhere_ = std::move(still);
   return Status::Ok();
@@ -213,7 +213,6 @@ Status Coordinator::StartTask(const Assignment& assignment) {
   const TaskNode& node = sweep_.graph[assignment.task];
   if (node.stage == "fine_tune") recorder_.TrialRunning(assignment.task);
   handed_out_[assignment.task] = ++moment_;
-  latest_attempt_[assignment.task] = assignment.attempt;
   observer_.Started(assignment.task, node);
   return executor_.Start(OrderFor(assignment));
 }
@@ -259,8 +258,6 @@ void Coordinator::AddPriorRows(const TaskNode& node,
 }
 
 Status Coordinator::Handle(const ExecutorEvent& event) {
-  if (!std::holds_alternative<RankLost>(event.what))
-    unheard_[event.rank] = false;
   if (const auto* report = std::get_if<TaskReport>(&event.what))
     return HandleReport(event.rank, *report);
   if (const auto* progress = std::get_if<TaskProgress>(&event.what)) {
@@ -273,7 +270,7 @@ Status Coordinator::Handle(const ExecutorEvent& event) {
   if (const auto* returned = std::get_if<TaskReturned>(&event.what)) {
     const Scheduler::Failure back = scheduler_->Returned(
         event.rank, returned->task, returned->attempt, clock_.Monotonic());
-    GiveUp(back.ended, Status(StatusCode::kFailed, "", "an input failed"));
+    GiveUp(back.ended, InputFailed());
     return Status::Ok();
   }
   return HandleLostRank(event.rank);
@@ -319,7 +316,7 @@ Status Coordinator::HandleNotDone(int rank, const TaskReport& report) {
   const double now = clock_.Monotonic();
   const StatusCode code = report.status.code();
   // An earlier attempt tells of what was broken before this one began.
-  if (report.broken_input && report.attempt == latest_attempt_[task] &&
+  if (report.broken_input && report.attempt == scheduler_->attempt(task) &&
       scheduler_->WouldCount(rank, task, report.attempt))
     RemakeInput(task, *report.broken_input);
   Scheduler::Failure failure;
@@ -388,7 +385,6 @@ Status Coordinator::Release(TaskId task) {
 }
 
 Status Coordinator::HandleLostRank(int rank) {
-  unheard_[rank] = false;
   const Scheduler::Loss loss = scheduler_->RankLost(rank);
   recorder_.Event("rank_lost", {{"rank", rank}});
   observer_.Say(fmt::format("rank {} is lost; its task runs elsewhere", rank));
@@ -408,7 +404,6 @@ Status Coordinator::HandleExpiry() {
   if (now >= scheduler_->next_deadline()) {
     const Scheduler::Expiry expiry = scheduler_->Expire(now);
     for (const int rank : expiry.ranks) {
-      unheard_[rank] = true;
       recorder_.Event("rank_silent", {{"rank", rank}});
       observer_.Say(fmt::format(
           "rank {} has completed nothing within its lease; its task runs "
@@ -418,7 +413,7 @@ Status Coordinator::HandleExpiry() {
     for (const Assignment& held : expiry.held)
       BESOM_RETURN_IF_ERROR(
           executor_.Recall(held.ranks[0], held.task, held.attempt));
-    GiveUp(expiry.ended, Status(StatusCode::kFailed, "", "an input failed"));
+    GiveUp(expiry.ended, InputFailed());
   }
   if (scheduler_->any_usable_rank()) {
     helpless_.reset();

@@ -94,9 +94,7 @@ class Coordinator {
   std::map<TaskId, int> remade_;   // How often outputs were gone.
   // By task: when it was last handed out and finished, as counts of both.
   std::vector<std::uint64_t> handed_out_, finished_;
-  std::vector<int> latest_attempt_;  // By task.
   std::uint64_t moment_ = 0;
-  std::vector<bool> unheard_;  // By rank: its lease is over.
   double start_ = 0;
   double stop_by_ = 0;  // When running tasks are abandoned.
   double ask_elsewhere_at_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pipeline/run/known_outputs.h"
 #include "pipeline/run/result_rows.h"
 
 namespace besom::run {
@@ -31,17 +32,11 @@ DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
 std::optional<KnownTask> DatabaseSink::Known(
     const std::optional<db::ActionRow>& action) {
   if (!action) return std::nullopt;
-  KnownTask known;
-  known.seconds = action->seconds;
-  for (const db::BlobRow& row : action->blobs) {
-    const Result<Digest> digest = Digest::FromHex(row.digest);
-    if (!digest.ok() || !blobs_.Has({*digest, row.size})) {
-      AddEvent("blob_missing", {{"blob", row.digest}, {"task", action->label}});
-      return std::nullopt;
-    }
-    known.outputs.push_back({row.port, {*digest, row.size}});
-  }
-  return known;
+  Result<TaskOutputs> outputs = OutputsOf(*action, blobs_);
+  if (outputs.ok()) return KnownTask{*std::move(outputs), action->seconds};
+  AddEvent("blob_missing",
+           {{"blob", outputs.status().place()}, {"task", action->label}});
+  return std::nullopt;
 }
 
 Result<std::optional<KnownTask>> DatabaseSink::Find(TaskId task) {

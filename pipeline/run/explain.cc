@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "pipeline/run/known_outputs.h"
 #include "pipeline/run/stage_versions.h"
 
 namespace besom::run {
@@ -114,11 +115,7 @@ class Forecaster {
     if (node.stage == "scan") return true;  // Planning has made it.
     const auto it = by_key_.find(node.key.Hex());
     if (it == by_key_.end()) return false;
-    return std::all_of(it->second.blobs.begin(), it->second.blobs.end(),
-                       [&](const db::BlobRow& blob) {
-                         const auto digest = Digest::FromHex(blob.digest);
-                         return digest.ok() && blobs_.Has({*digest, blob.size});
-                       });
+    return OutputsOf(it->second, blobs_).ok();
   }
 
   void Add(const TaskNode& node, const std::vector<bool>& done,

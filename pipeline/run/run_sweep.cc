@@ -117,6 +117,31 @@ std::size_t StayFailed(const SweepGraph& sweep, const RunOptions& options,
       }));
 }
 
+CoordinatorOptions HowToRun(const PreparedSweep& sweep,
+                            const RunOptions& options) {
+  const Json& limits = sweep.spec.base.at("limits");
+  const std::size_t trials = sweep.graph.trials.size();
+  CoordinatorOptions how;
+  how.max_retries = limits.at("retries");
+  how.fail_fast = options.fail_fast;
+  how.max_failed_trials =
+      options.keep_going ? trials : MostFailures(limits, trials);
+  how.time_limit = limits.at("time");
+  how.lease_seconds = limits.at("lease");
+  return how;
+}
+
+/// This process as a run that begins now.
+db::RunRow ThisRun(const RunServices& services) {
+  db::RunRow run;
+  run.started = services.clock.Wall();
+  run.run = fmt::format("{}-{}-{:.6f}", services.host, ::getpid(), run.started);
+  run.host = services.host;
+  run.pid = ::getpid();
+  run.ranks = services.executor.ranks();
+  return run;
+}
+
 /// Forgets what `--rerun` names, so that it is computed again.
 Status ForgetForRerun(const PreparedSweep& sweep, const RunOptions& options,
                       db::ResultsStore& results) {
@@ -234,13 +259,7 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   BESOM_ASSIGN_OR_RETURN(const db::SweepId id, results->PutSweep(row));
   BESOM_RETURN_IF_ERROR(results->RegisterTrials(id, TrialRowsOf(sweep)));
   BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep, options, *results));
-  db::RunRow run;
-  run.run = fmt::format("{}-{}-{:.6f}", services.host, ::getpid(),
-                        services.clock.Wall());
-  run.host = services.host;
-  run.pid = ::getpid();
-  run.ranks = services.executor.ranks();
-  run.started = services.clock.Wall();
+  db::RunRow run = ThisRun(services);
   BESOM_ASSIGN_OR_RETURN(const RunLock run_lock,
                          RunLock::Take(layout, run.run, Holder(services)));
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
@@ -262,17 +281,9 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
         fmt::format("took over {} tasks that a killed run finished", adopted));
   if (const std::string warning = ViewsWarning(sweep); !warning.empty())
     observer.Say("note: " + warning);
-  CoordinatorOptions how;
-  const Json& limits = sweep.spec.base.at("limits");
-  how.max_retries = limits.at("retries");
-  how.fail_fast = options.fail_fast;
-  how.max_failed_trials = options.keep_going
-                              ? sweep.graph.trials.size()
-                              : MostFailures(limits, sweep.graph.trials.size());
-  how.time_limit = limits.at("time");
-  how.lease_seconds = limits.at("lease");
   Coordinator coordinator(sweep.graph, services.executor, recorder, observer,
-                          services.clock, services.stop_requests, how);
+                          services.clock, services.stop_requests,
+                          HowToRun(sweep, options));
   BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
                          FindPriorRows(sweep.graph, *results, services.blobs));
   coordinator.SetPriorRows(std::move(priors));

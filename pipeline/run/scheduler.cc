@@ -363,6 +363,11 @@ Scheduler::Expiry Scheduler::Expire(double now) {
   return expiry;
 }
 
+bool Scheduler::any_silent_rank() const {
+  return std::ranges::any_of(
+      ranks_, [](const Rank& rank) { return rank.silent && !rank.lost; });
+}
+
 void Scheduler::Defer(const Assignment& assignment, double now) {
   const TaskId task = assignment.task;
   std::vector<int> ranks = {leader_[task]};

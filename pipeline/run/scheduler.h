@@ -90,6 +90,10 @@ class Scheduler {
   bool finished() const { return board_.finished(); }
   /// A rank is there that is neither lost nor silent beyond its lease.
   bool any_usable_rank() const { return usable_ > 0; }
+  /// A rank is there that was not heard of since its lease was over.
+  bool any_silent_rank() const;
+  /// The latest attempt at a task; 0 = never handed out.
+  int attempt(TaskId task) const { return attempts_[task]; }
 
  private:
   struct Held {

@@ -190,13 +190,7 @@ TEST(ClaimBookOpenTest, ClosingLeavesTheLogToOthers) {
   EXPECT_THAT(Lines(path, "SELECT count(*) FROM claim"), ElementsAre("20000"));
 }
 
-INSTANTIATE_TEST_SUITE_P(JournalModes, ClaimBookTest,
-                         ::testing::Values(JournalMode::kWal,
-                                           JournalMode::kDelete),
-                         [](const auto& mode) {
-                           return mode.param == JournalMode::kWal ? "Wal"
-                                                                  : "Delete";
-                         });
+INSTANTIATE_FOR_JOURNAL_MODES(ClaimBookTest);
 
 }  // namespace
 }  // namespace besom::db

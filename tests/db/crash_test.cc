@@ -144,13 +144,7 @@ TEST_P(CrashTest, ReadersGoOnWhileAWriterWrites) {
   EXPECT_EQ(last, kTrials);
 }
 
-INSTANTIATE_TEST_SUITE_P(JournalModes, CrashTest,
-                         ::testing::Values(JournalMode::kWal,
-                                           JournalMode::kDelete),
-                         [](const auto& mode) {
-                           return mode.param == JournalMode::kWal ? "Wal"
-                                                                  : "Delete";
-                         });
+INSTANTIATE_FOR_JOURNAL_MODES(CrashTest);
 
 }  // namespace
 }  // namespace besom::db

@@ -415,13 +415,7 @@ TEST_P(ResultsStoreTest, AReaderSeesOneSnapshotWhileTheWriterGoesOn) {
   EXPECT_THAT(Lines(path_, count), ElementsAre("2"));
 }
 
-INSTANTIATE_TEST_SUITE_P(JournalModes, ResultsStoreTest,
-                         ::testing::Values(JournalMode::kWal,
-                                           JournalMode::kDelete),
-                         [](const auto& mode) {
-                           return mode.param == JournalMode::kWal ? "Wal"
-                                                                  : "Delete";
-                         });
+INSTANTIATE_FOR_JOURNAL_MODES(ResultsStoreTest);
 
 }  // namespace
 }  // namespace besom::db

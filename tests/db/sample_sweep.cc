@@ -143,4 +143,8 @@ std::vector<std::string> Lines(const Path& database, const std::string& sql) {
   return lines;
 }
 
+std::string NameOfMode(const ::testing::TestParamInfo<JournalMode>& mode) {
+  return mode.param == JournalMode::kWal ? "Wal" : "Delete";
+}
+
 }  // namespace besom::db::testing

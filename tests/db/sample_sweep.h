@@ -55,7 +55,17 @@ CommitBatch Done(const std::vector<FitRow>& fits);
 /// The answer to `sql`, one line a row, cells by '|', NULL as "NULL".
 std::vector<std::string> Lines(const Path& database, const std::string& sql);
 
+/// "Wal" or "Delete", for the names of tests.
+std::string NameOfMode(const ::testing::TestParamInfo<JournalMode>& mode);
+
 }  // namespace besom::db::testing
+
+/// Runs `suite` in every journal mode.
+#define INSTANTIATE_FOR_JOURNAL_MODES(suite)                      \
+  INSTANTIATE_TEST_SUITE_P(                                       \
+      JournalModes, suite,                                        \
+      ::testing::Values(JournalMode::kWal, JournalMode::kDelete), \
+      ::besom::db::testing::NameOfMode)
 
 #define ASSERT_OK(expression)                        \
   do {                                               \

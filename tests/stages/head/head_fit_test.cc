@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "pipeline/base/random.h"
 #include "stages/metric/metrics.h"
+#include "tests/stages/head/corner_fit.h"
 
 namespace besom::stages {
 namespace {
@@ -15,46 +15,18 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// Three classes around three corners, so far apart that a head finds them.
-class HeadFitTest : public testing::Test {
+class HeadFitTest : public CornerFit {
  protected:
-  HeadFitTest() {
-    Fill(60, 1, train_, data_.train_labels);
-    Fill(30, 2, validation_, data_.validation_labels);
-    data_.classes = {"covid", "normal", "pneumonia"};
-    data_.dimension = kInputs;
-    data_.train_rows = [this](int) { return Result(RowsOf(train_)); };
-    data_.validation_rows = RowsOf(validation_);
+  HeadFitTest() : CornerFit(60, 30) {
     head_.hidden = {20};
     train_settings_.epochs = 12;
     train_settings_.learning_rate = 0.01;
-  }
-
-  static void Fill(int count, std::uint64_t seed, std::vector<float>& values,
-                   std::vector<int>& labels) {
-    KeyedRandom random(seed, "fit data");
-    for (int i = 0; i < count; ++i) {
-      labels.push_back(i % 3);
-      for (int k = 0; k < kInputs; ++k)
-        values.push_back(
-            static_cast<float>((k % 3 == i % 3 ? 2.0 : 0.0) + random.Normal()));
-    }
-  }
-
-  static std::vector<const float*> RowsOf(const std::vector<float>& values) {
-    std::vector<const float*> rows;
-    for (std::size_t i = 0; i < values.size(); i += kInputs)
-      rows.push_back(values.data() + i);
-    return rows;
   }
 
   Result<FitResult> Fit(const FitKey& key = {}, std::uint64_t sweep_seed = 5) {
     return FitHead(data_, head_, train_settings_, sweep_seed, key, {});
   }
 
-  static constexpr int kInputs = 24;
-  std::vector<float> train_, validation_;
-  FitData data_;
   HeadSettings head_;
   TrainSettings train_settings_;
 };

@@ -9,8 +9,8 @@
 
 #include "cluster/group_threads.h"
 #include "cluster/self_group.h"
-#include "pipeline/base/random.h"
 #include "stages/model/head/head_fit.h"
+#include "tests/stages/head/corner_fit.h"
 
 namespace besom::stages {
 namespace {
@@ -18,38 +18,14 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-class ShardedFitTest : public testing::Test {
+class ShardedFitTest : public CornerFit {
  protected:
-  ShardedFitTest() {
+  ShardedFitTest() : CornerFit(61, 30) {
     // Batches of 8, and a last one of 5.
-    Fill(61, 1, train_, data_.train_labels);
-    Fill(30, 2, validation_, data_.validation_labels);
-    data_.classes = {"covid", "normal", "pneumonia"};
-    data_.dimension = kInputs;
-    data_.train_rows = [this](int) { return Result(RowsOf(train_)); };
-    data_.validation_rows = RowsOf(validation_);
     head_.hidden = {20, 33};
     settings_.epochs = 6;
     settings_.learning_rate = 0.01;
     settings_.class_weights = "balanced";
-  }
-
-  static void Fill(int count, std::uint64_t seed, std::vector<float>& values,
-                   std::vector<int>& labels) {
-    KeyedRandom random(seed, "fit data");
-    for (int i = 0; i < count; ++i) {
-      labels.push_back(i % 3);
-      for (int k = 0; k < kInputs; ++k)
-        values.push_back(
-            static_cast<float>((k % 3 == i % 3 ? 2.0 : 0.0) + random.Normal()));
-    }
-  }
-
-  static std::vector<const float*> RowsOf(const std::vector<float>& values) {
-    std::vector<const float*> rows;
-    for (std::size_t i = 0; i < values.size(); i += kInputs)
-      rows.push_back(values.data() + i);
-    return rows;
   }
 
   Result<FitResult> FitAlone(int shards) const {
@@ -104,9 +80,6 @@ class ShardedFitTest : public testing::Test {
     }
   }
 
-  static constexpr int kInputs = 24;
-  std::vector<float> train_, validation_;
-  FitData data_;
   HeadSettings head_;
   TrainSettings settings_;
 };
