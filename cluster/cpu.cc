@@ -6,24 +6,12 @@
 #include <algorithm>
 #include <climits>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <thread>
 
 namespace besom::cluster {
 namespace {
-
-int AffinityCores() {
-  // Machines with more cores than cpu_set_t holds need a larger set.
-  for (int capacity = CPU_SETSIZE; capacity <= (1 << 20); capacity *= 2) {
-    cpu_set_t* set = CPU_ALLOC(capacity);
-    const std::size_t bytes = CPU_ALLOC_SIZE(capacity);
-    const bool fits = ::sched_getaffinity(0, bytes, set) == 0;
-    const int count = fits ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (fits) return count;
-  }
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
 
 std::optional<double> ReadNumber(const Path& path) {
   std::ifstream file(path);
@@ -95,18 +83,51 @@ std::optional<double> CgroupCores(const Path& proc_cgroup, const Path& root) {
   return least;
 }
 
-int UsableCores() {
-  int cores = AffinityCores();
-  if (const auto quota = CgroupCores("/proc/self/cgroup", "/sys/fs/cgroup"))
-    cores = std::min(cores, static_cast<int>(*quota));
-  return std::max(cores, 1);
+std::vector<int> AffinityCpus() {
+  std::vector<int> cpus;
+  // Machines with more cores than cpu_set_t holds need a larger set.
+  for (int capacity = CPU_SETSIZE; capacity <= (1 << 20); capacity *= 2) {
+    cpu_set_t* set = CPU_ALLOC(capacity);
+    const std::size_t bytes = CPU_ALLOC_SIZE(capacity);
+    const bool fits = ::sched_getaffinity(0, bytes, set) == 0;
+    for (int cpu = 0; fits && cpu < capacity; ++cpu)
+      if (CPU_ISSET_S(cpu, bytes, set)) cpus.push_back(cpu);
+    CPU_FREE(set);
+    if (fits) return cpus;
+  }
+  const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
+  for (unsigned cpu = 0; cpu < cores; ++cpu)
+    cpus.push_back(static_cast<int>(cpu));
+  return cpus;
 }
 
-int ThreadsPerRank(int cores, int local_ranks) {
-  BESOM_CHECK(cores >= 1 && local_ranks >= 1,
-              std::to_string(cores) + " cores for " +
-                  std::to_string(local_ranks) + " ranks");
-  return std::max(1, cores / local_ranks);
+std::optional<double> QuotaCores() {
+  return CgroupCores("/proc/self/cgroup", "/sys/fs/cgroup");
+}
+
+int UsableCores() { return ThreadsOfRanks({AffinityCpus()}, QuotaCores())[0]; }
+
+std::vector<int> ThreadsOfRanks(const std::vector<std::vector<int>>& cpus,
+                                std::optional<double> quota) {
+  std::map<int, int> sharers;
+  for (const std::vector<int>& mine : cpus) {
+    BESOM_CHECK(!mine.empty(), "a rank without cores");
+    for (const int cpu : mine) ++sharers[cpu];
+  }
+  std::vector<int> threads;
+  for (const std::vector<int>& mine : cpus) {
+    // Summed as how many cores are shared by how many, so that three thirds
+    // are one.
+    std::map<int, int> cores;
+    for (const int cpu : mine) ++cores[sharers[cpu]];
+    double share = 0;
+    for (const auto& [ranks, count] : cores)
+      share += static_cast<double>(count) / ranks;
+    if (quota)
+      share = std::min(share, *quota / static_cast<double>(cpus.size()));
+    threads.push_back(std::max(static_cast<int>(share), 1));
+  }
+  return threads;
 }
 
 std::string HostName() {

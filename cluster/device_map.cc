@@ -1,7 +1,5 @@
 #include "cluster/device_map.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <fstream>
@@ -50,23 +48,48 @@ Result<std::string> Resolve(const std::vector<std::string>& uuids,
 
 }  // namespace
 
-std::vector<std::string> MachineGpus(const Path& root) {
+std::vector<Gpu> MachineGpus(const Path& root) {
   std::vector<Path> folders;
   std::error_code error;
   for (std::filesystem::directory_iterator it(root / "gpus", error), end;
        !error && it != end; it.increment(error))
     folders.push_back(it->path());
   std::ranges::sort(folders);  // Named by PCI address.
-  std::vector<std::string> uuids;
+  std::vector<Gpu> gpus;
   for (const Path& folder : folders) {
     std::ifstream file(folder / "information");
+    Gpu gpu;
     for (std::string line; std::getline(file, line);) {
-      const std::size_t at = line.find("GPU-");
-      if (line.starts_with("GPU UUID:") && at != std::string::npos)
-        uuids.push_back(Trimmed(line.substr(at)));
+      const std::size_t colon = line.find(':');
+      if (colon == std::string::npos) continue;
+      if (line.starts_with("Model:"))
+        gpu.model = Trimmed(line.substr(colon + 1));
+      if (line.starts_with("GPU UUID:"))
+        gpu.uuid = Trimmed(line.substr(colon + 1));
     }
+    if (IsUuid(gpu.uuid)) gpus.push_back(std::move(gpu));
   }
-  return uuids;
+  return gpus;
+}
+
+Result<std::vector<Gpu>> VisibleGpus(
+    const std::vector<Gpu>& machine,
+    const std::optional<std::string>& visible) {
+  std::vector<std::string> uuids;
+  for (const Gpu& gpu : machine) uuids.push_back(gpu.uuid);
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         VisibleDevices(uuids, visible));
+  std::vector<Gpu> gpus;
+  for (const std::string& name : names) {
+    const auto known = std::ranges::find(machine, name, &Gpu::uuid);
+    if (known != machine.end())
+      gpus.push_back(*known);
+    else if (IsUuid(name))  // A part of one.
+      gpus.push_back({name, machine.empty() ? "" : machine.front().model});
+    else
+      gpus.push_back(machine[std::stoul(name)]);
+  }
+  return gpus;
 }
 
 Result<std::vector<std::string>> VisibleDevices(
@@ -107,38 +130,6 @@ std::vector<std::optional<DeviceChoice>> DevicesForRanks(
   for (std::optional<DeviceChoice>& choice : choices)
     if (choice) choice->sharers = ranks_on[choice->name];
   return choices;
-}
-
-std::optional<DeviceChoice> DeviceForRank(
-    const std::vector<std::string>& devices, int local_rank, int local_ranks) {
-  BESOM_CHECK(local_rank >= 0 && local_rank < local_ranks,
-              "rank " + std::to_string(local_rank) + " of " +
-                  std::to_string(local_ranks));
-  const std::vector same(static_cast<std::size_t>(local_ranks), devices);
-  return DevicesForRanks(same)[static_cast<std::size_t>(local_rank)];
-}
-
-Status CheckSharing(const std::vector<std::optional<DeviceChoice>>& choices,
-                    int allowed) {
-  for (const std::optional<DeviceChoice>& choice : choices) {
-    if (!choice || choice->sharers <= allowed) continue;
-    return Status(
-        StatusCode::kUnavailable, "GPUs",
-        fmt::format("{} of {} ranks on this host would share GPU {}",
-                    choice->sharers, choices.size(), choice->name),
-        fmt::format(
-            "start at most {} for each GPU, or show the job more GPUs "
-            "({})",
-            allowed == 1 ? "one rank" : fmt::format("{} ranks", allowed),
-            kVariable));
-  }
-  return Status::Ok();
-}
-
-int RanksThatFit(std::int64_t device_bytes, std::int64_t peak_bytes) {
-  BESOM_CHECK(peak_bytes > 0, "a rank that needs no memory");
-  const std::int64_t usable = device_bytes - device_bytes / 10;
-  return static_cast<int>(std::max<std::int64_t>(1, usable / peak_bytes));
 }
 
 }  // namespace besom::cluster

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,9 +9,25 @@
 
 namespace besom::cluster {
 
-/// UUIDs ("GPU-...") of this machine's GPUs in the driver's order, without a
-/// CUDA call; empty without a driver. `root` is usually /proc/driver/nvidia.
-std::vector<std::string> MachineGpus(const Path& root);
+/// A GPU as its driver names it.
+struct Gpu {
+  std::string uuid;   ///< "GPU-..."
+  std::string model;  ///< "NVIDIA H100 80GB HBM3"; may be empty.
+
+  bool operator==(const Gpu&) const = default;
+};
+
+/// Where the driver tells of them.
+inline constexpr char kDriverFolder[] = "/proc/driver/nvidia";
+
+/// This machine's GPUs in the driver's order, without a CUDA call; empty
+/// without a driver. `root` is usually kDriverFolder.
+std::vector<Gpu> MachineGpus(const Path& root);
+
+/// Those of `machine` that CUDA will show a process, as `visible` says
+/// (VisibleDevices), with their models; without a CUDA call.
+Result<std::vector<Gpu>> VisibleGpus(const std::vector<Gpu>& machine,
+                                     const std::optional<std::string>& visible);
 
 /// Names of the GPUs that CUDA shows a process, in CUDA's numbering: entry i
 /// is device i. `visible` is CUDA_VISIBLE_DEVICES: numbers, UUIDs or unique
@@ -43,21 +58,5 @@ struct DeviceChoice {
 /// of srun may call its own GPU 0.
 std::vector<std::optional<DeviceChoice>> DevicesForRanks(
     const std::vector<std::vector<std::string>>& visible);
-
-/// The same for a rank of a host where all see `devices`.
-/// REQUIRES: 0 <= local_rank < local_ranks.
-std::optional<DeviceChoice> DeviceForRank(
-    const std::vector<std::string>& devices, int local_rank, int local_ranks);
-
-/// kUnavailable, with the cure, when more than `allowed` ranks of this host
-/// share a device: 1 unless the user asked for more. Ranks that share one
-/// share its memory and its speed, and NCCL refuses them.
-Status CheckSharing(const std::vector<std::optional<DeviceChoice>>& choices,
-                    int allowed);
-
-/// How many ranks fit into a device of `device_bytes` when each needs
-/// `peak_bytes` at its peak, a tenth of the memory left to the driver and to
-/// fragmentation; at least 1. REQUIRES: peak_bytes > 0.
-int RanksThatFit(std::int64_t device_bytes, std::int64_t peak_bytes);
 
 }  // namespace besom::cluster

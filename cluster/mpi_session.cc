@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <numeric>
 #include <vector>
 
 #include "cluster/cpu.h"
@@ -117,6 +118,28 @@ MpiSession::~MpiSession() { MPI_Finalize(); }
 Result<std::unique_ptr<Communicator>> MpiSession::OpenChannel(
     std::size_t piece_bytes) {
   return OpenMpiCommunicator(piece_bytes);
+}
+
+Result<std::vector<std::string>> MpiSession::Gather(const std::string& mine) {
+  const auto ranks = static_cast<std::size_t>(size_);
+  const int length = static_cast<int>(mine.size());
+  std::vector<int> lengths(ranks), starts(ranks);
+  BESOM_RETURN_IF_ERROR(
+      MpiStatus(MPI_Allgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT,
+                              MPI_COMM_WORLD),
+                "MPI_Allgather"));
+  std::exclusive_scan(lengths.begin(), lengths.end(), starts.begin(), 0);
+  std::string all(static_cast<std::size_t>(starts.back() + lengths.back()),
+                  '\0');
+  BESOM_RETURN_IF_ERROR(MpiStatus(
+      MPI_Allgatherv(mine.data(), length, MPI_CHAR, all.data(), lengths.data(),
+                     starts.data(), MPI_CHAR, MPI_COMM_WORLD),
+      "MPI_Allgatherv"));
+  std::vector<std::string> said;
+  for (std::size_t rank = 0; rank < ranks; ++rank)
+    said.push_back(all.substr(static_cast<std::size_t>(starts[rank]),
+                              static_cast<std::size_t>(lengths[rank])));
+  return said;
 }
 
 void MpiSession::Abort(int exit_code) {

@@ -43,6 +43,10 @@ class MpiSession {
   Result<std::unique_ptr<Communicator>> OpenChannel(
       std::size_t piece_bytes = std::size_t{64} << 20);
 
+  /// What every rank says, by rank. Every rank calls it, in the same order as
+  /// it opens its channels, before any rank may have died.
+  Result<std::vector<std::string>> Gather(const std::string& mine);
+
   /// Ends all ranks of the job at once with this exit code.
   [[noreturn]] void Abort(int exit_code);
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cluster/back_off.h"
+#include "cluster/cuda_devices.h"
 #include "cluster/group_break.h"
 #include "cluster/group_exchange.h"
 #include "cluster/nccl_error.h"
@@ -287,19 +288,6 @@ Status CompareDevices(Group& members, int device, double seconds) {
 }
 
 }  // namespace
-
-Result<std::string> DeviceUuid(int device) {
-  cudaDeviceProp properties{};
-  BESOM_RETURN_IF_ERROR(CudaStatus(cudaGetDeviceProperties(&properties, device),
-                                   fmt::format("GPU {}", device)));
-  std::string text = "GPU-";
-  for (std::size_t i = 0; i < sizeof(properties.uuid.bytes); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}",
-                        static_cast<unsigned char>(properties.uuid.bytes[i]));
-  }
-  return text;
-}
 
 Status CheckOneRankPerGpu(const std::vector<std::string>& uuids) {
   for (std::size_t b = 0; b < uuids.size(); ++b) {

@@ -8,10 +8,6 @@
 
 namespace besom::cluster {
 
-/// The UUID ("GPU-...", "MIG-...") of CUDA's device `device` in this process.
-/// kUnavailable, with the cure, when there is no such device or no driver.
-Result<std::string> DeviceUuid(int device);
-
 /// kUnavailable, with the cure, when two members have the same GPU: NCCL
 /// cannot do that. `uuids`: each member's, by rank.
 Status CheckOneRankPerGpu(const std::vector<std::string>& uuids);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,12 +36,19 @@ struct StageInput {
   cluster::Group* group = nullptr;
 };
 
+/// Memory of the device that a task ran on, bytes; zeros = not measured.
+struct DeviceMemory {
+  std::int64_t peak = 0;   ///< That the task took, with all it needs there.
+  std::int64_t total = 0;  ///< That the device has for tasks.
+};
+
 /// What a stage produced. Values only: the runner, not the stage, stores them.
 struct StageOutput {
   /// One blob per port.
   std::map<std::string, std::string> blobs;
   /// Small numbers about the work for the records (images, epochs, hits).
   Json counters = Json::object();
+  DeviceMemory memory;
 };
 
 /// Computes one step of an experiment.
@@ -64,6 +72,8 @@ class Stage {
   /// then stop matching.
   virtual int version() const noexcept = 0;
   virtual Result<StageOutput> Run(const StageInput& input) = 0;
+  /// Gives back what it keeps on a GPU between runs.
+  virtual void ReleaseDevice() {}
 };
 
 /// The stages that a process can run, by name.

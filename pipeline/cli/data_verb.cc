@@ -18,11 +18,15 @@ int ShowData(RunArguments& arguments) {
   if (!sweep.ok()) return ReportStatus(sweep.status());
   arguments.options.until = "augment";
   const stages::StageRegistry stages = run::EngineFreeStages();
+  Result<std::vector<cluster::Gpu>> gpus = GpusHere();
+  if (!gpus.ok()) return ReportStatus(gpus.status());
+  const JobPlaces job =
+      PlaceRanks({RankCard::OfThisProcess(*std::move(gpus), 0)}, {0});
   cluster::SelfCommunicator comm;
   cluster::Interrupt interrupt;
-  const int code = RunAsRank(
-      arguments.options,
-      {comm, interrupt, stages, cluster::HostName(), cluster::UsableCores()});
+  const int code = RunAsRank(arguments.options,
+                             {comm, interrupt, stages, cluster::HostName(),
+                              job.places[0], job.traits});
   if (code != 0) return code;
   const std::string name = sweep->spec.name;
   const WorkspaceLayout layout(arguments.options.workspace);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cluster/cpu.h"
+#include "pipeline/cli/rank_places.h"
 #include "pipeline/run/explain.h"
 
 namespace besom::cli {
@@ -26,6 +27,15 @@ Result<Planned> Plan(const run::RunOptions& options) {
   if (StatFile(layout.database()).ok()) {
     BESOM_ASSIGN_OR_RETURN(results, db::ResultsStore::Open(layout.database()));
   }
+  std::string stored;
+  if (results) {
+    BESOM_ASSIGN_OR_RETURN(const auto known,
+                           results->FindSweep(plan.sweep.spec.name));
+    if (known) stored = known->row.numerics;
+  }
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
+                         NumericsHere());
+  BESOM_RETURN_IF_ERROR(run::ResolveNumerics(plan.sweep, stored, offered));
   run::StoredContentDigests digests(results.get());  // Reads only.
   BESOM_RETURN_IF_ERROR(
       run::PlanGraph(plan.sweep, digests, cluster::UsableCores()));
@@ -55,7 +65,7 @@ void PrintJson(const Planned& plan, double seconds) {
                      {"merged", trials.merged},
                      {"constrained", trials.constrained},
                      {"capped", trials.capped},
-                     {"numerics", plan.sweep.numerics},
+                     {"numerics", plan.sweep.numerics.ToText()},
                      {"stages", std::move(stages)},
                      {"seconds", seconds}};
   std::printf("%s\n", json.dump(2).c_str());

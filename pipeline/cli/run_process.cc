@@ -57,11 +57,11 @@ int Summarise(const run::RunOutcome& outcome) {
 
 int Coordinate(const run::RunOptions& options, const RankProcess& process,
                BlobStore& blobs, run::TaskRunner& runner, const Clock& clock) {
-  run::RankExecutor executor(process.comm, runner, process.hosts);
+  run::RankExecutor executor(process.comm, runner, process.traits);
   run::RunServices services{
       executor,     blobs,
       clock,        [&] { return process.interrupt.count(); },
-      process.host, process.threads};
+      process.host, process.place.threads};
   const Result<run::RunOutcome> outcome = run::RunSweep(options, services);
   if (outcome.ok() && outcome->abandoned) {
     // All that is finished is committed; a thread may compute for long yet.
@@ -89,9 +89,12 @@ int RunAsRank(const run::RunOptions& options, const RankProcess& process) {
   const WorkspaceLayout layout(options.workspace);
   BlobStore blobs(layout);
   const SystemClock clock;
+  const run::RankTraits& traits =
+      process.traits[static_cast<std::size_t>(process.comm.rank())];
   run::TaskRunner runner(
       blobs, process.stages, clock,
-      {process.host, "cpu", {{"threads", process.threads}}, process.join});
+      {process.host, process.place.threads, traits.numerics, process.place.gpu,
+       process.place.shares_gpu, process.join});
   process.interrupt.SetCallback([&] { process.comm.Wake(); });
   int code = 0;
   if (process.comm.rank() == 0) {

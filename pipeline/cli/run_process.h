@@ -6,6 +6,7 @@
 
 #include "cluster/communicator.h"
 #include "cluster/interrupt.h"
+#include "pipeline/cli/rank_places.h"
 #include "pipeline/run/run_sweep.h"
 #include "stages/stage.h"
 
@@ -17,9 +18,9 @@ struct RankProcess {
   cluster::Interrupt& interrupt;
   const stages::StageRegistry& stages;
   std::string host;
-  int threads = 1;  ///< For this rank's work.
+  RankPlace place;
   /// As in run::Executor; one entry per rank of `comm`.
-  std::vector<int> hosts = {0};
+  std::vector<run::RankTraits> traits;
   /// As in run::RankFacts.
   std::function<std::unique_ptr<cluster::Group>(const run::TaskRequest&,
                                                 int shards)>

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -9,6 +10,7 @@
 #include "cluster/launch_environment.h"
 #include "db/results_store.h"
 #include "pipeline/cli/print_plan.h"
+#include "pipeline/cli/rank_places.h"
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/run_arguments.h"
 #include "pipeline/cli/sweep_verbs.h"
@@ -18,13 +20,26 @@
 namespace besom::cli {
 namespace {
 
+Result<run::Standing> StandingOf(const run::RunOptions& options) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
+                         NumericsHere());
+  return run::FindStanding(options, cluster::UsableCores(), offered);
+}
+
+/// The ranks to start where the user does not say: one for each GPU, else one
+/// for all cores.
+Result<int> RanksByDefault(const run::PreparedSweep& sweep) {
+  if (sweep.spec.base.at("resources").at("device") == "cpu") return 1;
+  BESOM_ASSIGN_OR_RETURN(const std::vector<cluster::Gpu> gpus, GpusHere());
+  return std::max(1, static_cast<int>(gpus.size()));
+}
+
 /// The exit code that the database bears out: mpirun returns 0 even after it
 /// lost a node, and not 0 after a rank that no longer answered was ended.
 Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
   if (!options.until.empty() || options.limit > 0 || !options.rerun.empty())
     return exit_code;
-  BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
-                         run::FindStanding(options, cluster::UsableCores()));
+  BESOM_ASSIGN_OR_RETURN(const run::Standing standing, StandingOf(options));
   if (standing.complete) return standing.failed > 0 ? 1 : 0;
   if (exit_code != 0) return exit_code;
   std::fputs(
@@ -35,11 +50,11 @@ Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
 }
 
 /// Starts mpirun and stays its parent.
-Result<int> RunUnderMpirun(const RunArguments& arguments) {
+Result<int> RunUnderMpirun(const RunArguments& arguments, int ranks) {
   BESOM_ASSIGN_OR_RETURN(const std::string worker, WorkerProgram());
   cluster::MpiJob job;
   job.mpi = cluster::BuiltMpi();
-  job.ranks = arguments.ranks;
+  job.ranks = ranks;
   job.worker = arguments.ForWorker();
   job.worker.insert(job.worker.begin(), worker);
   SetWorkerEnvironment();
@@ -66,9 +81,8 @@ Result<int> Run(const RunArguments& arguments) {
   // Everything that is wrong with the spec alone is said before anything runs.
   BESOM_ASSIGN_OR_RETURN(const run::PreparedSweep sweep,
                          run::ReadSweep(arguments.options));
-  BESOM_ASSIGN_OR_RETURN(
-      const run::Standing standing,
-      run::FindStanding(arguments.options, cluster::UsableCores()));
+  BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
+                         StandingOf(arguments.options));
   if (standing.complete) {
     std::printf("%s: nothing to do, all %zu trials have ended",
                 sweep.spec.name.c_str(), sweep.trials.trials.size());
@@ -78,8 +92,12 @@ Result<int> Run(const RunArguments& arguments) {
     std::printf("\n");
     return standing.failed > 0 ? 1 : 0;
   }
-  if (arguments.ranks <= 1) return ExecWorker(arguments.ForWorker());
-  return RunUnderMpirun(arguments);
+  int ranks = arguments.ranks;
+  if (ranks == 0) {
+    BESOM_ASSIGN_OR_RETURN(ranks, RanksByDefault(sweep));
+  }
+  if (ranks == 1) return ExecWorker(arguments.ForWorker());
+  return RunUnderMpirun(arguments, ranks);
 }
 
 }  // namespace

@@ -8,13 +8,17 @@
 #include <memory>
 
 #include "cluster/cpu.h"
+#include "cluster/cuda_devices.h"
 #include "cluster/launch_environment.h"
 #include "cluster/mpi_groups.h"
 #include "cluster/mpi_session.h"
 #include "cluster/parent_watch.h"
 #include "cluster/self_communicator.h"
+#include "pipeline/base/log.h"
 #include "pipeline/cli/capabilities.h"
+#include "pipeline/cli/machine/machine_facts.h"
 #include "pipeline/cli/predict_worker.h"
+#include "pipeline/cli/rank_places.h"
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/run_arguments.h"
 #include "pipeline/cli/run_process.h"
@@ -30,16 +34,39 @@ stages::StageRegistry AllStages() {
   return stages;
 }
 
+RankCard ThisRank() {
+  // The numbering of the driver's files, by which a sweep was planned.
+  ::setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", /*overwrite=*/0);
+  Result<std::vector<cluster::Gpu>> gpus = cluster::CudaDevices();
+  if (!gpus.ok())
+    Log(LogLevel::kWarning, "GPUs are not used: " + gpus.status().ToString());
+  return RankCard::OfThisProcess(
+      gpus.ok() ? *std::move(gpus) : std::vector<cluster::Gpu>(),
+      static_cast<std::int64_t>(ReadMemory().total));
+}
+
+Result<JobPlaces> PlaceJob(cluster::MpiSession& session) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> said,
+                         session.Gather(ThisRank().ToText()));
+  std::vector<RankCard> cards;
+  for (const std::string& text : said) {
+    BESOM_ASSIGN_OR_RETURN(RankCard card, RankCard::FromText(text));
+    cards.push_back(std::move(card));
+  }
+  return PlaceRanks(cards, session.hosts());
+}
+
 int RunAlone(const run::RunOptions& options) {
   const stages::StageRegistry stages = AllStages();
   cluster::SelfCommunicator comm;
   cluster::Interrupt interrupt;
+  const JobPlaces job = PlaceRanks({ThisRank()}, {0});
   return RunAsRank(options, {comm,
                              interrupt,
                              stages,
                              cluster::HostName(),
-                             cluster::UsableCores(),
-                             {0},
+                             job.places[0],
+                             job.traits,
                              {},
                              [](int code) { std::_Exit(code); }});
 }
@@ -51,8 +78,8 @@ int RunAsMpiRank(const run::RunOptions& options) {
   Result<std::unique_ptr<cluster::MpiSession>> session =
       cluster::MpiSession::Start();
   if (!session.ok()) return ReportStatus(session.status());
-  const int threads =
-      cluster::ThreadsPerRank(cluster::UsableCores(), (*session)->local_size());
+  const Result<JobPlaces> job = PlaceJob(**session);
+  if (!job.ok()) return ReportStatus(job.status());
   Result<std::unique_ptr<cluster::Communicator>> comm =
       (*session)->OpenChannel();
   if (!comm.ok()) return ReportStatus(comm.status());
@@ -64,9 +91,10 @@ int RunAsMpiRank(const run::RunOptions& options) {
   };
   const stages::StageRegistry stages = AllStages();
   const int code = RunAsRank(
-      options, {**comm, interrupt, stages, (*session)->host(), threads,
-                (*session)->hosts(), join,
-                [&](int exit_code) { (*session)->Abort(exit_code); }});
+      options,
+      {**comm, interrupt, stages, (*session)->host(),
+       job->places[static_cast<std::size_t>((*session)->rank())], job->traits,
+       join, [&](int exit_code) { (*session)->Abort(exit_code); }});
   groups->reset();
   comm->reset();
   return code;

@@ -24,8 +24,10 @@ struct TaskNode {
   std::string stage;
   std::string label;  ///< For people: "features vgg16 images 0-31 view 0".
   std::string space;  ///< Features: address space of the rows; else empty.
-  Json params;        ///< Canonical, part of the key.
-  Json hints;         ///< Not part of the key.
+  /// The numerics tag with which its rank must compute; empty = any rank can.
+  std::string numerics;
+  Json params;  ///< Canonical, part of the key.
+  Json hints;   ///< Not part of the key.
   std::vector<TaskInput> inputs;
   double cost = 0;   ///< Predicted seconds on one core.
   double units = 1;  ///< Units of work (images, epochs) that it reports.

@@ -16,10 +16,11 @@ ComputeThread::~ComputeThread() {
   thread_.join();
 }
 
-void ComputeThread::Submit(TaskRequest request) {
+void ComputeThread::Submit(std::vector<TaskRequest> requests) {
   {
     const std::lock_guard lock(mutex_);
-    requests_.push_back(std::move(request));
+    for (TaskRequest& request : requests)
+      requests_.push_back(std::move(request));
   }
   changed_.notify_all();
 }
@@ -47,8 +48,21 @@ void ComputeThread::Publish(Message message) {
   wake_();
 }
 
+/// Nothing stays on a shared GPU when no task that waits here computes there:
+/// others may count on that memory as soon as they hear of this task's end.
+void ComputeThread::ReleaseUnlessNeeded() {
+  if (!runner_.shares_gpu()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const TaskRequest& request : requests_)
+      if (!request.numerics.empty()) return;
+  }
+  runner_.ReleaseDevice();
+}
+
 void ComputeThread::Loop() {
   while (true) {
+    ReleaseUnlessNeeded();  // What waited may have been recalled.
     TaskRequest request;
     {
       std::unique_lock lock(mutex_);
@@ -57,7 +71,9 @@ void ComputeThread::Loop() {
       request = std::move(requests_.front());
       requests_.pop_front();
     }
-    Publish(Run(request));
+    TaskReport report = Run(request);
+    ReleaseUnlessNeeded();
+    Publish(std::move(report));
   }
 }
 

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "pipeline/run/task_runner.h"
 
@@ -24,7 +26,9 @@ class ComputeThread {
   /// Interrupts, then joins.
   ~ComputeThread();
 
-  void Submit(TaskRequest request);
+  void Submit(TaskRequest request) { Submit(std::vector{std::move(request)}); }
+  /// None of them begins before all are queued.
+  void Submit(std::vector<TaskRequest> requests);
   /// Takes a task back that was not begun; false when it was, or is unknown.
   bool Recall(TaskId task, int attempt);
   /// The next report or progress; none when there is none yet.
@@ -35,6 +39,7 @@ class ComputeThread {
 
  private:
   void Loop();
+  void ReleaseUnlessNeeded();
   TaskReport Run(const TaskRequest& request);
   void Publish(Message message);
 

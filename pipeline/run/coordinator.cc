@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace besom::run {
 namespace {
@@ -31,6 +32,20 @@ Status InputFailed() {
   return Status(StatusCode::kFailed, "", "an input failed");
 }
 
+/// No rank of the job can compute `node`.
+Status NobodyOffers(const TaskNode& node,
+                    const std::vector<RankTraits>& ranks) {
+  std::set<std::string> offered;
+  for (const RankTraits& rank : ranks)
+    offered.insert(rank.numerics.begin(), rank.numerics.end());
+  return Status(
+      StatusCode::kUnavailable, node.label,
+      fmt::format("the sweep computes with {}, and the ranks here with {}",
+                  node.numerics, fmt::join(offered, ", ")),
+      "run it on machines like those that it began on, or give the sweep "
+      "another name to begin anew");
+}
+
 }  // namespace
 
 Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
@@ -47,15 +62,18 @@ Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
       handed_out_(sweep.graph.size()),
       finished_(sweep.graph.size()) {}
 
-void Coordinator::Prepare(const std::vector<TaskId>& targets) {
+Status Coordinator::Prepare(const std::vector<TaskId>& targets) {
   std::vector<bool> done(sweep_.graph.size());
   for (TaskId task = 0; task < done.size(); ++task)
     done[task] = recorder_.outputs()[task].has_value();
   SchedulerOptions how;
-  how.hosts = executor_.hosts();
+  how.ranks = executor_.traits();
   how.max_retries = options_.max_retries;
   how.lease_seconds = options_.lease_seconds;
-  scheduler_.emplace(sweep_.graph, done, targets, std::move(how));
+  how.bytes_per_rank = options_.bytes_per_rank;
+  scheduler_.emplace(sweep_.graph, done, targets, how);
+  if (const std::optional<TaskId> task = scheduler_->FirstUnsuited())
+    return NobodyOffers(sweep_.graph[*task], how.ranks);
   std::map<std::string, std::pair<std::size_t, std::size_t>> counts;
   for (TaskId task = 0; task < done.size(); ++task) {
     auto& [todo, reused] = counts[sweep_.graph[task].stage];
@@ -67,10 +85,11 @@ void Coordinator::Prepare(const std::vector<TaskId>& targets) {
     observer_.Expect(stage, count.first, count.second);
     outcome_.tasks_reused += count.second;
   }
+  return Status::Ok();
 }
 
 Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
-  Prepare(targets);
+  BESOM_RETURN_IF_ERROR(Prepare(targets));
   start_ = clock_.Monotonic();
   while (true) {
     StopIfAsked();
@@ -306,6 +325,8 @@ Status Coordinator::HandleDone(int rank, const TaskReport& report) {
     }
     ++outcome_.tasks_run;
     finished_[task] = ++moment_;
+    if (report.device_bytes > 0)
+      scheduler_->Measured(task, report.device_peak, report.device_bytes);
   }
   (void)scheduler_->Done(rank, task, report.attempt, clock_.Monotonic());
   return Status::Ok();
@@ -385,7 +406,7 @@ Status Coordinator::Release(TaskId task) {
 }
 
 Status Coordinator::HandleLostRank(int rank) {
-  const Scheduler::Loss loss = scheduler_->RankLost(rank);
+  const RankLoss loss = scheduler_->RankLost(rank);
   recorder_.Event("rank_lost", {{"rank", rank}});
   observer_.Say(fmt::format("rank {} is lost; its task runs elsewhere", rank));
   const Status cause = IoError(fmt::format("rank {}", rank), "was lost");
@@ -402,7 +423,7 @@ Status Coordinator::HandleLostRank(int rank) {
 Status Coordinator::HandleExpiry() {
   const double now = clock_.Monotonic();
   if (now >= scheduler_->next_deadline()) {
-    const Scheduler::Expiry expiry = scheduler_->Expire(now);
+    const LeaseExpiry expiry = scheduler_->Expire(now);
     for (const int rank : expiry.ranks) {
       recorder_.Event("rank_silent", {{"rank", rank}});
       observer_.Say(fmt::format(
@@ -415,12 +436,12 @@ Status Coordinator::HandleExpiry() {
           executor_.Recall(held.ranks[0], held.task, held.attempt));
     GiveUp(expiry.ended, InputFailed());
   }
-  if (scheduler_->any_usable_rank()) {
+  if (!scheduler_->helpless()) {
     helpless_.reset();
   } else if (!helpless_) {
     helpless_ = now;
   } else if (now - *helpless_ > options_.lease_seconds) {
-    Stop("no rank completes any work");
+    Stop("no rank is left that completes any work which is to be done");
   }
   return Status::Ok();
 }

@@ -19,8 +19,9 @@ struct CoordinatorOptions {
   bool fail_fast = false;  ///< Start nothing more after a failed trial.
   /// Stop after more failed trials than this (`limits.failures`).
   std::size_t max_failed_trials = 0;
-  double time_limit = 0;      ///< Seconds; 0 = none.
-  double lease_seconds = 60;  ///< As in SchedulerOptions.
+  double time_limit = 0;            ///< Seconds; 0 = none.
+  double lease_seconds = 60;        ///< As in SchedulerOptions.
+  std::int64_t bytes_per_rank = 0;  ///< As in MemoryBook.
 };
 
 /// How a run ended; all counts are of this run's graph.
@@ -58,7 +59,7 @@ class Coordinator {
   Result<RunOutcome> Run(const std::vector<TaskId>& targets);
 
  private:
-  void Prepare(const std::vector<TaskId>& targets);
+  Status Prepare(const std::vector<TaskId>& targets);
   Status HandOut();
   Status FilterClaimed(std::vector<Assignment>& given);
   Status AskForElsewhere();

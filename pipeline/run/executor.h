@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "pipeline/run/rank_traits.h"
 #include "pipeline/run/task_messages.h"
 #include "pipeline/run/task_order.h"
 
@@ -25,12 +26,11 @@ struct ExecutorEvent {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// Ranks are 0 .. ranks() - 1; 0 is this process.
-  virtual int ranks() const = 0;
-  /// Host of each rank, as numbers that are equal for ranks of one host.
-  virtual std::vector<int> hosts() const = 0;
-  /// Tells the ranks the name of the run, before anything else.
-  virtual Status Begin(const std::string& run) = 0;
+  /// By rank, 0 .. ranks() - 1; 0 is this process.
+  virtual std::vector<RankTraits> traits() const = 0;
+  int ranks() const { return static_cast<int>(traits().size()); }
+  /// Tells the ranks about the run, before anything else.
+  virtual Status Begin(const RunBegins& run) = 0;
   /// Queues a task at all of order.ranks; each of them reports.
   virtual Status Start(const TaskOrder& order) = 0;
   /// Asks for a task back that `rank` has not begun; if so it returns it.

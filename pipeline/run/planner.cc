@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pipeline/store/action_key.h"
+#include "stages/model/numerics_tag.h"
 
 namespace besom::run {
 namespace {
@@ -54,6 +55,8 @@ class Planner {
   Result<const KnownScan*> ScanOf(const Json& config);
   Result<const DataSlot*> DataOf(const Json& config,
                                  const ResolvedBackbone& backbone);
+  const std::string& TagOf(const Json& model) const;
+  Json ModelParams(const Json& model, const ResolvedBackbone& backbone) const;
   void AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data);
   Status AddSplit(const Json& config, PlannedData& data);
   std::vector<TaskInput> AddFeatures(const Json& config,
@@ -217,9 +220,21 @@ int ShardsOf(const Json& config) {
   return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);
 }
 
-/// The model section as keys may hold it: the weights by digest, not by path.
-Json ModelParams(const Json& model, const ResolvedBackbone& backbone) {
+/// The numerics tag of a model's tasks.
+const std::string& Planner::TagOf(const Json& model) const {
+  const std::string precision = model.at("precision");
+  const auto found = services_.numerics.find(precision);
+  BESOM_CHECK(found != services_.numerics.end(),
+              "no numerics for precision " + precision);
+  return found->second;
+}
+
+/// The model section as keys may hold it: the weights by digest, not by path,
+/// and the precision that `auto` stands for.
+Json Planner::ModelParams(const Json& model,
+                          const ResolvedBackbone& backbone) const {
   Json params = model;
+  params["precision"] = stages::PrecisionOf(TagOf(model));
   params["weights"] = backbone.weights;
   params["preprocessing"] = backbone.preprocessing;
   return params;
@@ -230,6 +245,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                                             const DataSlot& slot, bool plain) {
   const Json& model = config.at("model");
   const Json& augment = config.at("augment");
+  const std::string& tag = TagOf(model);
   const int views = augment.at("views");
   std::vector<TaskInput> outputs;
   if (!plain && views == 0) return outputs;
@@ -240,8 +256,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                  {"preprocessing", backbone.preprocessing},
                  {"cut", model.at("cut")},
                  {"pooling", model.at("pooling")},
-                 {"precision", model.at("precision")},
-                 {"numerics", services_.numerics},
+                 {"precision", stages::PrecisionOf(tag)},
+                 {"numerics", tag},
                  {"size", pixels.at("size")}};
   // The space also knows how pixels were made: rows of other pixels differ.
   const std::string space = DigestOfJson({params, pixels}).Hex().substr(0, 32);
@@ -266,6 +282,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
     TaskNode node =
         Costing(rows * backbone.multiply_adds * kSecondsPerMultiplyAdd, rows);
     node.space = space;
+    node.numerics = tag;
     const TaskId task = AddTask(
         "features",
         fmt::format("features {} images {}-{} {}",

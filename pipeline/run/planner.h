@@ -35,7 +35,8 @@ struct PlannerServices {
   std::function<Result<ResolvedBackbone>(const Json& model)> backbone;
   std::function<Result<Json>(const std::string& path)> split_rows;
   std::map<std::string, int, std::less<>> stage_versions;
-  std::string numerics;  ///< The sweep's numerics tag.
+  /// By `model.precision` as written: the numerics tag of its tasks.
+  std::map<std::string, std::string> numerics;
 };
 
 struct PlannedFit {

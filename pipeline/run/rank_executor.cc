@@ -33,21 +33,21 @@ Status Answer(const Recall& recall, ComputeThread& compute,
 }  // namespace
 
 RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
-                           std::vector<int> hosts)
+                           std::vector<RankTraits> traits)
     : comm_(comm),
       runner_(runner),
-      hosts_(std::move(hosts)),
-      pids_(hosts_.size()),
+      traits_(std::move(traits)),
+      pids_(traits_.size()),
       compute_(runner, [&comm] { comm.Wake(); }) {
   BESOM_CHECK(comm.rank() == 0, "rank 0 coordinates");
-  BESOM_CHECK(hosts_.size() == static_cast<std::size_t>(comm.size()),
-              "one host a rank");
+  BESOM_CHECK(traits_.size() == static_cast<std::size_t>(comm.size()),
+              "traits of each rank");
 }
 
-Status RankExecutor::Begin(const std::string& run) {
+Status RankExecutor::Begin(const RunBegins& run) {
   runner_.Begin(run, 0);
   for (int rank = 1; rank < comm_.size(); ++rank)
-    BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(RunBegins{run})));
+    BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(run)));
   return Status::Ok();
 }
 
@@ -103,7 +103,7 @@ void RankExecutor::Abandon() {
   for (int rank = 1; rank < comm_.size(); ++rank) {
     const auto place = static_cast<std::size_t>(rank);
     if (lost_.contains(rank)) continue;
-    if (hosts_[place] == hosts_[0] && pids_[place] > 0) {
+    if (traits_[place].host == traits_[0].host && pids_[place] > 0) {
       ::kill(static_cast<pid_t>(pids_[place]), SIGKILL);
       continue;
     }
@@ -154,7 +154,7 @@ Status RunWorker(cluster::Communicator& comm, TaskRunner& runner) {
       if (auto* request = std::get_if<TaskRequest>(&message))
         compute.Submit(std::move(*request));
       else if (const auto* begins = std::get_if<RunBegins>(&message))
-        runner.Begin(begins->run, comm.rank());
+        runner.Begin(*begins, comm.rank());
       else if (const auto* recall = std::get_if<Recall>(&message))
         BESOM_RETURN_IF_ERROR(Answer(*recall, compute, comm));
       else if (std::holds_alternative<run::Interrupt>(message))

@@ -16,13 +16,12 @@ namespace besom::run {
 /// go to its compute thread, the others' to their RunWorker loop.
 class RankExecutor final : public Executor {
  public:
-  /// Borrows both. `hosts` as in Executor. REQUIRES: comm.rank() == 0.
+  /// Borrows both. `traits` as in Executor. REQUIRES: comm.rank() == 0.
   RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
-               std::vector<int> hosts);
+               std::vector<RankTraits> traits);
 
-  int ranks() const override { return comm_.size(); }
-  std::vector<int> hosts() const override { return hosts_; }
-  Status Begin(const std::string& run) override;
+  std::vector<RankTraits> traits() const override { return traits_; }
+  Status Begin(const RunBegins& run) override;
   Status Start(const TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<ExecutorEvent>> Wait(double seconds) override;
@@ -39,7 +38,7 @@ class RankExecutor final : public Executor {
 
   cluster::Communicator& comm_;
   TaskRunner& runner_;
-  const std::vector<int> hosts_;
+  const std::vector<RankTraits> traits_;
   std::vector<std::int64_t> pids_;  // By rank; 0 = not heard of yet.
   ComputeThread compute_;
   std::deque<TaskReturned> returned_;  // By rank 0's own thread.

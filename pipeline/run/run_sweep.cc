@@ -128,7 +128,34 @@ CoordinatorOptions HowToRun(const PreparedSweep& sweep,
       options.keep_going ? trials : MostFailures(limits, trials);
   how.time_limit = limits.at("time");
   how.lease_seconds = limits.at("lease");
+  const Json& memory = sweep.spec.base.at("resources").at("memory_per_rank");
+  if (memory.is_number()) how.bytes_per_rank = memory.get<std::int64_t>() << 20;
   return how;
+}
+
+/// The tags that the ranks of this job offer, those of GPUs first.
+std::vector<std::string> OfferedBy(const std::vector<RankTraits>& ranks) {
+  std::vector<std::string> offered;
+  for (const bool on_gpu : {true, false})
+    for (const RankTraits& rank : ranks)
+      for (const std::string& tag : rank.numerics)
+        if (IsOfDevice(tag, "cuda") == on_gpu &&
+            std::ranges::find(offered, tag) == offered.end())
+          offered.push_back(tag);
+  return offered;
+}
+
+/// What the ranks are told of the run.
+RunBegins BeginningOf(const PreparedSweep& sweep, const std::string& run) {
+  const Json& threads = sweep.spec.base.at("resources").at("threads_per_rank");
+  return {run, threads.is_number() ? threads.get<int>() : 0};
+}
+
+/// Whether a run comes to the stages that compute with the sweep's numerics.
+bool Computes(const RunOptions& options) {
+  const std::vector<std::string>& order = StageOrder();
+  return std::ranges::find(order, options.until) >=
+         std::ranges::find(order, "features");
 }
 
 /// This process as a run that begins now.
@@ -240,7 +267,13 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   // is written, unless the workspace is there already.
   StoredContentDigests fresh(nullptr);
   const bool is_new = !StatFile(layout.database()).ok();
-  if (is_new) BESOM_RETURN_IF_ERROR(PlanGraph(sweep, fresh, services.threads));
+  const std::vector<std::string> offered =
+      OfferedBy(services.executor.traits());
+  std::string numerics;  // As stored.
+  if (is_new) {
+    BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, numerics, offered));
+    BESOM_RETURN_IF_ERROR(PlanGraph(sweep, fresh, services.threads));
+  }
   BESOM_ASSIGN_OR_RETURN(const FileLock lock,
                          TakeSweepLock(sweep.spec.name, options, services));
   BESOM_ASSIGN_OR_RETURN(const auto results,
@@ -251,11 +284,18 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   BESOM_RETURN_IF_ERROR(RemoveDeadRunLocks(layout).status());
   BESOM_RETURN_IF_ERROR(services.blobs.RemoveDeadTemporaries().status());
   StoredContentDigests stored(results.get());
-  if (!is_new)
+  if (!is_new) {
+    BESOM_ASSIGN_OR_RETURN(const auto known,
+                           results->FindSweep(sweep.spec.name));
+    if (known) numerics = known->row.numerics;
+    BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, numerics, offered));
     BESOM_RETURN_IF_ERROR(PlanGraph(sweep, stored, services.threads));
+  }
   BESOM_RETURN_IF_ERROR((is_new ? fresh : stored).WriteTo(*results));
-  BESOM_ASSIGN_OR_RETURN(const db::SweepRow row,
+  BESOM_ASSIGN_OR_RETURN(db::SweepRow row,
                          SweepRowOf(sweep, services.clock.Wall()));
+  // What only looks at the data may run on a machine without the devices.
+  if (!Computes(options)) row.numerics = numerics;
   BESOM_ASSIGN_OR_RETURN(const db::SweepId id, results->PutSweep(row));
   BESOM_RETURN_IF_ERROR(results->RegisterTrials(id, TrialRowsOf(sweep)));
   BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep, options, *results));
@@ -263,7 +303,7 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   BESOM_ASSIGN_OR_RETURN(const RunLock run_lock,
                          RunLock::Take(layout, run.run, Holder(services)));
   BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
-  BESOM_RETURN_IF_ERROR(services.executor.Begin(run.run));
+  BESOM_RETURN_IF_ERROR(services.executor.Begin(BeginningOf(sweep, run.run)));
 
   ProgressObserver observer(options.progress, services.clock, [&] {
     return BestLine(layout.database(), sweep.spec.name);
@@ -304,7 +344,8 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   return outcome;
 }
 
-Result<Standing> FindStanding(const RunOptions& options, int threads) {
+Result<Standing> FindStanding(const RunOptions& options, int threads,
+                              const std::vector<std::string>& offered) {
   const WorkspaceLayout layout(options.workspace);
   Standing standing;
   if (!options.until.empty() || !options.rerun.empty() ||
@@ -318,6 +359,7 @@ Result<Standing> FindStanding(const RunOptions& options, int threads) {
   // A changed spec is registered by a run, even when no work is left.
   if (!stored || stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
     return standing;
+  BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, stored->row.numerics, offered));
   StoredContentDigests digests(results.get());
   BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, threads));
   BESOM_RETURN_IF_ERROR(digests.WriteTo(*results));

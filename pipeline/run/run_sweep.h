@@ -31,7 +31,9 @@ struct Standing {
   bool complete = false;
   std::size_t failed = 0;  ///< Of the planned trials, when complete.
 };
-Result<Standing> FindStanding(const RunOptions& options, int threads);
+/// `offered`: as SweepNumerics::Resolve.
+Result<Standing> FindStanding(const RunOptions& options, int threads,
+                              const std::vector<std::string>& offered);
 
 /// Rows of features spaces that plans other than `graph` left behind.
 Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,

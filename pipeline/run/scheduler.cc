@@ -26,19 +26,24 @@ Scheduler::Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
                      SchedulerOptions options)
     : graph_(graph),
       options_(std::move(options)),
-      board_(graph, done, targets),
+      memory_(graph, options_.ranks, options_.bytes_per_rank),
+      suits_(graph, options_.ranks, memory_.space_of()),
+      open_(suits_, memory_),
+      board_(graph, done, targets, suits_.class_of()),
       attempts_(graph.size()),
       failures_(graph.size()),
       expiries_(graph.size()),
       home_(graph.size(), kNobody),
       preferred_(graph.size(), kUnknown),
       leader_(graph.size(), kNobody),
-      ranks_(options_.hosts.size()),
-      usable_(ranks_.size()),
+      ranks_(options_.ranks.size()),
+      usable_(suits_.kinds()),
       counts_(ranks_.size()) {
   BESOM_CHECK(!ranks_.empty(), "a scheduler without ranks");
-  for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank)
+  for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
+    ++usable_[suits_.kind_of(rank)];
     Relist(rank);
+  }
 }
 
 bool Scheduler::HasRoom(const Rank& rank) const {
@@ -53,12 +58,12 @@ void Scheduler::Relist(int number) {
   Rank& rank = ranks_[number];
   const bool room = HasRoom(rank);
   if (rank.listed && (!room || *rank.listed != rank.held.size())) {
-    open_.erase({*rank.listed, number});
+    open_.Remove(number, *rank.listed);
     rank.listed.reset();
   }
   if (room && !rank.listed) {
     rank.listed = rank.held.size();
-    open_.emplace(*rank.listed, number);
+    open_.Add(number, *rank.listed);
   }
   const bool loaded = !rank.lost && !rank.silent && rank.held.size() > 1 &&
                       !rank.held.back().recalled &&
@@ -86,7 +91,7 @@ void Scheduler::Hear(int number) {
   Rank& rank = ranks_[number];
   if (!rank.silent || rank.lost) return;
   rank.silent = false;
-  ++usable_;
+  ++usable_[suits_.kind_of(number)];
 }
 
 const Scheduler::Held* Scheduler::Find(int rank, TaskId task,
@@ -104,6 +109,7 @@ void Scheduler::Hold(int number, Held held, double now) {
   Rank& rank = ranks_[number];
   rank.held.push_back(held);
   rank.seconds += graph_[held.task].cost;
+  if (!held.closed) memory_.Hold(number, held.task);
   if (rank.held.size() == 1) SetDeadline(number, now);
   Relist(number);
 }
@@ -119,6 +125,7 @@ std::optional<Scheduler::Held> Scheduler::Drop(int number, TaskId task,
       [&](const Held& it) { return it.task == task && it.attempt == attempt; });
   const bool was_first = place == rank.held.begin();
   rank.held.erase(place);
+  if (!held.closed) memory_.Drop(number, task);
   rank.seconds = rank.held.empty() ? 0 : rank.seconds - graph_[task].cost;
   if (held.recalled) --recalls_;
   if (was_first) SetDeadline(number, now);
@@ -155,37 +162,43 @@ bool Scheduler::NeedsSeveral(TaskId task) const {
   return graph_[task].ranks > 1 || (!alone_.empty() && alone_.contains(task));
 }
 
-/// `count` usable ranks that hold nothing; empty when there are fewer.
-std::vector<int> Scheduler::IdleRanks(std::size_t count) const {
-  std::vector<int> idle;
-  for (const auto& [held, rank] : open_) {
-    if (held > 0 || idle.size() == count) break;
-    idle.push_back(rank);
-  }
-  if (idle.size() < count) idle.clear();
-  return idle;
+/// How many usable ranks can compute a task.
+std::size_t Scheduler::UsableFor(TaskId task) const {
+  std::size_t usable = 0;
+  for (const int kind : suits_.kinds_of(suits_.class_of()[task]))
+    usable += usable_[kind];
+  return usable;
 }
 
-/// The usable ranks of a host where none holds anything; empty: there is none.
-std::vector<int> Scheduler::QuietHost() const {
+/// The usable ranks of a host where none holds anything, first one that can
+/// compute `task`; empty: there is no such host.
+std::vector<int> Scheduler::QuietHost(TaskId task) const {
   std::map<int, std::pair<std::vector<int>, bool>> hosts;
   for (int number = 0; number < static_cast<int>(ranks_.size()); ++number) {
     const Rank& rank = ranks_[number];
     if (rank.lost || rank.silent) continue;
-    auto& [ranks, busy] = hosts[options_.hosts[number]];
+    auto& [ranks, busy] = hosts[options_.ranks[number].host];
     ranks.push_back(number);
     busy = busy || !rank.held.empty();
   }
-  for (const auto& [host, state] : hosts)
-    if (!state.second) return state.first;
+  for (auto& [host, state] : hosts) {
+    auto& [ranks, busy] = state;
+    const auto leader = std::ranges::find_if(
+        ranks, [&](int rank) { return suits_.Suits(task, rank); });
+    if (busy || leader == ranks.end()) continue;
+    std::rotate(ranks.begin(), leader, leader + 1);
+    return std::move(ranks);
+  }
   return {};
 }
 
 std::optional<Assignment> Scheduler::GiveToSeveral(TaskId task, double now) {
   const bool alone = alone_.contains(task);
-  const auto together = std::min<std::size_t>(graph_[task].ranks, usable_);
+  const auto together =
+      std::min<std::size_t>(graph_[task].ranks, UsableFor(task));
   std::vector<int> ranks =
-      alone ? QuietHost() : IdleRanks(std::max<std::size_t>(together, 1));
+      alone ? QuietHost(task)
+            : open_.Idle(task, std::max<std::size_t>(together, 1));
   if (ranks.empty()) return std::nullopt;
   Assignment given = Give(task, ranks[0], now);
   for (std::size_t i = 1; i < ranks.size(); ++i) {
@@ -221,37 +234,86 @@ int Scheduler::PreferredRank(TaskId task) {
   return preferred_[task] = best;
 }
 
-std::optional<Assignment> Scheduler::Next(double now) {
-  if (board_.ready().empty() || open_.empty()) return std::nullopt;
-  const auto [first_path, first] = *board_.ready().begin();
-  if (NeedsSeveral(first)) return GiveToSeveral(first, now);
-  const auto [least, rank] = *open_.begin();
+void Scheduler::SortClasses() {
+  const std::vector<TaskBoard::ReadySet>& ready = board_.ready();
+  urgent_.clear();
+  for (int i = 0; i < static_cast<int>(ready.size()); ++i)
+    if (!ready[i].empty()) urgent_.push_back(i);
+  std::ranges::sort(urgent_, {}, [&](int i) { return *ready[i].begin(); });
+}
+
+/// Gives `first`, or one about as urgent that needs the same of a rank.
+std::optional<Assignment> Scheduler::GiveToOne(TaskId first, double now) {
+  const auto best = open_.Best(first);
+  if (!best) return std::nullopt;
+  const TaskBoard::ReadySet& ready = board_.ready()[suits_.class_of()[first]];
+  const double first_path = ready.begin()->first;
   int looked_at = 0;
-  for (const auto& [path, task] : board_.ready()) {
+  for (const auto& [path, task] : ready) {
     if (++looked_at > kWindow || path > kAboutAsUrgent * first_path) break;
     if (NeedsSeveral(task)) continue;
     const int preferred = PreferredRank(task);
-    if (preferred != kNobody && ranks_[preferred].listed == least)
+    if (preferred != kNobody && ranks_[preferred].listed == best->first &&
+        suits_.Suits(task, preferred) && memory_.Fits(task, preferred))
       return Give(task, preferred, now);
   }
-  return Give(first, rank, now);
+  return Give(first, best->second, now);
+}
+
+std::optional<Assignment> Scheduler::Next(double now) {
+  stuck_ = false;
+  if (!board_.any_ready() || !open_.any()) return std::nullopt;
+  SortClasses();
+  bool memory_waits = false;
+  for (const int task_class : urgent_) {
+    const TaskId first = board_.ready()[task_class].begin()->second;
+    if (UsableFor(first) == 0) continue;
+    if (NeedsSeveral(first)) return GiveToSeveral(first, now);
+    const bool takes_memory = memory_.space_of()[first] >= 0;
+    if (takes_memory && memory_waits) continue;
+    if (auto given = GiveToOne(first, now)) return given;
+    if (takes_memory && open_.HasFor(first) && !memory_.IsHeld(first))
+      memory_waits = true;
+  }
+  stuck_ = true;
+  return std::nullopt;
 }
 
 std::optional<Assignment> Scheduler::NextRecall() {
-  if (!board_.ready().empty() || loaded_.empty()) return std::nullopt;
-  std::size_t idle = 0;
-  for (const auto& [held, rank] : open_) {
-    if (held > 0 || idle > recalls_) break;
-    ++idle;
-  }
-  if (idle <= recalls_) return std::nullopt;
-  const int busiest = *std::ranges::max_element(
-      loaded_, {}, [&](int rank) { return ranks_[rank].seconds; });
+  if ((board_.any_ready() && !stuck_) || loaded_.empty()) return std::nullopt;
+  if (open_.CountIdle(recalls_ + 1) <= recalls_) return std::nullopt;
+  int busiest = kNobody;
+  for (const int rank : loaded_)
+    if ((busiest == kNobody ||
+         ranks_[rank].seconds > ranks_[busiest].seconds) &&
+        open_.HasIdle(ranks_[rank].held.back().task))
+      busiest = rank;
+  if (busiest == kNobody) return std::nullopt;
   Held& last = ranks_[busiest].held.back();
   last.recalled = true;
   ++recalls_;
   Relist(busiest);
   return Assignment{last.task, last.attempt, {busiest}};
+}
+
+std::optional<TaskId> Scheduler::FirstUnsuited() const {
+  for (TaskId task = 0; task < graph_.size(); ++task) {
+    const TaskState state = board_.state(task);
+    if ((state == TaskState::kWaiting || state == TaskState::kReady) &&
+        suits_.kinds_of(suits_.class_of()[task]).empty())
+      return task;
+  }
+  return std::nullopt;
+}
+
+bool Scheduler::helpless() const {
+  if (std::ranges::all_of(usable_, [](std::size_t n) { return n == 0; }))
+    return true;
+  if (board_.running() + board_.elsewhere() > 0 || !board_.any_ready())
+    return false;
+  return std::ranges::all_of(board_.ready(), [&](const auto& ready) {
+    return ready.empty() || UsableFor(ready.begin()->second) == 0;
+  });
 }
 
 bool Scheduler::WouldCount(int rank, TaskId task, int attempt) const {
@@ -310,11 +372,11 @@ void Scheduler::Renew(int rank, TaskId task, int attempt, double now) {
   Relist(rank);
 }
 
-Scheduler::Loss Scheduler::RankLost(int number) {
+RankLoss Scheduler::RankLost(int number) {
   Rank& rank = ranks_[number];
-  Loss loss;
+  RankLoss loss;
   if (rank.lost) return loss;
-  if (!rank.silent) --usable_;
+  if (!rank.silent) --usable_[suits_.kind_of(number)];
   rank.lost = true;
   const std::vector<Held> held = std::exchange(rank.held, {});
   rank.seconds = 0;
@@ -322,6 +384,7 @@ Scheduler::Loss Scheduler::RankLost(int number) {
   Relist(number);
   for (std::size_t i = 0; i < held.size(); ++i) {
     if (held[i].recalled) --recalls_;
+    if (!held[i].closed) memory_.Drop(number, held[i].task);
     if (held[i].given_up || held[i].closed) continue;
     GiveUp(held[i].task);
     if (i == 0) loss.running.push_back(held[i].task);
@@ -332,8 +395,8 @@ Scheduler::Loss Scheduler::RankLost(int number) {
   return loss;
 }
 
-Scheduler::Expiry Scheduler::Expire(double now) {
-  Expiry expiry;
+LeaseExpiry Scheduler::Expire(double now) {
+  LeaseExpiry expiry;
   if (now < next_deadline_) return expiry;
   next_deadline_ = std::numeric_limits<double>::infinity();
   for (int number = 0; number < static_cast<int>(ranks_.size()); ++number) {
@@ -344,7 +407,7 @@ Scheduler::Expiry Scheduler::Expire(double now) {
     }
     expiry.ranks.push_back(number);
     rank.silent = true;
-    --usable_;
+    --usable_[suits_.kind_of(number)];
     rank.deadline = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < rank.held.size(); ++i) {
       const Held held = rank.held[i];

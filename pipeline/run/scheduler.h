@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pipeline/run/assignment.h"
+#include "pipeline/run/open_ranks.h"
 #include "pipeline/run/task_board.h"
 
 namespace besom::run {
@@ -18,20 +19,21 @@ namespace besom::run {
 /// Invariants:
 /// (1) What is handed out depends on the graph and the calls alone: longest
 ///     remaining path first; among tasks about as urgent, one whose inputs
-///     the rank has made; ranks with nothing to do before others.
+///     the rank has made; ranks with nothing to do before others. A rank gets
+///     only what it can compute and what fits into the memory that it shares.
 /// (2) A rank that does not complete a unit of work within its lease loses its
 ///     tasks and gets no others until it is heard of again. The answer of an
 ///     attempt that was given up still counts when the task is not done:
 ///     outputs are a function of the task.
 /// (3) A task that runs on several ranks, or alone on its host, is never
-///     overtaken for ever: while it is the most urgent nothing else starts.
+///     overtaken for ever: while it is the most urgent nothing else starts. Nor
+///     is one that waits for memory: nothing less urgent takes that.
 class Scheduler {
  public:
   Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
             const std::vector<TaskId>& targets, SchedulerOptions options);
 
-  /// The next task for a rank with room for it; none when nothing is ready or
-  /// no rank has room. It is then running.
+  /// The next task for a rank with room for it, if any. It is then running.
   std::optional<Assignment> Next(double now);
   /// A queued task to ask back from a busy rank for an idle one.
   std::optional<Assignment> NextRecall();
@@ -41,35 +43,24 @@ class Scheduler {
   /// A rank reports that it computed the task.
   Verdict Done(int rank, TaskId task, int attempt, double now);
 
-  struct Failure {
-    Verdict verdict = Verdict::kOutOfDate;
-    /// The tasks that are given up: it and what needs it; empty = it will run
-    /// again.
-    std::vector<TaskId> ended;
-  };
+  using Failure = TaskFailure;
   /// A rank reports that it could not. `may_pass`: trying again may help.
   Failure Failed(int rank, TaskId task, int attempt, bool may_pass, double now);
   /// As Failed for want of memory: tried again with its host to itself.
   Failure OutOfMemory(int rank, TaskId task, int attempt, double now);
   /// A rank gives a task back, as asked or interrupted; no retry is counted.
   Failure Returned(int rank, TaskId task, int attempt, double now);
+  /// As MemoryBook::Measured.
+  void Measured(TaskId task, std::int64_t peak, std::int64_t device_bytes) {
+    memory_.Measured(task, peak, device_bytes);
+  }
   /// A unit of work was completed.
   void Renew(int rank, TaskId task, int attempt, double now);
 
-  struct Loss {
-    std::vector<TaskId> running;  ///< What the rank was computing (0 or 1).
-    std::vector<TaskId> ended;    ///< Given up: lost too many ranks.
-  };
   /// The rank is gone; all that it held runs elsewhere.
-  Loss RankLost(int rank);
-  struct Expiry {
-    std::vector<int> ranks;        ///< Silent beyond their lease.
-    std::vector<TaskId> running;   ///< What they were computing.
-    std::vector<Assignment> held;  ///< What they had not begun.
-    std::vector<TaskId> ended;     ///< Given up, as in Failure.
-  };
+  RankLoss RankLost(int rank);
   /// Takes the tasks of ranks whose lease is over.
-  Expiry Expire(double now);
+  LeaseExpiry Expire(double now);
   /// When Expire may next find something.
   double next_deadline() const { return next_deadline_; }
 
@@ -88,8 +79,11 @@ class Scheduler {
   const TaskBoard& board() const { return board_; }
   /// Nothing is left to run, running, or run elsewhere.
   bool finished() const { return board_.finished(); }
-  /// A rank is there that is neither lost nor silent beyond its lease.
-  bool any_usable_rank() const { return usable_ > 0; }
+  /// A wanted task that no rank of this job, lost or not, can compute.
+  std::optional<TaskId> FirstUnsuited() const;
+  /// Nothing runs, and no rank that could run what is ready is there and
+  /// heard of within its lease.
+  bool helpless() const;
   /// A rank is there that was not heard of since its lease was over.
   bool any_silent_rank() const;
   /// The latest attempt at a task; 0 = never handed out.
@@ -109,13 +103,14 @@ class Scheduler {
     double seconds = 0;      // Predicted, of all that it holds.
     double deadline = std::numeric_limits<double>::infinity();
     bool lost = false, silent = false;
-    std::optional<std::size_t> listed;  // The size it is listed in open_ with.
+    std::optional<std::size_t> listed;  // With what size in open_.
   };
 
   bool HasRoom(const Rank& rank) const;
   void Relist(int rank);
   void SetDeadline(int rank, double now);
   void Hear(int rank);
+  std::size_t UsableFor(TaskId task) const;
   const Held* Find(int rank, TaskId task, int attempt) const;
   Held* Find(int rank, TaskId task, int attempt);
   void Hold(int rank, Held held, double now);
@@ -123,14 +118,18 @@ class Scheduler {
   void GiveUp(TaskId task);
   std::vector<TaskId> Retry(TaskId task);
   bool NeedsSeveral(TaskId task) const;
-  std::vector<int> IdleRanks(std::size_t count) const;
-  std::vector<int> QuietHost() const;
+  std::vector<int> QuietHost(TaskId task) const;
+  void SortClasses();
+  std::optional<Assignment> GiveToOne(TaskId first, double now);
   std::optional<Assignment> GiveToSeveral(TaskId task, double now);
   Assignment Give(TaskId task, int rank, double now);
   int PreferredRank(TaskId task);
 
   const TaskGraph& graph_;
   const SchedulerOptions options_;
+  MemoryBook memory_;
+  const Suitability suits_;
+  OpenRanks open_;
   TaskBoard board_;
   std::vector<int> attempts_, failures_, expiries_;  // By task.
   std::vector<int> home_;       // By task: the rank that made its outputs.
@@ -139,10 +138,11 @@ class Scheduler {
   std::map<TaskId, std::vector<int>> others_;  // Beside the leader.
   std::set<TaskId> alone_;  // Ran out of memory: need a host of their own.
   std::vector<Rank> ranks_;
-  // Ranks with room, those that hold least first.
-  std::set<std::pair<std::size_t, int>> open_;
-  std::set<int> loaded_;  // Ranks whose last task may be recalled.
-  std::size_t usable_ = 0, recalls_ = 0;
+  std::set<int> loaded_;             // Ranks whose last task may be recalled.
+  std::vector<std::size_t> usable_;  // By kind.
+  std::size_t recalls_ = 0;
+  bool stuck_ = false;       // Nothing that is ready can start now.
+  std::vector<int> urgent_;  // Classes with ready tasks, most urgent first.
   std::vector<int> counts_;  // By rank; of PreferredRank, else zeros.
   double next_deadline_ = std::numeric_limits<double>::infinity();
 };

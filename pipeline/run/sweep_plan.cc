@@ -9,7 +9,6 @@
 #include "stages/data/phantom.h"
 #include "stages/data/split_file.h"
 #include "stages/model/backbone_catalog.h"
-#include "stages/model/numerics_tag.h"
 #include "stages/model/weights_store.h"
 #include "sweeps/metric_name.h"
 
@@ -77,9 +76,17 @@ Result<PreparedSweep> ReadSweep(const RunOptions& options) {
   PreparedSweep sweep;
   sweep.spec = std::move(spec);
   sweep.trials = std::move(trials);
-  sweep.numerics = stages::NumericsTag(
-      sweep.spec.base.at("model").at("precision").get<std::string>());
   return sweep;
+}
+
+Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
+                       const std::vector<std::string>& offered) {
+  sweep.numerics = SweepNumerics::FromText(stored);
+  const std::string device = sweep.spec.base.at("resources").at("device");
+  for (const sweeps::Trial& trial : sweep.trials.trials)
+    BESOM_RETURN_IF_ERROR(sweep.numerics.Resolve(
+        trial.config.at("model").at("precision"), device, offered));
+  return Status::Ok();
 }
 
 Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
@@ -101,7 +108,7 @@ Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
     return stages::LoadSplitFile(sweep.spec.file.parent_path() / path);
   };
   services.stage_versions = StageVersions();
-  services.numerics = sweep.numerics;
+  services.numerics = sweep.numerics.tags();
   std::vector<TrialConfig> trials;
   for (const sweeps::Trial& trial : sweep.trials.trials)
     trials.push_back(
@@ -144,7 +151,7 @@ Result<db::SweepRow> SweepRowOf(const PreparedSweep& sweep, double now) {
   BESOM_ASSIGN_OR_RETURN(row.spec_yaml, ReadFile(sweep.spec.file));
   row.spec_json = CanonicalText(sweep.spec.canonical());
   row.seed = sweep.spec.seed;
-  row.numerics = sweep.numerics;
+  row.numerics = sweep.numerics.ToText();
   BESOM_ASSIGN_OR_RETURN(
       row.metric, CriterionOf(metric.at("name"), metric.at("goal"), classes));
   row.split = metric.at("split");

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "db/results_store.h"
 #include "pipeline/run/planner.h"
 #include "pipeline/run/run_options.h"
+#include "pipeline/run/sweep_numerics.h"
 #include "stages/data/scan.h"
 #include "sweeps/plan.h"
 
@@ -15,14 +18,20 @@ struct PreparedSweep {
   sweeps::SweepSpec spec;
   sweeps::TrialPlan trials;
   SweepGraph graph;
-  std::string numerics;
+  SweepNumerics numerics;
 };
 
 /// Reads and expands the spec: everything that can be wrong with it alone.
 Result<PreparedSweep> ReadSweep(const RunOptions& options);
 
+/// Resolves the numerics of every trial: as `stored` says (the sweep's text in
+/// the database, empty for a new one), else by what is `offered`, as
+/// SweepNumerics::Resolve does.
+Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
+                       const std::vector<std::string>& offered);
+
 /// Meets the data (through `digests`), resolves weights and builds the graph.
-/// `threads` read files.
+/// `threads` read files. REQUIRES: the numerics are resolved.
 Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
                  int threads);
 

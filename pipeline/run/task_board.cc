@@ -2,15 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace besom::run {
 
 TaskBoard::TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
-                     const std::vector<TaskId>& targets)
+                     const std::vector<TaskId>& targets,
+                     std::vector<int> class_of)
     : graph_(graph),
+      class_of_(std::move(class_of)),
       paths_(graph.CriticalPaths()),
       states_(graph.size(), TaskState::kUnneeded),
       missing_inputs_(graph.size()) {
-  BESOM_CHECK(done.size() == graph.size(), "one flag a task");
+  BESOM_CHECK(done.size() == graph.size() && class_of_.size() == graph.size(),
+              "one flag and one class a task");
+  for (const int task_class : class_of_)
+    if (static_cast<std::size_t>(task_class) >= ready_.size())
+      ready_.resize(static_cast<std::size_t>(task_class) + 1);
   std::vector<bool> wanted(graph.size());
   for (const TaskId target : targets) wanted[target] = !done[target];
   // Ids are a topological order: readers come before their inputs here.
@@ -32,13 +40,19 @@ TaskBoard::TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
 
 void TaskBoard::MakeReady(TaskId task) {
   states_[task] = TaskState::kReady;
-  if (!stopped_) ready_.emplace(-paths_[task], task);
+  if (stopped_) return;
+  ready_[class_of_[task]].emplace(-paths_[task], task);
+  ++ready_count_;
+}
+
+void TaskBoard::TakeFromReady(TaskId task) {
+  ready_count_ -= ready_[class_of_[task]].erase({-paths_[task], task});
 }
 
 void TaskBoard::Start(TaskId task) {
   BESOM_CHECK(states_[task] == TaskState::kReady,
               fmt::format("task {} was started unready", task));
-  ready_.erase({-paths_[task], task});
+  TakeFromReady(task);
   states_[task] = TaskState::kRunning;
   ++running_;
 }
@@ -55,7 +69,7 @@ void TaskBoard::Defer(TaskId task) {
 void TaskBoard::MoveFrom(TaskId task) {
   switch (states_[task]) {
     case TaskState::kReady:
-      ready_.erase({-paths_[task], task});
+      TakeFromReady(task);
       break;
     case TaskState::kRunning:
       --running_;
@@ -161,7 +175,8 @@ bool TaskBoard::Reopen(TaskId task) {
 
 void TaskBoard::Stop() {
   stopped_ = true;
-  ready_.clear();
+  for (ReadySet& ready : ready_) ready.clear();
+  ready_count_ = 0;
 }
 
 }  // namespace besom::run

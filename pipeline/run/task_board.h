@@ -32,17 +32,20 @@ class TaskBoard {
   using ReadySet = std::set<std::pair<double, TaskId>>;
 
   /// Wants `targets` and, through them, every task that is needed and not in
-  /// `done` (one flag a task).
+  /// `done` (one flag a task). `class_of`: a class of each task, from 0, by
+  /// which ready ones are kept apart.
   TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
-            const std::vector<TaskId>& targets);
+            const std::vector<TaskId>& targets, std::vector<int> class_of);
 
-  const ReadySet& ready() const { return ready_; }
+  /// The ready tasks of each class.
+  const std::vector<ReadySet>& ready() const { return ready_; }
+  bool any_ready() const { return ready_count_ > 0; }
   TaskState state(TaskId task) const { return states_[task]; }
   std::size_t running() const { return running_; }
   std::size_t elsewhere() const { return elsewhere_; }
   /// Nothing is ready, running or elsewhere, so that nothing can change.
   bool finished() const {
-    return ready_.empty() && running_ == 0 && elsewhere_ == 0;
+    return ready_count_ == 0 && running_ == 0 && elsewhere_ == 0;
   }
 
   /// kReady -> kRunning.
@@ -64,17 +67,19 @@ class TaskBoard {
 
  private:
   void MakeReady(TaskId task);
+  void TakeFromReady(TaskId task);
   bool Want(TaskId task);
   void MoveFrom(TaskId task);
   void SkipReaders(std::vector<TaskId>& ended);
 
   const TaskGraph& graph_;
+  const std::vector<int> class_of_;
   std::vector<double> paths_;
   std::vector<TaskState> states_;
   // Distinct inputs that are not done, of wanted tasks.
   std::vector<std::size_t> missing_inputs_;
-  ReadySet ready_;
-  std::size_t running_ = 0, elsewhere_ = 0;
+  std::vector<ReadySet> ready_;  // By class.
+  std::size_t ready_count_ = 0, running_ = 0, elsewhere_ = 0;
   bool stopped_ = false;
 };
 

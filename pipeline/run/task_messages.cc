@@ -18,11 +18,12 @@ Json ToJson(const TaskRequest& request) {
     Json& list = inputs[port] = Json::array();
     for (const BlobRef& ref : refs) list.push_back(ToJson(ref));
   }
-  return {{"kind", "request"},          {"task", request.task},
-          {"attempt", request.attempt}, {"key", request.key.Hex()},
-          {"stage", request.stage},     {"params", request.params},
-          {"hints", request.hints},     {"inputs", std::move(inputs)},
-          {"ranks", request.ranks},     {"number", request.number}};
+  return {{"kind", "request"},           {"task", request.task},
+          {"attempt", request.attempt},  {"key", request.key.Hex()},
+          {"stage", request.stage},      {"numerics", request.numerics},
+          {"params", request.params},    {"hints", request.hints},
+          {"inputs", std::move(inputs)}, {"ranks", request.ranks},
+          {"number", request.number}};
 }
 
 Json ToJson(const TaskReport& report) {
@@ -42,7 +43,9 @@ Json ToJson(const TaskReport& report) {
           {"counters", report.counters},
           {"seconds", report.seconds},
           {"host", report.host},
-          {"device", report.device}};
+          {"device", report.device},
+          {"device_peak", report.device_peak},
+          {"device_bytes", report.device_bytes}};
 }
 
 Json ToJson(const TaskProgress& progress) {
@@ -63,7 +66,7 @@ Json ToJson(const TaskReturned& returned) {
 }
 
 Json ToJson(const RunBegins& begins) {
-  return {{"kind", "run"}, {"run", begins.run}};
+  return {{"kind", "run"}, {"run", begins.run}, {"threads", begins.threads}};
 }
 
 Json ToJson(const Recall& recall) {
@@ -80,6 +83,7 @@ TaskRequest RequestFrom(const Json& json) {
   request.attempt = json.at("attempt");
   request.key = Digest::FromHex(json.at("key").get<std::string>()).value();
   request.stage = json.at("stage");
+  request.numerics = json.at("numerics");
   request.params = json.at("params");
   request.hints = json.at("hints");
   for (const auto& [port, refs] : json.at("inputs").items())
@@ -106,6 +110,8 @@ TaskReport ReportFrom(const Json& json) {
   report.seconds = json.at("seconds");
   report.host = json.at("host");
   report.device = json.at("device");
+  report.device_peak = json.at("device_peak");
+  report.device_bytes = json.at("device_bytes");
   return report;
 }
 
@@ -117,6 +123,7 @@ TaskRequest RequestOf(const TaskOrder& order) {
   request.attempt = order.attempt;
   request.key = order.node->key;
   request.stage = order.node->stage;
+  request.numerics = order.node->numerics;
   request.params = order.node->params;
   request.hints = order.node->hints;
   for (const auto& [port, blob] : order.inputs)
@@ -156,7 +163,8 @@ Result<Message> Decode(std::string_view bytes) {
           TaskProgress{json.at("task"), json.at("attempt"), json.at("share")});
     if (kind == "returned")
       return Message(TaskReturned{json.at("task"), json.at("attempt")});
-    if (kind == "run") return Message(RunBegins{json.at("run")});
+    if (kind == "run")
+      return Message(RunBegins{json.at("run"), json.at("threads")});
     if (kind == "recall")
       return Message(Recall{json.at("task"), json.at("attempt")});
     if (kind == "shutdown") return Message(Shutdown{});

@@ -17,6 +17,7 @@ struct TaskRequest {
   int attempt = 0;  ///< Counts the times the task was given out, from 1.
   Digest key;
   std::string stage;
+  std::string numerics;  ///< As in TaskNode.
   Json params, hints;
   std::map<std::string, std::vector<BlobRef>> inputs;
   std::vector<int> ranks;   ///< That compute it together, the leader first.
@@ -38,6 +39,9 @@ struct TaskReport {
   double seconds = 0;
   std::string host;
   std::string device;  ///< "cpu", "cuda:0".
+  /// Bytes that it took of its device at its peak, and that the device has for
+  /// tasks; 0 = not measured.
+  std::int64_t device_peak = 0, device_bytes = 0;
 };
 
 /// Worker to coordinator: a unit of work was completed.
@@ -58,9 +62,10 @@ struct TaskReturned {
   int attempt = 0;
 };
 
-/// Coordinator to worker: the name of the run that begins.
+/// Coordinator to worker: the run that begins.
 struct RunBegins {
-  std::string run;
+  std::string run;  ///< Its name.
+  int threads = 0;  ///< Of each rank's work; 0 = as many as it has cores.
 };
 
 /// Coordinator to worker: return the task unless it was begun.

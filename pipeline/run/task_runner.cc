@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
+#include <utility>
 
 #include "cluster/self_group.h"
 #include "pipeline/base/log.h"
@@ -12,10 +14,16 @@ namespace besom::run {
 
 TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
                        const Clock& clock, RankFacts rank)
-    : store_(store), stages_(stages), clock_(clock), rank_(std::move(rank)) {}
+    : store_(store),
+      stages_(stages),
+      clock_(clock),
+      rank_(std::move(rank)),
+      threads_(rank_.threads) {}
 
-void TaskRunner::Begin(const std::string& run, int rank) {
-  Result<Journal> journal = Journal::Open(store_.layout().journal(run, rank));
+void TaskRunner::Begin(const RunBegins& run, int rank) {
+  threads_ = run.threads > 0 ? run.threads : rank_.threads;
+  Result<Journal> journal =
+      Journal::Open(store_.layout().journal(run.run, rank));
   if (journal.ok())
     journal_.emplace(*std::move(journal));
   else
@@ -75,7 +83,8 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     return artifacts.status();
   }
   Json hints = request.hints;
-  if (rank_.hints.is_object()) hints.update(rank_.hints);
+  hints["threads"] = threads_;
+  hints["device"] = report.device;
   const Result<stages::StageOutput> output = stage->second->Run(
       {request.params, hints, *artifacts, progress, group.get()});
   // The stage itself has told the others where they do not know.
@@ -93,7 +102,26 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     report.outputs.push_back({port, blob});
   }
   report.counters = output->counters;
+  report.device_peak = output->memory.peak;
+  report.device_bytes = output->memory.total;
   return Status::Ok();
+}
+
+/// Rank 0 gives a task only to ranks that can compute it.
+Status TaskRunner::CheckNumerics(const TaskRequest& request) const {
+  if (request.numerics.empty() ||
+      std::ranges::find(rank_.numerics, request.numerics) !=
+          rank_.numerics.end())
+    return Status::Ok();
+  return InternalError(
+      request.stage,
+      fmt::format("needs {}, this rank offers {}", request.numerics,
+                  fmt::join(rank_.numerics, ", ")));
+}
+
+void TaskRunner::ReleaseDevice() {
+  if (!std::exchange(keeps_device_, false)) return;
+  for (const auto& [name, stage] : stages_) stage->ReleaseDevice();
 }
 
 TaskReport TaskRunner::Run(const TaskRequest& request,
@@ -102,18 +130,23 @@ TaskReport TaskRunner::Run(const TaskRequest& request,
   report.task = request.task;
   report.attempt = request.attempt;
   report.host = rank_.host;
-  report.device = rank_.device;
+  const bool on_gpu = request.numerics.starts_with("cuda/");
+  keeps_device_ = keeps_device_ || on_gpu;
+  report.device = on_gpu ? rank_.gpu : "cpu";
   const std::string key = request.key.Hex();
   Note({{"begin", key}, {"attempt", request.attempt}});
   const double start = clock_.Monotonic();
   try {
-    report.status = RunStage(request, progress, report);
+    report.status = CheckNumerics(request);
+    if (report.status.ok()) report.status = RunStage(request, progress, report);
   } catch (const std::bad_alloc&) {
     report.status = Status(StatusCode::kOutOfMemory, request.stage,
                            "out of memory", "use fewer ranks on this machine");
   } catch (const std::exception& error) {
     report.status = InternalError(request.stage, error.what());
   }
+  // What filled the memory must not stand in the way of the next task.
+  if (report.status.code() == StatusCode::kOutOfMemory) ReleaseDevice();
   report.seconds = clock_.Monotonic() - start;
   Note({{"end", key}, {"report", ReportToJson(report)}});
   return report;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cluster/group.h"
 #include "pipeline/base/clock.h"
@@ -17,8 +18,11 @@ namespace besom::run {
 /// What a rank is, for the tasks that it runs.
 struct RankFacts {
   std::string host;
-  std::string device = "cpu";  ///< "cpu", "cuda:0".
-  Json hints;  ///< Put over each request's: threads, device; null = nothing.
+  int threads = 1;  ///< For its work, unless the run says how many.
+  /// The tags of the tasks that it can compute.
+  std::vector<std::string> numerics;
+  std::string gpu;          ///< "cuda:0"; empty = none.
+  bool shares_gpu = false;  ///< With other ranks of this job.
   /// This rank's part of the group that computes a request together; null
   /// where ranks cannot form groups.
   std::function<std::unique_ptr<cluster::Group>(const TaskRequest&, int shards)>
@@ -33,15 +37,22 @@ class TaskRunner {
   TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
              const Clock& clock, RankFacts rank);
 
-  /// The run has this name and this rank this number: where the journal is.
-  void Begin(const std::string& run, int rank);
+  /// The run that begins, and this rank's number: where the journal is.
+  void Begin(const RunBegins& run, int rank);
 
   /// Never throws: what a stage or a library throws becomes the report's
   /// status. `progress` as in StageInput.
   TaskReport Run(const TaskRequest& request,
                  const std::function<bool(double)>& progress);
 
+  /// Whether others of this job use this rank's GPU too: what it keeps there
+  /// between tasks must be released when no task needs it.
+  bool shares_gpu() const { return rank_.shares_gpu; }
+  /// Has the stages give back what they keep on this rank's GPU.
+  void ReleaseDevice();
+
  private:
+  Status CheckNumerics(const TaskRequest& request) const;
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,
                   TaskReport& report);
@@ -53,6 +64,8 @@ class TaskRunner {
   const stages::StageRegistry& stages_;
   const Clock& clock_;
   const RankFacts rank_;
+  int threads_;
+  bool keeps_device_ = false;  // A task has computed on the GPU.
   std::optional<Journal> journal_;
 };
 

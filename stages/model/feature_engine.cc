@@ -1,10 +1,13 @@
 #include "stages/model/feature_engine.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <exception>
+#include <new>
+#include <optional>
 #include <utility>
 
 #include "pipeline/base/check.h"
@@ -23,6 +26,21 @@ std::string WhatOf(const std::exception& error) {
     return ours->what_without_backtrace();
   return error.what();
 }
+
+/// What LibTorch or the allocator threw: memory that is missing may be there
+/// when the task has its device to itself.
+Status StatusOf(const std::exception& error) {
+  const bool memory =
+      dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+      dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  return Status(memory ? StatusCode::kOutOfMemory : StatusCode::kFailed,
+                "LibTorch", WhatOf(error),
+                memory ? "start fewer ranks for each GPU or machine" : "");
+}
+
+/// What a process takes of a GPU beside the allocator's memory, for its context
+/// and kernels: an assumption on the safe side.
+constexpr std::int64_t kContextBytes = std::int64_t{600} << 20;
 
 Result<FoldedNetwork> LoadNetwork(const EngineSpec& spec,
                                   const Backbone& backbone, int last_layer) {
@@ -66,7 +84,13 @@ class TorchEngine final : public FeatureEngine {
 
   TorchEngine(const Plan& plan, const FoldedNetwork& network)
       : plan_(plan),
-        network_(network, {plan.batch, 3, plan.size, plan.size}, plan.device) {}
+        network_(std::in_place, network,
+                 c10::IntArrayRef{plan.batch, 3, plan.size, plan.size},
+                 plan.device) {}
+  ~TorchEngine() override {
+    network_.reset();
+    if (plan_.device.is_cuda()) EmptyCache();
+  }
 
   int dimension() const override { return plan_.dimension; }
   int batch() const override { return plan_.batch; }
@@ -85,12 +109,44 @@ class TorchEngine final : public FeatureEngine {
     try {
       Run(count, input, rows);
     } catch (const std::exception& error) {
-      return Status(StatusCode::kFailed, "LibTorch", WhatOf(error));
+      return StatusOf(error);
     }
     return Status::Ok();
   }
 
+  DeviceMemory Memory() const override {
+    if (!plan_.device.is_cuda()) return {};
+    try {
+      return MemoryOfGpu();
+    } catch (const std::exception&) {
+      return {};  // Not measured; the device's next use tells what is wrong.
+    }
+  }
+
  private:
+  DeviceMemory MemoryOfGpu() const {
+    c10::DeviceAllocator& allocator = *at::getDeviceAllocator(at::kCUDA);
+    const auto index = plan_.device.index();
+    const auto reserved =
+        allocator.getDeviceStats(index).reserved_bytes[kAllPools];
+    const auto [free, total] = allocator.getMemoryInfo(index);
+    // Others' memory is not for tasks.
+    return {.peak = reserved.peak + kContextBytes,
+            .total = reserved.current + static_cast<std::int64_t>(free)};
+  }
+
+  static constexpr auto kAllPools =
+      static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+
+  /// Gives the memory of freed tensors back to the device, for other ranks.
+  static void EmptyCache() {
+    try {
+      at::getDeviceAllocator(at::kCUDA)->emptyCache();
+    } catch (const std::exception&) {
+      // The device is broken: whoever uses it next is told.
+    }
+  }
+
   void Run(std::size_t images, std::span<const float> input,
            std::span<float> rows) const {
     PrepareComputeThread(plan_.threads);
@@ -101,8 +157,10 @@ class TorchEngine final : public FeatureEngine {
                       at::TensorOptions().dtype(at::kFloat))
             .permute({0, 3, 1, 2})
             .to(plan_.device);
-    const at::Tensor maps =
-        network_.Forward(batch).permute({0, 2, 3, 1}).to(at::kCPU).contiguous();
+    const at::Tensor maps = network_->Forward(batch)
+                                .permute({0, 2, 3, 1})
+                                .to(at::kCPU)
+                                .contiguous();
     const auto width = static_cast<std::size_t>(plan_.dimension);
     const std::size_t numbers = static_cast<std::size_t>(plan_.map.channels) *
                                 plan_.map.height * plan_.map.width;
@@ -113,7 +171,7 @@ class TorchEngine final : public FeatureEngine {
   }
 
   Plan plan_;
-  TorchNetwork network_;
+  std::optional<TorchNetwork> network_;
 };
 
 /// Images of one pass: as many as keep the widest maps near the cache.
@@ -153,10 +211,12 @@ Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
   try {
     PrepareComputeThread(spec.threads);
     const c10::InferenceMode no_gradients;
+    if (device.is_cuda() && at::getDeviceAllocator(at::kCUDA)->initialized())
+      at::getDeviceAllocator(at::kCUDA)->resetPeakStats(device.index());
     return std::unique_ptr<FeatureEngine>(
         std::make_unique<TorchEngine>(plan, network));
   } catch (const std::exception& error) {
-    return Status(StatusCode::kFailed, "LibTorch", WhatOf(error));
+    return StatusOf(error);
   }
 }
 

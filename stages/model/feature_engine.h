@@ -9,6 +9,7 @@
 #include "pipeline/base/files.h"
 #include "pipeline/base/result.h"
 #include "stages/model/preprocessing.h"
+#include "stages/stage.h"
 
 namespace besom::stages {
 
@@ -50,6 +51,8 @@ class FeatureEngine {
   /// REQUIRES: 1 <= images <= batch(), rows.size() == images * dimension().
   virtual Status Extract(int images, std::span<const float> input,
                          std::span<float> rows) = 0;
+  /// What it took of its GPU since it was made; zeros on a CPU.
+  virtual DeviceMemory Memory() const { return {}; }
 };
 
 /// Makes LibTorch's engine. kInvalid for a spec that is not built (bf16, an

@@ -139,7 +139,9 @@ class BatchLanes {
   Status status_;
 };
 
+/// A GPU's model is known to the rank, which got the task because of it.
 Status CheckNumerics(const FeaturesRequest& request) {
+  if (request.engine.device != "cpu") return Status::Ok();
   const std::string here =
       NumericsTag(request.engine.precision, request.engine.device);
   if (here == request.numerics) return Status::Ok();
@@ -193,13 +195,23 @@ Result<StageOutput> FeaturesStage::Run(const StageInput& input) {
   BESOM_ASSIGN_OR_RETURN(
       RowTable table,
       TakePrior(rows, dimension, PortOf(input.artifacts, "prior")));
+  DeviceMemory memory;
   if (!table.missing.empty()) {
     BESOM_ASSIGN_OR_RETURN(const Engines* engines,
                            EnginesFor(spec, request.weights));
     BESOM_RETURN_IF_ERROR(
         BatchLanes(request, pixels, *engines, table, input.progress).Run());
+    memory = engines->front()->Memory();
   }
-  return PackOutput(rows, dimension, table);
+  StageOutput output = PackOutput(rows, dimension, table);
+  output.memory = memory;
+  return output;
+}
+
+void FeaturesStage::ReleaseDevice() {
+  if (!engine_on_gpu_) return;
+  engines_.clear();
+  engine_key_.clear();
 }
 
 Result<const FeaturesStage::Engines*> FeaturesStage::EnginesFor(
@@ -227,6 +239,7 @@ Result<const FeaturesStage::Engines*> FeaturesStage::EnginesFor(
   }
   engines_ = std::move(made);
   engine_key_ = key;
+  engine_on_gpu_ = spec.device != "cpu";
   return &engines_;
 }
 

@@ -45,6 +45,7 @@ class FeaturesStage final : public Stage {
   /// this machine's numerics are not those of the parameters; kInterrupted:
   /// asked to stop; else as the engine.
   Result<StageOutput> Run(const StageInput& input) override;
+  void ReleaseDevice() override;
 
  private:
   Result<const Engines*> EnginesFor(const EngineSpec& spec,
@@ -54,6 +55,7 @@ class FeaturesStage final : public Stage {
   EngineFactory make_engine_;
   std::string engine_key_;  // All that made `engines_`.
   Engines engines_;
+  bool engine_on_gpu_ = false;
   Digest split_;  // The table that `trained_` was read from.
   std::set<Digest> trained_;
 };

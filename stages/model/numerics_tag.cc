@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <cstdlib>
 
 namespace besom::stages {
@@ -13,6 +14,26 @@ constexpr const char* kKernelSettings[] = {
     "DNNL_MAX_CPU_ISA",         "ONEDNN_DEFAULT_FPMATH_MODE",
     "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR",
     "MKL_ENABLE_INSTRUCTIONS"};
+
+/// A name as a part of a tag: lower case, without spaces and slashes.
+std::string AsPart(std::string_view name) {
+  std::string part;
+  for (const char c : name)
+    part +=
+        c == ' ' || c == '/'
+            ? '-'
+            : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return part.empty() ? "any" : part;
+}
+
+std::string_view PartOf(std::string_view tag, int index) {
+  for (; index > 0; --index) {
+    const std::size_t slash = tag.find('/');
+    if (slash == std::string_view::npos) return "";
+    tag.remove_prefix(slash + 1);
+  }
+  return tag.substr(0, tag.find('/'));
+}
 
 }  // namespace
 
@@ -26,16 +47,29 @@ std::string InstructionSetClass() {
   return "baseline";
 }
 
-std::string NumericsTag(std::string_view precision, std::string_view device) {
+std::string NumericsTag(std::string_view precision, std::string_view device,
+                        std::string_view gpu_model) {
   const bool cpu = device == "cpu";
   std::string tag = fmt::format(
       "{}/{}/{}/{}", device.substr(0, device.find(':')), BESOM_ENGINE_VERSION,
-      precision, cpu ? InstructionSetClass() : "any");
+      precision, cpu ? InstructionSetClass() : AsPart(gpu_model));
   if (!cpu) return tag;
   for (const char* name : kKernelSettings)
     if (const char* value = std::getenv(name); value != nullptr && *value)
       tag += fmt::format("/{}={}", name, value);
   return tag;
 }
+
+std::vector<std::string> OfferedNumerics(std::string_view gpu_model) {
+  std::vector<std::string> offered;
+  if (!gpu_model.empty())
+    offered.push_back(NumericsTag("fp32", "cuda", gpu_model));
+  offered.push_back(NumericsTag("fp32"));
+  return offered;
+}
+
+std::string_view DeviceKindOf(std::string_view tag) { return PartOf(tag, 0); }
+
+std::string_view PrecisionOf(std::string_view tag) { return PartOf(tag, 2); }
 
 }  // namespace besom::stages

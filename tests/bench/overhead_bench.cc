@@ -75,6 +75,12 @@ Result<db::SweepId> Register(const SweepGraph& sweep, const std::string& name,
   return id;
 }
 
+std::vector<RankTraits> TraitsOf(const cluster::MpiSession& session) {
+  std::vector<RankTraits> traits;
+  for (const int host : session.hosts()) traits.push_back({.host = host});
+  return traits;
+}
+
 /// Runs `sweep` and prints how long it took.
 Status Measure(const std::string& name, const SweepGraph& sweep,
                Executor& executor, BlobStore& blobs) {
@@ -84,7 +90,7 @@ Status Measure(const std::string& name, const SweepGraph& sweep,
   BESOM_ASSIGN_OR_RETURN(const db::SweepId id, Register(sweep, name, *results));
   BESOM_ASSIGN_OR_RETURN(const RunLock lock,
                          RunLock::Take(blobs.layout(), name, "bench"));
-  BESOM_RETURN_IF_ERROR(executor.Begin(name));
+  BESOM_RETURN_IF_ERROR(executor.Begin({name}));
   DatabaseSink sink(sweep, id, *results, blobs, clock);
   Recorder recorder(sweep, sink, clock);
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
@@ -121,9 +127,9 @@ Status Run(std::size_t tasks, const Path& folder) {
   const SystemClock clock;
   stages::StageRegistry stages;
   stages.emplace("nothing", std::make_unique<NothingStage>());
-  TaskRunner runner(blobs, stages, clock, {session->host(), "cpu", {}, {}});
+  TaskRunner runner(blobs, stages, clock, {.host = session->host()});
   if (comm->rank() != 0) return RunWorker(*comm, runner);
-  RankExecutor executor(*comm, runner, session->hosts());
+  RankExecutor executor(*comm, runner, TraitsOf(*session));
   Status status = Measure("rows_only", Plan(tasks, false), executor, blobs);
   if (status.ok())
     status = Measure("with_4k_blob", Plan(tasks, true), executor, blobs);

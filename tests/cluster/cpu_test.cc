@@ -1,10 +1,16 @@
 #include "cluster/cpu.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <numeric>
+
 namespace besom::cluster {
 namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
 
 class CgroupTest : public ::testing::Test {
  protected:
@@ -68,10 +74,35 @@ TEST(UsableCoresTest, FollowsTheAffinity) {
   ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
 }
 
-TEST(ThreadsPerRankTest, SharesTheCoresOut) {
-  EXPECT_EQ(ThreadsPerRank(8, 2), 4);
-  EXPECT_EQ(ThreadsPerRank(8, 3), 2);
-  EXPECT_EQ(ThreadsPerRank(2, 4), 1);
+std::vector<int> Cpus(int first, int count) {
+  std::vector<int> cpus(static_cast<std::size_t>(count));
+  std::iota(cpus.begin(), cpus.end(), first);
+  return cpus;
+}
+
+std::vector<std::vector<int>> Unbound(std::size_t ranks, int cores) {
+  return std::vector(ranks, Cpus(0, cores));
+}
+
+TEST(ThreadsOfRanksTest, UnboundRanksShareAllCores) {
+  EXPECT_THAT(ThreadsOfRanks(Unbound(2, 8), {}), ElementsAre(4, 4));
+  EXPECT_THAT(ThreadsOfRanks(Unbound(3, 8), {}), Each(2));
+  EXPECT_THAT(ThreadsOfRanks(Unbound(4, 2), {}), Each(1));
+  EXPECT_THAT(ThreadsOfRanks(Unbound(3, 3), {}), Each(1));
+}
+
+TEST(ThreadsOfRanksTest, BoundRanksUseTheirOwn) {
+  EXPECT_THAT(ThreadsOfRanks({Cpus(0, 4), Cpus(4, 4)}, {}), ElementsAre(4, 4));
+  EXPECT_THAT(ThreadsOfRanks({Cpus(0, 1), Cpus(1, 3)}, {}), ElementsAre(1, 3));
+  // Two share four cores, the third has two of its own.
+  EXPECT_THAT(ThreadsOfRanks({Cpus(0, 4), Cpus(0, 4), Cpus(4, 2)}, {}),
+              Each(2));
+}
+
+TEST(ThreadsOfRanksTest, AQuotaIsForAllTogether) {
+  EXPECT_THAT(ThreadsOfRanks(Unbound(2, 16), 6.0), Each(3));
+  EXPECT_THAT(ThreadsOfRanks(Unbound(1, 16), 1.5), ElementsAre(1));
+  EXPECT_THAT(ThreadsOfRanks(Unbound(1, 2), 6.0), ElementsAre(2));
 }
 
 TEST(HostNameTest, HasOne) { EXPECT_FALSE(HostName().empty()); }

@@ -51,26 +51,26 @@ TEST(VisibleDevicesTest, RefusesWhatIsNotClear) {
   }
 }
 
-TEST(DeviceForRankTest, OneRankOneDevice) {
-  const std::vector<std::string> devices = {"GPU-x", "GPU-y"};
-  const auto choice = DeviceForRank(devices, 1, 2);
-  ASSERT_TRUE(choice.has_value());
-  EXPECT_EQ(choice->device, 1);
-  EXPECT_EQ(choice->name, "GPU-y");
-  EXPECT_EQ(choice->sharers, 1);
-  EXPECT_EQ(DeviceForRank({}, 0, 1), std::nullopt);
+std::vector<std::vector<std::string>> SameForAll(
+    std::size_t ranks, const std::vector<std::string>& devices) {
+  return std::vector(ranks, devices);
 }
 
-TEST(DeviceForRankTest, MoreRanksTakeTurns) {
-  const std::vector<std::string> devices = {"0", "1", "2"};
+TEST(DevicesForRanksTest, OneRankOneDevice) {
+  const auto choices = DevicesForRanks(SameForAll(2, {"GPU-x", "GPU-y"}));
+  EXPECT_THAT(choices, ElementsAre(DeviceChoice{0, "GPU-x", 1},
+                                   DeviceChoice{1, "GPU-y", 1}));
+  EXPECT_THAT(DevicesForRanks(SameForAll(1, {})), ElementsAre(std::nullopt));
+}
+
+TEST(DevicesForRanksTest, MoreRanksTakeTurns) {
   std::vector<int> device, sharers;
-  for (int rank = 0; rank < 5; ++rank) {
-    device.push_back(DeviceForRank(devices, rank, 5)->device);
-    sharers.push_back(DeviceForRank(devices, rank, 5)->sharers);
+  for (const auto& choice : DevicesForRanks(SameForAll(5, {"0", "1", "2"}))) {
+    device.push_back(choice->device);
+    sharers.push_back(choice->sharers);
   }
   EXPECT_THAT(device, ElementsAre(0, 1, 2, 0, 1));
   EXPECT_THAT(sharers, ElementsAre(2, 2, 1, 2, 2));
-  EXPECT_EQ(DeviceForRank(devices, 0, 1)->sharers, 1);
 }
 
 TEST(DevicesForRanksTest, EachRankMayHaveAListOfItsOwn) {
@@ -92,38 +92,32 @@ TEST(DevicesForRanksTest, ListsMayOverlap) {
   EXPECT_EQ(choices[3], (DeviceChoice{0, "3", 2}));
 }
 
-TEST(CheckSharingTest, RefusesMoreRanksOnADeviceThanWereAskedFor) {
-  const auto pair = DevicesForRanks({{"0", "1"}, {"0", "1"}});
-  EXPECT_TRUE(CheckSharing(pair, 1).ok());
-  const auto three = DevicesForRanks({{"0", "1"}, {"0", "1"}, {"0", "1"}});
-  EXPECT_TRUE(CheckSharing(three, 2).ok());
-  const Status status = CheckSharing(three, 1);
-  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
-  EXPECT_THAT(status.cause(), HasSubstr("2 of 3 ranks"));
-  EXPECT_THAT(status.cause(), HasSubstr("GPU 0"));
-  EXPECT_THAT(status.cure(), HasSubstr("CUDA_VISIBLE_DEVICES"));
-  // Ranks without a GPU share none.
-  EXPECT_TRUE(CheckSharing(DevicesForRanks({{}, {}}), 1).ok());
-}
-
-TEST(RanksThatFitTest, LeavesATenthOfTheMemory) {
-  constexpr std::int64_t kGigabyte = 1 << 30;
-  EXPECT_EQ(RanksThatFit(80 * kGigabyte, 10 * kGigabyte), 7);
-  EXPECT_EQ(RanksThatFit(80 * kGigabyte, 73 * kGigabyte), 1);
-  EXPECT_EQ(RanksThatFit(80 * kGigabyte, 100 * kGigabyte), 1);
+TEST(VisibleGpusTest, KnowTheirModels) {
+  const std::vector<Gpu> machine = {{"GPU-aa", "H100"}, {"GPU-bb", "L4"}};
+  EXPECT_THAT(*VisibleGpus(machine, std::nullopt),
+              ElementsAre(machine[0], machine[1]));
+  EXPECT_THAT(*VisibleGpus(machine, "1"), ElementsAre(machine[1]));
+  EXPECT_THAT(*VisibleGpus(machine, "GPU-b,0"),
+              ElementsAre(machine[1], machine[0]));
+  EXPECT_THAT(*VisibleGpus(machine, "MIG-7"),
+              ElementsAre(Gpu{"MIG-7", "H100"}));
+  EXPECT_THAT(*VisibleGpus({}, std::nullopt), IsEmpty());
+  EXPECT_FALSE(VisibleGpus(machine, "0,0").ok());
 }
 
 TEST(MachineGpusTest, ReadsTheDriversFiles) {
   const Path root = Path(::testing::TempDir()) / "besom_device_map_test";
   std::filesystem::remove_all(root);
   EXPECT_THAT(MachineGpus(root), IsEmpty());
-  ASSERT_TRUE(WriteFileAtomic(root / "gpus/0000:41:00.0/information",
-                              "Model: \t\t NVIDIA\nGPU UUID: \t GPU-second\n")
-                  .ok());
+  ASSERT_TRUE(
+      WriteFileAtomic(root / "gpus/0000:41:00.0/information",
+                      "Model: \t\t NVIDIA X 9\nGPU UUID: \t GPU-second\n")
+          .ok());
   ASSERT_TRUE(WriteFileAtomic(root / "gpus/0000:01:00.0/information",
                               "GPU UUID: \t GPU-first\nBus Type: \t PCIe\n")
                   .ok());
-  EXPECT_THAT(MachineGpus(root), ElementsAre("GPU-first", "GPU-second"));
+  EXPECT_THAT(MachineGpus(root), ElementsAre(Gpu{"GPU-first", ""},
+                                             Gpu{"GPU-second", "NVIDIA X 9"}));
   std::filesystem::remove_all(root);
 }
 

@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "cluster/cuda_devices.h"
 #include "cluster/group_threads.h"
 #include "cluster/nccl_error.h"
 #include "cluster/nccl_version.h"
@@ -64,6 +65,18 @@ TEST(NcclGroupTest, AGpuThatIsNotThereEndsAllMembersWithTheCure) {
     ++ended;
   }
   EXPECT_EQ(ended, 2);
+}
+
+// Where there is no GPU there is no error, and where there are some each has
+// a name of its own.
+TEST(CudaDevicesTest, AreThoseThatCudaShows) {
+  const auto gpus = CudaDevices();
+  ASSERT_TRUE(gpus.ok()) << gpus.status().ToString();
+  for (std::size_t i = 0; i < gpus->size(); ++i) {
+    EXPECT_EQ((*gpus)[i].uuid, *DeviceUuid(static_cast<int>(i)));
+    EXPECT_FALSE((*gpus)[i].model.empty());
+  }
+  EXPECT_FALSE(DeviceUuid(static_cast<int>(gpus->size())).ok());
 }
 
 }  // namespace

@@ -20,11 +20,10 @@ class FakeExecutor final : public run::Executor {
                std::function<run::TaskReport(const run::TaskRequest&)> run)
       : ranks_(ranks), run_(std::move(run)) {}
 
-  int ranks() const override { return ranks_; }
-  std::vector<int> hosts() const override {
-    return std::vector<int>(static_cast<std::size_t>(ranks_), 0);
+  std::vector<run::RankTraits> traits() const override {
+    return std::vector<run::RankTraits>(static_cast<std::size_t>(ranks_));
   }
-  Status Begin(const std::string&) override { return Status::Ok(); }
+  Status Begin(const run::RunBegins&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override {
     started.push_back(run::RequestOf(order));
     queue_.emplace_back(order.ranks[0], started.back());

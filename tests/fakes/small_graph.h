@@ -14,6 +14,8 @@ struct SmallTask {
   double cost = 1;
   std::vector<std::string> inputs;
   std::string stage = "work";
+  std::string numerics = "";
+  std::string space = "";
 };
 
 /// Builds a graph from tasks listed after their inputs; ids count from 0.
@@ -26,6 +28,8 @@ inline TaskGraph MakeGraph(std::initializer_list<SmallTask> tasks) {
     node.stage = task.stage;
     node.label = task.name;
     node.cost = task.cost;
+    node.numerics = task.numerics;
+    node.space = task.space;
     node.params = Json::object();
     node.hints = Json::object();
     for (const std::string& input : task.inputs)

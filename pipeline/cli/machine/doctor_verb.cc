@@ -38,10 +38,17 @@ std::vector<std::string> PresentWeights() {
   return present;
 }
 
+std::vector<std::string> GpuUuids() {
+  std::vector<std::string> uuids;
+  for (const cluster::Gpu& gpu : cluster::MachineGpus(cluster::kDriverFolder))
+    uuids.push_back(gpu.uuid);
+  return uuids;
+}
+
 int RunDoctor(const std::string& workspace, bool json) {
   const MachineFacts facts{.cores = cluster::UsableCores(),
                            .memory = ReadMemory(),
-                           .gpus = cluster::MachineGpus("/proc/driver/nvidia"),
+                           .gpus = GpuUuids(),
                            .capabilities = WorkerCapabilities(WorkerProgram()),
                            .mpirun = Variable("BESOM_MPIRUN"),
                            .weights = PresentWeights(),

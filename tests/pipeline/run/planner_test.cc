@@ -57,7 +57,7 @@ class PlannerTest : public ::testing::Test {
     for (const char* stage : {"scan", "ingest", "split", "augment", "features",
                               "fine_tune", "evaluate"})
       services_.stage_versions[stage] = 1;
-    services_.numerics = "test";
+    services_.numerics = {{"fp32", "cpu/test/fp32/any"}};
   }
 
   SweepGraph Plan(const std::vector<Json>& configs) {

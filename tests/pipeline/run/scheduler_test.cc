@@ -24,7 +24,7 @@ class SchedulerTest : public ::testing::Test {
     std::vector<bool> flags(graph_.size());
     for (const TaskId task : done) flags[task] = true;
     SchedulerOptions options;
-    options.hosts.assign(static_cast<std::size_t>(ranks), 0);
+    options.ranks.resize(static_cast<std::size_t>(ranks));
     options.max_retries = retries;
     return Scheduler(graph_, flags, targets, std::move(options));
   }
@@ -149,7 +149,7 @@ TEST_F(SchedulerTest, ARecalledTaskGoesToTheIdleRank) {
   const TaskGraph wide = testing::MakeGraph(
       {{"a", 5, {}}, {"b", 4, {}}, {"c", 3, {}}, {"d", 3, {}}});
   SchedulerOptions options;
-  options.hosts = {0, 0};
+  options.ranks.resize(2);
   Scheduler scheduler(wide, std::vector<bool>(4), {0, 1, 2, 3}, options);
   const Assignment a = Next(scheduler), b = Next(scheduler),
                    c = Next(scheduler), d = Next(scheduler);
@@ -175,7 +175,7 @@ TEST_F(SchedulerTest, ATaskRunsWhereItsInputsWereMade) {
                                               {"after_a", 1, {"a"}},
                                               {"after_b", 1, {"b"}}});
   SchedulerOptions options;
-  options.hosts = {0, 0};
+  options.ranks.resize(2);
   Scheduler scheduler(pairs, std::vector<bool>(4), {2, 3}, options);
   const Assignment a = Next(scheduler), b = Next(scheduler);
   // In the other order, so that the first ready task is not the first rank's.
@@ -237,7 +237,7 @@ TEST_F(SchedulerTest, AGroupOfRanksWaitsUntilAllAreIdle) {
   group.ranks = 2;
   graph.Add(group);
   SchedulerOptions options;
-  options.hosts = {0, 0};
+  options.ranks.resize(2);
   Scheduler scheduler(graph, std::vector<bool>(2), {0, 1}, options);
   const Assignment small = Next(scheduler);
   EXPECT_EQ(scheduler.Next(0), std::nullopt);
@@ -259,7 +259,7 @@ TEST_F(SchedulerTest, FewerRanksThanAskedForComputeAGroupsTask) {
   group.ranks = 4;
   graph.Add(group);
   SchedulerOptions options;
-  options.hosts = {0, 0, 0};
+  options.ranks.resize(3);
   options.max_retries = 3;
   Scheduler scheduler(graph, {false}, {0}, options);
   const Assignment three = Next(scheduler);
@@ -276,7 +276,7 @@ TEST_F(SchedulerTest, OutOfMemoryATaskGetsItsHostToItself) {
   const TaskGraph wide =
       testing::MakeGraph({{"big", 9, {}}, {"b", 5, {}}, {"c", 4, {}}});
   SchedulerOptions options;
-  options.hosts = {0, 0};
+  options.ranks.resize(2);
   Scheduler scheduler(wide, std::vector<bool>(3), {0, 1, 2}, options);
   const Assignment big = Next(scheduler), b = Next(scheduler),
                    c = Next(scheduler);

@@ -50,7 +50,7 @@ run::PlannerServices Services(std::size_t images) {
   for (const char* stage : {"scan", "ingest", "split", "augment", "features",
                             "fine_tune", "evaluate"})
     services.stage_versions[stage] = 1;
-  services.numerics = "simulated";
+  services.numerics = {{"fp32", "cpu/simulated/fp32/any"}};
   return services;
 }
 

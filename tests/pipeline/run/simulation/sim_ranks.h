@@ -50,14 +50,14 @@ class SimWorld final : public run::Executor,
   double Monotonic() const override { return now_; }
   double Wall() const override { return now_; }
 
-  int ranks() const override { return settings_.ranks; }
-  std::vector<int> hosts() const override {
-    std::vector<int> hosts;
+  std::vector<run::RankTraits> traits() const override {
+    std::vector<run::RankTraits> traits;
     for (int rank = 0; rank < settings_.ranks; ++rank)
-      hosts.push_back(rank / 8);
-    return hosts;
+      traits.push_back(
+          {.host = rank / 8, .numerics = {"cpu/simulated/fp32/any"}});
+    return traits;
   }
-  Status Begin(const std::string&) override { return Status::Ok(); }
+  Status Begin(const run::RunBegins&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<run::ExecutorEvent>> Wait(double seconds) override;
