@@ -14,13 +14,13 @@ void SimWorld::CheckOrder(const run::TaskOrder& order) {
   if (const std::size_t before = pending_[task]; before != kNone) {
     const SimOrder& other = orders_[before];
     const bool may_be_lost =
-        std::ranges::any_of(other.parts, [&](const SimPart& part) {
+        std::ranges::any_of(Parts(other), [&](const SimPart& part) {
           const SimRank& rank = At(part.rank);
           return rank.known_lost || rank.ever_hung;
         });
     if (!other.told && !may_be_lost)
       Violate(fmt::format("'{}' was handed out while rank {} computes it",
-                          node.label, other.parts[0].rank));
+                          node.label, Parts(other)[0].rank));
   }
   CheckInputs(order);
   if (node.ranks > 1 || order.ranks.size() != 1) CheckGroup(order);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -27,21 +26,14 @@ struct SimPart {
 struct SimOrder {
   TaskId task = 0;
   int attempt = 0;
-  std::vector<SimPart> parts;  ///< The leader's first.
+  std::size_t first_part = 0;  ///< The leader's, of those of all orders.
+  std::size_t members = 1;
   bool hung = false;
   bool told = false;    ///< The coordinator knows its end, or gave it up.
   bool broken = false;  ///< Of several: they cannot go on together.
   bool over = false;    ///< Of several: they have computed it.
 
-  bool OfSeveral() const { return parts.size() > 1; }
-  bool AllJoined() const {
-    return std::ranges::all_of(parts, &SimPart::joined);
-  }
-  SimPart& PartOf(int rank) {
-    std::size_t i = 0;
-    while (parts[i].rank != rank) ++i;
-    return parts[i];
-  }
+  bool OfSeveral() const { return members > 1; }
 };
 
 struct SimRank {

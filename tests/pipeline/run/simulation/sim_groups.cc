@@ -3,6 +3,8 @@
 // others report that.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/pipeline/run/simulation/sim_ranks.h"
 
 namespace besom::testing {
@@ -21,10 +23,14 @@ Status BrokenError() {
 
 }  // namespace
 
+bool SimWorld::AllJoined(const SimOrder& order) {
+  return std::ranges::all_of(Parts(order), &SimPart::joined);
+}
+
 /// A member begins: reads its inputs and waits for the others.
 void SimWorld::BeginPart(int number, std::size_t index) {
   SimOrder& order = orders_[index];
-  SimPart& part = order.PartOf(number);
+  SimPart& part = PartOf(order, number);
   if (interrupted_)
     return Decide(index, part, {StatusCode::kInterrupted, "task", "stopped"},
                   0);
@@ -55,17 +61,17 @@ void SimWorld::DamageInput(TaskId task) {
 
 void SimWorld::Join(int number, std::size_t index) {
   SimOrder& order = orders_[index];
-  SimPart& part = order.PartOf(number);
+  SimPart& part = PartOf(order, number);
   if (!At(number).alive || part.decided) return;
   if (order.broken) return Decide(index, part, BrokenError(), 0);
   part.joined = true;
-  if (!order.AllJoined())
+  if (!AllJoined(order))
     return Push(now_ + kSimGroupWait, What::kWaitedLong, number, index);
   const double seconds = interrupted_ ? 0 : SecondsOfTask();
   store_.seconds[order.task] = seconds;
   Push(now_ + seconds, What::kTogether, number, index);
   if (seconds <= settings_.task_seconds) return;
-  for (const SimPart& member : order.parts) SendProgress(member.rank, order);
+  for (const SimPart& member : Parts(order)) SendProgress(member.rank, order);
 }
 
 /// The member's attempt ends so after `notice` seconds.
@@ -83,7 +89,7 @@ void SimWorld::Break(std::size_t index) {
   SimOrder& order = orders_[index];
   if (order.broken) return;
   order.broken = true;
-  for (SimPart& part : order.parts)
+  for (SimPart& part : Parts(order))
     if (part.joined)
       Decide(index, part, BrokenError(), Uniform(random_) * kLongestNotice);
 }
@@ -98,24 +104,24 @@ void SimWorld::ComputeTogether(std::size_t index) {
   if (status.code() == StatusCode::kIo ||
       status.code() == StatusCode::kOutOfMemory) {
     const auto drawn = static_cast<std::size_t>(
-        Uniform(random_) * static_cast<double>(order.parts.size()));
+        Uniform(random_) * static_cast<double>(Parts(order).size()));
     Count(Fault::kMemberFailed);
-    Decide(index, order.parts[drawn], status,
+    Decide(index, Parts(order)[drawn], status,
            Uniform(random_) * kLongestNotice);
     return Break(index);
   }
   // On the others they agree.
-  for (SimPart& part : order.parts) Decide(index, part, status, 0);
+  for (SimPart& part : Parts(order)) Decide(index, part, status, 0);
 }
 
 /// A rank has died that has, or was sent, this order.
 void SimWorld::LoseMember(int number, std::size_t index) {
   SimOrder& order = orders_[index];
   if (!order.OfSeveral()) return;
-  SimPart& part = order.PartOf(number);
+  SimPart& part = PartOf(order, number);
   if (!order.over && !order.broken)
-    Count(&part == &order.parts[0] ? Fault::kGroupLostLeader
-                                   : Fault::kGroupLostMember);
+    Count(&part == &Parts(order)[0] ? Fault::kGroupLostLeader
+                                    : Fault::kGroupLostMember);
   part.decided = true;
   Break(index);
 }
@@ -123,8 +129,8 @@ void SimWorld::LoseMember(int number, std::size_t index) {
 /// A member gives up waiting for those that have not begun.
 void SimWorld::WaitedLong(std::size_t index) {
   SimOrder& order = orders_[index];
-  if (order.broken || order.AllJoined()) return;
-  for (const SimPart& part : order.parts)
+  if (order.broken || AllJoined(order)) return;
+  for (const SimPart& part : Parts(order))
     if (!part.joined && !part.decided && !At(part.rank).ever_hung)
       Violate(fmt::format("'{}' waits for rank {} in vain",
                           plan_.sweep.graph[order.task].label, part.rank));

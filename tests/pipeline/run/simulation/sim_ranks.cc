@@ -54,6 +54,10 @@ std::vector<int> SimWorld::hosts() const {
   return hosts;
 }
 
+SimPart& SimWorld::PartOf(const SimOrder& order, int rank) {
+  return *std::ranges::find(Parts(order), rank, &SimPart::rank);
+}
+
 double SimWorld::Delay() {
   if (settings_.delay <= 0) return 0;
   return std::min(-std::log1p(-Uniform(random_)) * settings_.delay,
@@ -69,9 +73,11 @@ Status SimWorld::Start(const run::TaskOrder& order) {
   SimOrder& mine = orders_.emplace_back();
   mine.task = order.task;
   mine.attempt = order.attempt;
+  mine.first_part = parts_.size();
+  mine.members = order.ranks.size();
   pending_[order.task] = orders_.size() - 1;
   for (const int number : order.ranks) {
-    mine.parts.emplace_back().rank = number;
+    parts_.emplace_back().rank = number;
     SimRank& rank = At(number);
     ++rank.unheard;
     // As messages of MPI do, orders do not overtake each other.
@@ -104,7 +110,7 @@ void SimWorld::SendProgress(int number, const SimOrder& order) {
 bool SimWorld::Hangs(SimOrder& order, double& seconds) {
   if (!Chance(settings_.hang)) return false;
   Count(Fault::kRankHung);
-  for (const SimPart& part : order.parts) At(part.rank).ever_hung = true;
+  for (const SimPart& part : Parts(order)) At(part.rank).ever_hung = true;
   // Often just over the lease, so that the task runs twice for a moment.
   seconds += Chance(0.5) ? kSimLease + Uniform(random_) * kLongestTask
                          : LogUniform(random_, 0.2, 4) * kSimLease;
@@ -206,12 +212,12 @@ Status SimWorld::Outcome(const SimOrder& order) {
 
 void SimWorld::Report(int number, std::size_t index) {
   SimOrder& order = orders_[index];
-  const SimPart& part = order.PartOf(number);
+  const SimPart& part = PartOf(order, number);
   run::TaskReport report;
   report.task = order.task;
   report.attempt = order.attempt;
   report.status = part.status;
-  if (report.status.ok() && &part == &order.parts[0])
+  if (report.status.ok() && &part == &Parts(order)[0])
     report.outputs = plan_.outputs[order.task];
   if (part.broken != kNone) {
     for (const TaskInput& input : plan_.sweep.graph[order.task].inputs)
@@ -234,7 +240,7 @@ void SimWorld::Finish(int number, std::size_t index) {
   rank.queue.erase(rank.queue.begin());
   if (SimOrder& order = orders_[index]; !order.OfSeveral()) {
     ++result_.tasks_computed;
-    SimPart& part = order.parts[0];
+    SimPart& part = Parts(order)[0];
     part.status = ReadInputs(order.task, part);
     if (part.status.ok()) part.status = Outcome(order);
   }
@@ -272,7 +278,7 @@ void SimWorld::Interrupt() {
     const SimOrder& order = orders_[queue[0]];
     if (!order.OfSeveral())
       Push(now_ + Delay(), What::kFinish, rank, queue[0]);
-    else if (order.AllJoined())
+    else if (AllJoined(order))
       Push(now_ + Delay(), What::kTogether, rank, queue[0]);
   }
 }
@@ -284,12 +290,12 @@ void SimWorld::Hear(const SimLetter& letter) {
     rank.known_lost = true;
   if (letter.order == kNone) return;
   SimOrder& order = orders_[letter.order];
-  SimPart& part = order.PartOf(letter.event.rank);
+  SimPart& part = PartOf(order, letter.event.rank);
   if (!part.heard) --rank.unheard;
   part.heard = true;
   const auto* report = std::get_if<run::TaskReport>(&letter.event.what);
   const bool done = report && report->status.ok();
-  if (done && &part != &order.parts[0]) return;
+  if (done && &part != &Parts(order)[0]) return;
   order.told = true;
   // Whoever else computes it does so in vain.
   if (done) orders_[pending_[order.task]].told = true;

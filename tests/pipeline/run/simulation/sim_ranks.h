@@ -5,6 +5,7 @@
 #include <queue>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,6 +72,11 @@ class SimWorld final : public run::Executor,
     result_.violations.push_back(std::move(what));
   }
   SimRank& At(int rank) { return ranks_[static_cast<std::size_t>(rank)]; }
+  std::span<SimPart> Parts(const SimOrder& order) {
+    return std::span(parts_).subspan(order.first_part, order.members);
+  }
+  SimPart& PartOf(const SimOrder& order, int rank);
+  bool AllJoined(const SimOrder& order);
   double Delay();
   void Push(double time, What what, int rank, std::size_t index);
   std::size_t Keep(SimLetter letter);
@@ -120,6 +126,7 @@ class SimWorld final : public run::Executor,
   // What can start, where nothing goes wrong.
   std::optional<run::TaskBoard> board_;
   std::vector<SimOrder> orders_;
+  std::vector<SimPart> parts_;  // Those of an order one after another.
   std::vector<SimLetter> letters_;
   std::vector<std::size_t> read_;  // Places in letters_ to use again.
   std::priority_queue<SimEvent, std::vector<SimEvent>, std::greater<>> events_;
