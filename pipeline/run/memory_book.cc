@@ -13,6 +13,11 @@ constexpr double kNotKnown = std::numeric_limits<double>::infinity();
 /// The rest is left to the driver, to contexts and to fragmentation.
 constexpr double kUsableShare = 0.9;
 
+bool AnyShared(const std::map<int, std::vector<int>>& ranks_of) {
+  return std::ranges::any_of(
+      ranks_of, [](const auto& it) { return it.second.size() > 1; });
+}
+
 }  // namespace
 
 MemoryBook::MemoryBook(const TaskGraph& graph,
@@ -27,7 +32,9 @@ MemoryBook::MemoryBook(const TaskGraph& graph,
   for (TaskId task = 0; task < graph.size(); ++task) {
     const TaskNode& node = graph[task];
     const bool on_gpu = node.numerics.starts_with("cuda/");
-    if (node.numerics.empty() || (!on_gpu && bytes_per_rank == 0)) {
+    if (node.numerics.empty() ||
+        !(on_gpu ? AnyShared(on_gpu_)
+                 : bytes_per_rank > 0 && AnyShared(on_host_))) {
       space_of_.push_back(-1);
       continue;
     }

@@ -350,8 +350,8 @@ Scheduler::Failure Scheduler::Failed(int rank, TaskId task, int attempt,
 
 Scheduler::Failure Scheduler::OutOfMemory(int rank, TaskId task, int attempt,
                                           double now) {
-  const Held* held = Find(rank, task, attempt);
-  if (held && !held->given_up) alone_.insert(task);
+  // Of several ranks another one may have told of the failure before.
+  if (Find(rank, task, attempt)) alone_.insert(task);
   return Failed(rank, task, attempt, /*may_pass=*/true, now);
 }
 

@@ -294,6 +294,23 @@ TEST_F(SchedulerTest, OutOfMemoryATaskGetsItsHostToItself) {
   EXPECT_TRUE(scheduler.finished());
 }
 
+TEST_F(SchedulerTest, OutOfMemoryAtAMemberCountsAfterTheLeadersReport) {
+  TaskGraph graph;
+  TaskNode group;
+  group.key = DigestOf(std::string_view("group"));
+  group.ranks = 2;
+  graph.Add(group);
+  SchedulerOptions options;
+  options.ranks.resize(2);
+  Scheduler scheduler(graph, {false}, {0}, options);
+  const Assignment both = Next(scheduler);
+  ASSERT_THAT(both.ranks, ElementsAre(0, 1));
+  // Rank 1 has broken the group, and the leader's word of it comes first.
+  scheduler.Failed(0, 0, both.attempt, true, 0);
+  scheduler.OutOfMemory(1, 0, both.attempt, 0);
+  EXPECT_THAT(Next(scheduler).ranks, ::testing::SizeIs(1));
+}
+
 TEST_F(SchedulerTest, WhatAnotherRunComputesIsTakenFromIt) {
   Scheduler scheduler = Make({kData, kSplit}, {kEvalA, kEvalB});
   scheduler.Defer(Next(scheduler), 0);

@@ -3,13 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
 namespace besom::testing {
 namespace {
 
-Json Config(int backbone, std::size_t head) {
+/// The ranks that compute trial number `trial` together.
+int RanksOf(std::size_t trial, SimTrials trials) {
+  constexpr std::array<int, 4> kSeveral = {2, 3, 4, 8};
+  const std::size_t each = trials == SimTrials::kMixed ? 3 : 1;
+  if (trials == SimTrials::kOfOneRank || trial % each != 0) return 1;
+  return kSeveral[trial / each % kSeveral.size()];
+}
+
+Json Config(int backbone, std::size_t head, int ranks) {
   Json config = Json::parse(R"({
     "name": "simulated", "seed": 1,
     "ingest": {"classes": ["a", "b"], "image_size": "auto",
@@ -24,6 +33,7 @@ Json Config(int backbone, std::size_t head) {
     "evaluate": {"external": []}})");
   config["model"]["backbone"] = fmt::format("net{}", backbone);
   config["model"]["head"] = {head};
+  config["resources"]["ranks_per_trial"] = ranks;
   return config;
 }
 
@@ -50,13 +60,13 @@ run::PlannerServices Services(std::size_t images) {
   for (const char* stage : {"scan", "ingest", "split", "augment", "features",
                             "fine_tune", "evaluate"})
     services.stage_versions[stage] = 1;
-  services.numerics = {{"fp32", "cpu/simulated/fp32/any"}};
+  services.numerics = {{"fp32", kSimNumerics}};
   return services;
 }
 
 }  // namespace
 
-SimPlan MakeSimPlan(std::size_t tasks) {
+SimPlan MakeSimPlan(std::size_t tasks, SimTrials kind) {
   const auto shards = static_cast<std::size_t>(
       std::clamp(std::log2(static_cast<double>(tasks)) - 3, 1.0, 8.0));
   const int backbones = tasks < 40 ? 1 : tasks < 400 ? 2 : 4;
@@ -67,7 +77,8 @@ SimPlan MakeSimPlan(std::size_t tasks) {
       std::max<std::size_t>((tasks - std::min(tasks, shared)) / 2, 1);
   std::vector<run::TrialConfig> configs;
   for (std::size_t i = 0; i < trials; ++i) {
-    Json config = Config(static_cast<int>(i) % backbones, i + 1);
+    Json config =
+        Config(static_cast<int>(i) % backbones, i + 1, RanksOf(i, kind));
     Json identity = config.at("model");
     configs.push_back({std::move(config), std::move(identity), Json::object()});
   }

@@ -31,6 +31,52 @@ bool FailsForGood(const SimPlan& plan, const SimSettings& settings,
   return static_cast<double>(drawn) < settings.for_good * 1000003;
 }
 
+std::int64_t SimPeakBytes(const std::string& space) {
+  return 100 + 50 * static_cast<std::int64_t>(
+                        DigestOf(std::string_view(space)).Prefix64() % 12);
+}
+
+SimWorld::SimWorld(const SimPlan& plan, const SimSettings& settings,
+                   SimStore& store, SimRandom& random, SimResult& result,
+                   double now)
+    : plan_(plan),
+      settings_(settings),
+      store_(store),
+      random_(random),
+      result_(result),
+      now_(now),
+      end_(now + kSimPatience),
+      ranks_(static_cast<std::size_t>(settings.ranks)),
+      pending_(plan.sweep.graph.size(), kNone),
+      short_of_memory_(plan.sweep.graph.size()) {
+  if (settings.Undisturbed())
+    board_.emplace(plan.sweep.graph, store.known, plan.evaluations,
+                   std::vector<int>(plan.sweep.graph.size()));
+}
+
+/// Where ranks share GPUs one in three has none, the first ones have.
+int SimWorld::GpuOf(int rank) const {
+  if (settings_.ranks_per_gpu == 0 || rank % 3 == 2) return -1;
+  return rank / settings_.ranks_per_gpu;
+}
+
+std::vector<run::RankTraits> SimWorld::traits() const {
+  std::vector<run::RankTraits> traits;
+  for (int rank = 0; rank < settings_.ranks; ++rank) {
+    run::RankTraits& mine = traits.emplace_back();
+    mine.host = rank / 8;
+    mine.gpu = GpuOf(rank);
+    mine.numerics = {"cpu/simulated/fp32/any"};
+    if (settings_.ranks_per_gpu == 0 || mine.gpu >= 0)
+      mine.numerics.emplace_back(kSimNumerics);
+  }
+  return traits;
+}
+
+SimPart& SimWorld::PartOf(const SimOrder& order, int rank) {
+  return *std::ranges::find(Parts(order), rank, &SimPart::rank);
+}
+
 double SimWorld::Delay() {
   if (settings_.delay <= 0) return 0;
   return std::min(-std::log1p(-Uniform(random_)) * settings_.delay,
@@ -41,39 +87,22 @@ void SimWorld::Push(double time, What what, int rank, std::size_t index) {
   events_.push({time, serial_++, what, rank, index});
 }
 
-void SimWorld::CheckOrder(const run::TaskOrder& order) {
-  const TaskId task = order.task;
-  const TaskNode& node = plan_.sweep.graph[task];
-  if (store_.IsDone(task))
-    Violate(fmt::format("'{}' is done and was handed out again", node.label));
-  if (const std::size_t before = pending_[task]; before != kNone) {
-    const Order& other = orders_[before];
-    const Rank& rank = ranks_[static_cast<std::size_t>(other.rank)];
-    if (!other.told && rank.alive && !rank.ever_hung)
-      Violate(fmt::format("'{}' was handed out while rank {} computes it",
-                          node.label, other.rank));
-  }
-  if (order.inputs.size() != node.inputs.size())
-    Violate(fmt::format("'{}' got {} inputs", node.label, order.inputs.size()));
-}
-
 Status SimWorld::Start(const run::TaskOrder& order) {
   CheckOrder(order);
-  Order& mine = orders_.emplace_back();
+  SimOrder& mine = orders_.emplace_back();
   mine.task = order.task;
   mine.attempt = order.attempt;
-  mine.rank = order.ranks[0];
-  const TaskNode& node = plan_.sweep.graph[order.task];
-  for (std::size_t i = 0; i < order.inputs.size(); ++i) {
-    const TaskInput& input = node.inputs[i];
-    const run::TaskOutputs& outputs = plan_.outputs[input.task];
-    const auto right =
-        std::ranges::find(outputs, input.output, &run::PortBlob::port);
-    if (right == outputs.end() || right->blob != order.inputs[i].blob)
-      Violate(fmt::format("'{}' got a wrong input", node.label));
-  }
+  mine.first_part = parts_.size();
+  mine.members = order.ranks.size();
   pending_[order.task] = orders_.size() - 1;
-  Push(now_ + Delay(), What::kArrive, mine.rank, orders_.size() - 1);
+  for (const int number : order.ranks) {
+    parts_.emplace_back().rank = number;
+    SimRank& rank = At(number);
+    ++rank.unheard;
+    // As messages of MPI do, orders do not overtake each other.
+    rank.last_order = std::max(rank.last_order, now_ + Delay());
+    Push(rank.last_order, What::kArrive, number, orders_.size() - 1);
+  }
   if (orders_.size() == kill_after_)
     Push(now_ + Uniform(random_), What::kKill, 0, 0);
   if (orders_.size() == stop_after_) stopped_ = true;
@@ -86,34 +115,58 @@ Status SimWorld::Recall(int rank, TaskId task, int) {
   return Status::Ok();
 }
 
+double SimWorld::SecondsOfTask() {
+  return std::min(-std::log1p(-Uniform(random_)) * settings_.task_seconds,
+                  kLongestTask);
+}
+
+void SimWorld::SendProgress(int number, const SimOrder& order) {
+  Send(number, {number, run::TaskProgress{order.task, order.attempt, 0.5}},
+       kNone);
+}
+
+/// Whether the ranks of `order` hang for a while, which is added to `seconds`.
+bool SimWorld::Hangs(SimOrder& order, double& seconds) {
+  if (!Chance(settings_.hang)) return false;
+  Count(Fault::kRankHung);
+  for (const SimPart& part : Parts(order)) At(part.rank).ever_hung = true;
+  // Often just over the lease, so that the task runs twice for a moment.
+  seconds += Chance(0.5) ? kSimLease + Uniform(random_) * kLongestTask
+                         : LogUniform(random_, 0.2, 4) * kSimLease;
+  return order.hung = true;
+}
+
+bool SimWorld::Dies(int rank) {
+  return Chance(settings_.die) && (rank != 0 || !settings_.fault_tolerant);
+}
+
+void SimWorld::Arrive(int number, std::size_t index) {
+  SimRank& rank = At(number);
+  if (!rank.alive) return LoseMember(number, index);
+  rank.queue.push_back(index);
+  if (rank.queue.size() == 1) BeginFirst(number);
+}
+
 void SimWorld::BeginFirst(int number) {
-  Rank& rank = ranks_[static_cast<std::size_t>(number)];
+  SimRank& rank = At(number);
   if (rank.queue.empty() || !rank.alive) return;
   const std::size_t index = rank.queue.front();
-  double seconds = std::min(
-      -std::log1p(-Uniform(random_)) * settings_.task_seconds, kLongestTask);
-  if (Chance(settings_.hang)) {
-    Count(Fault::kRankHung);
-    rank.ever_hung = true;
-    // Often just over the lease, so that the task runs twice for a moment.
-    seconds += Chance(0.5) ? kSimLease + Uniform(random_) * kLongestTask
-                           : LogUniform(random_, 0.2, 4) * kSimLease;
-    orders_[index].hung = true;
-  } else if (Chance(settings_.die) &&
-             (number != 0 || !settings_.fault_tolerant)) {
+  SimOrder& order = orders_[index];
+  if (order.OfSeveral()) return BeginPart(number, index);
+  if (!plan_.sweep.graph[order.task].numerics.empty()) CheckMemory(number);
+  double seconds = SecondsOfTask();
+  if (Hangs(order, seconds)) {
+  } else if (Dies(number)) {
     Push(now_ + Uniform(random_) * seconds, What::kDie, number, 0);
   } else if (seconds > settings_.task_seconds) {
-    Send(number,
-         {number,
-          run::TaskProgress{orders_[index].task, orders_[index].attempt, 0.5}},
-         kNone);
+    SendProgress(number, order);
   }
   if (interrupted_) seconds = 0;
-  store_.seconds[orders_[index].task] = seconds;
+  store_.seconds[order.task] = seconds;
   Push(now_ + seconds, What::kFinish, number, index);
 }
 
-std::size_t SimWorld::Keep(Letter letter) {
+std::size_t SimWorld::Keep(SimLetter letter) {
   if (read_.empty()) {
     letters_.push_back(std::move(letter));
     return letters_.size() - 1;
@@ -128,7 +181,7 @@ void SimWorld::Send(int number, run::ExecutorEvent event, std::size_t order) {
   const double time = now_ + Delay();
   if (time < last_delivery_) Count(Fault::kMessagesReordered);
   last_delivery_ = std::max(last_delivery_, time);
-  Rank& rank = ranks_[static_cast<std::size_t>(number)];
+  SimRank& rank = At(number);
   rank.last_message = std::max(rank.last_message, time);
   Push(time, What::kDeliver, number, Keep({std::move(event), order}));
 }
@@ -143,14 +196,22 @@ void SimWorld::StoreOutputs(TaskId task) {
   blob = Chance(0.5) ? Blob::kFlipped : Blob::kMissing;
 }
 
-Status SimWorld::Outcome(Order& order) {
-  ++result_.tasks_computed;
-  for (const TaskInput& input : plan_.sweep.graph[order.task].inputs) {
-    if (store_.blobs[input.task] == SimStore::Blob::kWhole) continue;
-    order.broken = input.task;
-    store_.blobs[input.task] = SimStore::Blob::kMissing;
-    return CorruptError("input", "damaged");
-  }
+/// The task whose output, which `task` reads, is not there; or kNone.
+std::size_t SimWorld::BrokenInput(TaskId task) const {
+  for (const TaskInput& input : plan_.sweep.graph[task].inputs)
+    if (store_.blobs[input.task] != SimStore::Blob::kWhole) return input.task;
+  return kNone;
+}
+
+Status SimWorld::ReadInputs(TaskId task, SimPart& part) {
+  part.broken = BrokenInput(task);
+  if (part.broken == kNone) return Status::Ok();
+  store_.blobs[part.broken] = SimStore::Blob::kMissing;
+  return CorruptError("input", "damaged");
+}
+
+/// How an attempt ends that could read its inputs.
+Status SimWorld::Outcome(const SimOrder& order) {
   if (interrupted_) return {StatusCode::kInterrupted, "task", "stopped"};
   if (FailsForGood(plan_, settings_, order.task)) {
     Count(Fault::kTaskFailedForGood);
@@ -169,108 +230,142 @@ Status SimWorld::Outcome(Order& order) {
   return Status::Ok();
 }
 
-void SimWorld::Report(std::size_t index, Status status) {
-  const Order& order = orders_[index];
+void SimWorld::Report(int number, std::size_t index) {
+  SimOrder& order = orders_[index];
+  const SimPart& part = PartOf(order, number);
   run::TaskReport report;
   report.task = order.task;
   report.attempt = order.attempt;
-  report.status = std::move(status);
-  if (report.status.ok()) report.outputs = plan_.outputs[order.task];
-  if (order.broken != kNone) {
+  report.status = part.status;
+  if (report.status.ok() && &part == &Parts(order)[0])
+    report.outputs = plan_.outputs[order.task];
+  if (const TaskNode& node = plan_.sweep.graph[order.task];
+      !node.numerics.empty() && GpuOf(number) >= 0) {
+    report.device_peak = SimPeakBytes(node.space);
+    report.device_bytes = kSimDeviceBytes;
+  }
+  if (part.broken != kNone) {
     for (const TaskInput& input : plan_.sweep.graph[order.task].inputs)
-      if (input.task == order.broken)
+      if (input.task == part.broken)
         report.broken_input =
-            std::ranges::find(plan_.outputs[order.broken], input.output,
+            std::ranges::find(plan_.outputs[part.broken], input.output,
                               &run::PortBlob::port)
                 ->blob;
   }
   if (Chance(settings_.twice)) {
     Count(Fault::kAnsweredTwice);
-    Send(order.rank, {order.rank, report}, index);
+    Send(number, {number, report}, index);
   }
-  Send(order.rank, {order.rank, std::move(report)}, index);
+  Send(number, {number, std::move(report)}, index);
 }
 
 void SimWorld::Finish(int number, std::size_t index) {
-  Rank& rank = ranks_[static_cast<std::size_t>(number)];
+  SimRank& rank = At(number);
   if (!rank.alive || rank.queue.empty() || rank.queue.front() != index) return;
   rank.queue.erase(rank.queue.begin());
-  Report(index, Outcome(orders_[index]));
+  if (SimOrder& order = orders_[index]; !order.OfSeveral()) {
+    ++result_.tasks_computed;
+    SimPart& part = Parts(order)[0];
+    part.status = ReadInputs(order.task, part);
+    if (part.status.ok()) part.status = Outcome(order);
+  }
+  Report(number, index);
   BeginFirst(number);
 }
 
 void SimWorld::Die(int number) {
-  Rank& rank = ranks_[static_cast<std::size_t>(number)];
+  SimRank& rank = At(number);
   if (!rank.alive) return;
   Count(Fault::kRankDied);
   if (!settings_.fault_tolerant) return Push(now_, What::kKill, 0, 0);
   rank.alive = false;
+  for (const std::size_t index : rank.queue) LoseMember(number, index);
   rank.queue.clear();
   // A death is told after the last message.
   Push(std::max(now_ + Delay(), rank.last_message), What::kDeliver, number,
        Keep({{number, run::RankLost{number}}, kNone}));
 }
 
+void SimWorld::ReturnUnbegun(int number, std::size_t index) {
+  std::vector<std::size_t>& queue = At(number).queue;
+  const auto place = std::ranges::find(queue, index);
+  if (place == queue.end() || place == queue.begin()) return;
+  queue.erase(place);
+  const SimOrder& order = orders_[index];
+  Send(number, {number, run::TaskReturned{order.task, order.attempt}}, index);
+}
+
 void SimWorld::Interrupt() {
   interrupted_ = true;
   for (int rank = 0; rank < settings_.ranks; ++rank) {
-    const auto& queue = ranks_[static_cast<std::size_t>(rank)].queue;
-    if (!queue.empty()) Push(now_ + Delay(), What::kFinish, rank, queue[0]);
+    const auto& queue = At(rank).queue;
+    if (queue.empty()) continue;
+    const SimOrder& order = orders_[queue[0]];
+    if (!order.OfSeveral())
+      Push(now_ + Delay(), What::kFinish, rank, queue[0]);
+    else if (AllJoined(order))
+      Push(now_ + Delay(), What::kTogether, rank, queue[0]);
   }
 }
 
-/// Where nothing is late no rank idles beside one that holds tasks which it
-/// has not begun. Looked at where few ranks make that cheap.
-void SimWorld::CheckIdle(double next) {
-  constexpr int kFew = 16;
-  constexpr double kMoment = 0.3;
-  if (!settings_.Undisturbed() || settings_.ranks > kFew) return;
-  bool idle = false, loaded = false;
-  for (const Rank& rank : ranks_) {
-    idle = idle || rank.queue.empty();
-    loaded = loaded || rank.queue.size() > 1;
-  }
-  if (!idle || !loaded) {
-    idle_since_ = next;
-  } else if (next - idle_since_ > kMoment) {
-    Violate("a rank idles beside one with tasks that it has not begun");
-    idle_since_ = next;
-  }
+/// The coordinator gets a letter.
+void SimWorld::Hear(const SimLetter& letter) {
+  SimRank& rank = At(letter.event.rank);
+  if (std::holds_alternative<run::RankLost>(letter.event.what))
+    rank.known_lost = true;
+  if (letter.order == kNone) return;
+  SimOrder& order = orders_[letter.order];
+  SimPart& part = PartOf(order, letter.event.rank);
+  if (!part.heard) --rank.unheard;
+  part.heard = true;
+  const auto* report = std::get_if<run::TaskReport>(&letter.event.what);
+  const bool done = report && report->status.ok();
+  if (done && &part != &Parts(order)[0]) return;
+  order.told = true;
+  // Whoever else computes it does so in vain.
+  if (done) orders_[pending_[order.task]].told = true;
+  if (report && report->status.code() == StatusCode::kOutOfMemory &&
+      pending_[order.task] == letter.order)
+    short_of_memory_[order.task] = true;
+  if (!board_) return;
+  if (done)
+    board_->Finish(order.task);
+  else
+    board_->PutBack(order.task);
 }
 
 Result<std::optional<run::ExecutorEvent>> SimWorld::Wait(double seconds) {
   const double limit = now_ + seconds;
   while (!events_.empty() && events_.top().time <= limit) {
-    const Event event = events_.top();
+    const SimEvent event = events_.top();
     CheckIdle(event.time);
     events_.pop();
     now_ = std::max(now_, event.time);
-    Rank& rank = ranks_[static_cast<std::size_t>(event.rank)];
     switch (event.what) {
       case What::kArrive:
-        if (!rank.alive) break;
-        rank.queue.push_back(event.index);
-        if (rank.queue.size() == 1) BeginFirst(event.rank);
+        Arrive(event.rank, event.index);
         break;
       case What::kFinish:
         Finish(event.rank, event.index);
         break;
-      case What::kRecall: {
-        const auto place = std::ranges::find(rank.queue, event.index);
-        if (place == rank.queue.end() || place == rank.queue.begin()) break;
-        rank.queue.erase(place);
-        const Order& order = orders_[event.index];
-        Send(event.rank,
-             {event.rank, run::TaskReturned{order.task, order.attempt}},
-             event.index);
+      case What::kRecall:
+        ReturnUnbegun(event.rank, event.index);
         break;
-      }
       case What::kDie:
         Die(event.rank);
         break;
+      case What::kJoin:
+        Join(event.rank, event.index);
+        break;
+      case What::kTogether:
+        ComputeTogether(event.index);
+        break;
+      case What::kWaitedLong:
+        WaitedLong(event.index);
+        break;
       case What::kDeliver: {
-        Letter& letter = letters_[event.index];
-        if (letter.order != kNone) orders_[letter.order].told = true;
+        SimLetter& letter = letters_[event.index];
+        Hear(letter);
         read_.push_back(event.index);
         return std::optional(std::move(letter.event));
       }

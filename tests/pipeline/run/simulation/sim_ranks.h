@@ -1,14 +1,17 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <queue>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "pipeline/run/coordinator.h"
+#include "tests/pipeline/run/simulation/sim_events.h"
 #include "tests/pipeline/run/simulation/sim_store.h"
 
 namespace besom::testing {
@@ -19,8 +22,14 @@ double LogUniform(SimRandom& random, double low, double high);
 
 /// Seconds of the simulated runs' leases.
 inline constexpr double kSimLease = 5;
+/// How long ranks that compute a task together wait for each other.
+inline constexpr double kSimGroupWait = 2 * kSimLease;
 /// A sweep that takes longer than this has lost a task.
 inline constexpr double kSimPatience = 1e6;
+
+/// Memory of a simulated GPU, and what a task of a space takes of it.
+inline constexpr std::int64_t kSimDeviceBytes = 1000;
+std::int64_t SimPeakBytes(const std::string& space);
 
 /// Some heads and evaluations fail whenever they run.
 bool FailsForGood(const SimPlan& plan, const SimSettings& settings,
@@ -32,16 +41,7 @@ class SimWorld final : public run::Executor,
                        public Clock {
  public:
   SimWorld(const SimPlan& plan, const SimSettings& settings, SimStore& store,
-           SimRandom& random, SimResult& result, double now)
-      : plan_(plan),
-        settings_(settings),
-        store_(store),
-        random_(random),
-        result_(result),
-        now_(now),
-        end_(now + kSimPatience),
-        ranks_(static_cast<std::size_t>(settings.ranks)),
-        pending_(plan.sweep.graph.size(), kNone) {}
+           SimRandom& random, SimResult& result, double now);
 
   void KillAfter(std::size_t orders) { kill_after_ = orders; }
   void StopAfter(std::size_t orders) { stop_after_ = orders; }
@@ -50,13 +50,7 @@ class SimWorld final : public run::Executor,
   double Monotonic() const override { return now_; }
   double Wall() const override { return now_; }
 
-  std::vector<run::RankTraits> traits() const override {
-    std::vector<run::RankTraits> traits;
-    for (int rank = 0; rank < settings_.ranks; ++rank)
-      traits.push_back(
-          {.host = rank / 8, .numerics = {"cpu/simulated/fp32/any"}});
-    return traits;
-  }
+  std::vector<run::RankTraits> traits() const override;
   Status Begin(const run::RunBegins&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
@@ -73,54 +67,56 @@ class SimWorld final : public run::Executor,
   }
 
  private:
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-  struct Order {
-    TaskId task = 0;
-    int attempt = 0;
-    int rank = 0;
-    TaskId broken = kNone;  // The task whose output could not be read.
-    bool hung = false;
-    bool told = false;  // The coordinator knows its end, or gave it up.
-  };
-  struct Rank {
-    std::vector<std::size_t> queue;  // Of orders; the first one runs.
-    bool alive = true, ever_hung = false;
-    double last_message = 0;
-  };
-  enum class What { kArrive, kFinish, kRecall, kDie, kDeliver, kKill };
-  struct Event {
-    double time = 0;
-    std::uint64_t serial = 0;
-    What what = What::kArrive;
-    int rank = 0;
-    std::size_t index = 0;  // Of an order or a message.
-    bool operator>(const Event& other) const {
-      return std::pair(time, serial) > std::pair(other.time, other.serial);
-    }
-  };
-  struct Letter {
-    run::ExecutorEvent event;
-    std::size_t order = kNone;
-  };
+  using What = SimEvent::What;
 
   bool Chance(double share) { return share > 0 && Uniform(random_) < share; }
   void Count(Fault fault) { ++result_.faults[static_cast<std::size_t>(fault)]; }
   void Violate(std::string what) {
     result_.violations.push_back(std::move(what));
   }
+  SimRank& At(int rank) { return ranks_[static_cast<std::size_t>(rank)]; }
+  std::span<SimPart> Parts(const SimOrder& order) {
+    return std::span(parts_).subspan(order.first_part, order.members);
+  }
+  SimPart& PartOf(const SimOrder& order, int rank);
+  bool AllJoined(const SimOrder& order);
   double Delay();
   void Push(double time, What what, int rank, std::size_t index);
-  std::size_t Keep(Letter letter);
+  std::size_t Keep(SimLetter letter);
   void Send(int rank, run::ExecutorEvent event, std::size_t order);
+  double SecondsOfTask();
+  void SendProgress(int rank, const SimOrder& order);
+  bool Hangs(SimOrder& order, double& seconds);
+  bool Dies(int rank);
+  void Arrive(int rank, std::size_t order);
   void BeginFirst(int rank);
   void Finish(int rank, std::size_t order);
-  Status Outcome(Order& order);
+  std::size_t BrokenInput(TaskId task) const;
+  Status ReadInputs(TaskId task, SimPart& part);
+  Status Outcome(const SimOrder& order);
   void StoreOutputs(TaskId task);
-  void Report(std::size_t order, Status status);
+  void Report(int rank, std::size_t order);
   void Die(int rank);
+  void ReturnUnbegun(int rank, std::size_t order);
+  void Hear(const SimLetter& letter);
+
+  // Of orders to several ranks.
+  void BeginPart(int rank, std::size_t order);
+  void DamageInput(TaskId task);
+  void Join(int rank, std::size_t order);
+  void Decide(std::size_t order, SimPart& part, Status status, double notice);
+  void Break(std::size_t order);
+  void ComputeTogether(std::size_t order);
+  void LoseMember(int rank, std::size_t order);
+  void WaitedLong(std::size_t order);
+
   void CheckOrder(const run::TaskOrder& order);
+  void CheckGroup(const run::TaskOrder& order);
+  void CheckOvertaking(TaskId task);
+  void CheckInputs(const run::TaskOrder& order);
   void CheckIdle(double next);
+  void CheckMemory(int rank);
+  int GpuOf(int rank) const;
 
   const SimPlan& plan_;
   const SimSettings& settings_;
@@ -129,12 +125,16 @@ class SimWorld final : public run::Executor,
   SimResult& result_;
   double now_;
   const double end_;
-  std::vector<Rank> ranks_;
-  std::vector<std::size_t> pending_;  // By task: its latest order.
-  std::vector<Order> orders_;
-  std::vector<Letter> letters_;
+  std::vector<SimRank> ranks_;
+  std::vector<std::size_t> pending_;   // By task: its latest order.
+  std::vector<bool> short_of_memory_;  // By task: as the coordinator knows.
+  // What can start, where nothing goes wrong.
+  std::optional<run::TaskBoard> board_;
+  std::vector<SimOrder> orders_;
+  std::vector<SimPart> parts_;  // Those of an order one after another.
+  std::vector<SimLetter> letters_;
   std::vector<std::size_t> read_;  // Places in letters_ to use again.
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::priority_queue<SimEvent, std::vector<SimEvent>, std::greater<>> events_;
   std::map<TaskId, double> elsewhere_;  // Until when.
   std::set<TaskId> was_elsewhere_;
   std::uint64_t serial_ = 0;

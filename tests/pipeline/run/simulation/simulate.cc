@@ -21,7 +21,7 @@
 namespace besom::testing {
 namespace {
 
-constexpr std::size_t kPlans = 32;
+constexpr std::size_t kSizes = 32;
 
 struct Options {
   std::uint64_t seeds = 1000, first = 0;
@@ -48,19 +48,38 @@ Options ReadOptions(int argc, char** argv) {
 }
 
 /// Sizes from 10 to 10,000 tasks, evenly on a logarithmic scale.
-std::size_t TasksOfPlan(std::size_t plan) {
+std::size_t TasksOfSize(std::size_t size) {
   return static_cast<std::size_t>(std::lround(
-      10 * std::pow(1000.0, static_cast<double>(plan) / (kPlans - 1))));
+      10 * std::pow(1000.0, static_cast<double>(size) / (kSizes - 1))));
+}
+
+/// A plan of each size for trials of one rank, and one for those of several.
+constexpr std::size_t kPlans = 2 * kSizes;
+
+SimPlan MakePlan(std::size_t plan) {
+  const std::size_t size = plan % kSizes;
+  const SimTrials several =
+      size % 2 == 0 ? SimTrials::kMixed : SimTrials::kOfSeveralRanks;
+  return MakeSimPlan(TasksOfSize(size),
+                     plan < kSizes ? SimTrials::kOfOneRank : several);
+}
+
+/// One seed in three has trials of several ranks.
+std::size_t PlanOf(std::uint64_t seed) {
+  const std::uint64_t drawn = seed * 2654435761u % 4294967291u;
+  return drawn % kSizes + (drawn / kSizes % 3 == 0 ? kSizes : 0);
 }
 
 struct Totals {
   std::array<std::size_t, kFaults> faults{};
   std::size_t tasks = 0, computed = 0, restarts = 0, large = 0, violated = 0;
+  std::size_t groups = 0;
 
   void Add(const SimResult& result, std::size_t graph, int ranks) {
     for (std::size_t i = 0; i < kFaults; ++i) faults[i] += result.faults[i];
     tasks += graph;
     computed += result.tasks_computed;
+    groups += result.groups_computed;
     restarts += result.restarts;
     large += ranks >= 500 ? 1 : 0;
     violated += result.violations.empty() ? 0 : 1;
@@ -70,7 +89,7 @@ struct Totals {
 int RunOne(const Options& options) {
   const SystemClock clock;
   const double start = clock.Monotonic();
-  const SimPlan plan = MakeSimPlan(options.tasks);
+  const SimPlan plan = MakeSimPlan(options.tasks, SimTrials::kOfOneRank);
   const double planned = clock.Monotonic();
   const SimSettings settings = SimSettings::Of(options.first);
   const SimResult result = Simulate(plan, settings);
@@ -101,15 +120,14 @@ int Main(const Options& options) {
     for (std::thread& thread : threads) thread.join();
   };
   in_threads([&] {
-    for (std::size_t i; (i = next_plan++) < kPlans;)
-      plans[i] = MakeSimPlan(TasksOfPlan(i));
+    for (std::size_t i; (i = next_plan++) < kPlans;) plans[i] = MakePlan(i);
   });
   const double planned = clock.Monotonic();
   in_threads([&] {
     Totals mine;
     for (std::uint64_t i; (i = next_seed++) < options.seeds;) {
       const std::uint64_t seed = options.first + i;
-      const SimPlan& plan = plans[seed * 2654435761u % 4294967291u % kPlans];
+      const SimPlan& plan = plans[PlanOf(seed)];
       const SimSettings settings = SimSettings::Of(seed);
       const SimResult result = Simulate(plan, settings);
       mine.Add(result, plan.sweep.graph.size(), settings.ranks);
@@ -126,6 +144,7 @@ int Main(const Options& options) {
       totals.faults[i] += mine.faults[i];
     totals.tasks += mine.tasks;
     totals.computed += mine.computed;
+    totals.groups += mine.groups;
     totals.restarts += mine.restarts;
     totals.large += mine.large;
     totals.violated += mine.violated;
@@ -135,10 +154,11 @@ int Main(const Options& options) {
     fmt::print("{:24} {:10}\n", NameOf(static_cast<Fault>(i)),
                totals.faults[i]);
   fmt::print(
-      "{} seeds ({} with 500 ranks or more), {} tasks, {} computed, {} "
-      "restarts: {} violated\n{:.1f} s planning, {:.1f} s simulating on {} "
+      "{} seeds ({} with 500 ranks or more), {} tasks, {} computed ({} by "
+      "several ranks), {} restarts: {} violated\n{:.1f} s planning, {:.1f} s "
+      "simulating on {} "
       "threads, {:.2f} us a task\n",
-      options.seeds, totals.large, totals.tasks, totals.computed,
+      options.seeds, totals.large, totals.tasks, totals.computed, totals.groups,
       totals.restarts, totals.violated, planned - start, seconds,
       options.threads, 1e6 * seconds / static_cast<double>(totals.computed));
   return totals.violated > 0 ? 1 : 0;
