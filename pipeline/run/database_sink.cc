@@ -156,7 +156,11 @@ Result<Artifact> DatabaseSink::OutputOf(TaskId task, const std::string& port) {
   for (const PortBlob& output : known_[task]->outputs) {
     if (output.port != port) continue;
     BESOM_RETURN_IF_ERROR(search_.Await({output.blob}, stop_).status());
-    return blobs_.Get(output.blob);
+    Result<Artifact> artifact = blobs_.Get(output.blob);
+    if (artifact.status().code() != StatusCode::kNotFound) return artifact;
+    // Whoever stored it has said so: it may be there when it is stored again.
+    return IoError(artifact.status().place(), artifact.status().cause(),
+                   artifact.status().cure());
   }
   return CorruptError(sweep_.graph[task].label,
                       fmt::format("left nothing at port '{}'", port));

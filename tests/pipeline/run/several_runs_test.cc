@@ -188,6 +188,45 @@ TEST_F(SeveralRunsTest, WhatIsCommittedIsLookedForTogetherBeforeTheRun) {
   EXPECT_TRUE(a.sink.FindKnown().value()[kData].has_value());
 }
 
+TEST_F(SeveralRunsTest, EachThingThatIsCommittedIsLookedFor) {
+  LivingRun a(*this, "a");
+  Commit(a, kData);
+  Commit(a, kWork);
+  for (const TaskId task : {kData, kWork}) {
+    Hide(Computed(task).outputs[0].blob);
+    const double before = clock_.now;
+    EXPECT_TRUE(
+        AwaitKnown(sweep_, *results_, blobs_, [] { return false; }).ok());
+    EXPECT_NEAR(clock_.now - before, 60, 1e-9);
+    Appear();
+  }
+}
+
+/// Rank 0 reads what another machine's rank has just stored.
+TEST_F(SeveralRunsTest, WhatARankSaysItHasStoredIsLookedForAWhile) {
+  PlannedData data;
+  data.split = kData;
+  data.augment = kWork;
+  sweep_.data.push_back(data);
+  PlannedTrial trial;
+  trial.config = {{"name", "test"}};
+  sweep_.trials.push_back(trial);
+  TaskReport report = Computed(kWork);
+  report.outputs[0].port = "sheet";
+  Hide(report.outputs[0].blob);
+  const auto add = [&] {
+    DatabaseSink sink(
+        sweep_, id_, *results_, blobs_, clock_, [] { return false; }, 30);
+    return sink.AddAttempt({report, 0, "done"});
+  };
+  // An error that may pass: the attempt is made again.
+  EXPECT_EQ(add().code(), StatusCode::kIo);
+  EXPECT_NEAR(clock_.now, 130, 1e-9);
+  appears_at_ = 140;
+  EXPECT_TRUE(add().ok());
+  EXPECT_LT(clock_.now, 141);
+}
+
 class AdoptTest : public SeveralRunsTest {
  protected:
   void PutDeadRun() {
