@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "db/connection.h"
+#include "db/run_fence.h"
 #include "db/schema.h"
 #include "db/transaction.h"
 
@@ -62,7 +63,7 @@ Result<std::vector<ClaimAnswer>> ClaimBook::Claim(
   if (keys.empty()) return answers;
   answers.reserve(keys.size());
   BESOM_ASSIGN_OR_RETURN(Transaction transaction,
-                         Transaction::Begin(*connection_, kImmediate));
+                         BeginWritingAs(*connection_, run));
   for (const std::string& key : keys) {
     BESOM_ASSIGN_OR_RETURN(ClaimAnswer answer,
                            ClaimKey(*connection_, run, key, time));

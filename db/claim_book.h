@@ -50,6 +50,7 @@ class ClaimBook {
   /// Claims for `run` all of `keys` that are free; answers parallel to `keys`.
   /// An action whose blobs are gone must be forgotten first
   /// (ResultsStore::ForgetActions), else it is answered kDone. `time` is now.
+  /// kInterrupted once `run` was taken over (ResultsStore::TakeOverRun).
   Result<std::vector<ClaimAnswer>> Claim(std::string_view run,
                                          const std::vector<std::string>& keys,
                                          double time);

@@ -4,13 +4,12 @@
 
 #include "db/batch_writer.h"
 #include "db/connection.h"
+#include "db/run_fence.h"
 #include "db/schema.h"
 #include "db/transaction.h"
 
 namespace besom::db {
 namespace {
-
-constexpr auto kImmediate = Transaction::Kind::kImmediate;
 
 /// A commit of 64 tasks writes some 200 pages, many of them again and again
 /// (keys are random): pages are held, and copied from the log to the file only
@@ -60,10 +59,13 @@ Result<std::unique_ptr<ResultsStore>> ResultsStore::Open(
       new ResultsStore(std::make_unique<Connection>(std::move(connection))));
 }
 
+Result<Transaction> ResultsStore::BeginWriting() {
+  return BeginWritingAs(*connection_, writer_);
+}
+
 Status ResultsStore::Commit(SweepId sweep, const CommitBatch& batch) {
   if (batch.empty()) return Status::Ok();
-  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
-                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
   BESOM_RETURN_IF_ERROR(BatchWriter(*connection_, sweep).Write(batch));
   return transaction.Commit();
 }
@@ -139,8 +141,7 @@ Result<std::vector<std::optional<ActionRow>>> ResultsStore::FindActionsByKey(
 
 Status ResultsStore::ForgetActions(const std::vector<std::string>& keys) {
   if (keys.empty()) return Status::Ok();
-  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
-                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
   BESOM_ASSIGN_OR_RETURN(
       Statement forget,
       connection_->Prepare("DELETE FROM action WHERE key = ?"));
@@ -175,8 +176,7 @@ Result<std::vector<std::optional<std::string>>> ResultsStore::FindFileDigests(
 
 Status ResultsStore::PutFileDigests(const std::vector<FileDigestRow>& files) {
   if (files.empty()) return Status::Ok();
-  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
-                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
   BESOM_ASSIGN_OR_RETURN(
       Statement put,
       connection_->Prepare("INSERT OR REPLACE INTO file_digest(path, size, "

@@ -18,6 +18,7 @@
 namespace besom::db {
 
 class Connection;
+class Transaction;
 
 using SweepId = std::int64_t;
 
@@ -77,6 +78,11 @@ class ResultsStore {
   ResultsStore(const ResultsStore&) = delete;
   ResultsStore& operator=(const ResultsStore&) = delete;
 
+  /// From now on every call that writes is `run`'s: once that one has an
+  /// outcome, so also when another run has taken it over (TakeOverRun), it
+  /// changes nothing and is kInterrupted.
+  void WriteAs(std::string run) { writer_ = std::move(run); }
+
   /// Makes the sweep or, where the name exists, updates everything but its
   /// creation time; its trials and their rows stay.
   Result<SweepId> PutSweep(const SweepRow& sweep);
@@ -112,9 +118,16 @@ class ResultsStore {
 
   /// Notes that a process works on the sweep, or how it ended (same `run`).
   Status PutRun(SweepId sweep, const RunRow& run);
-  /// Runs of the sweep without an end, oldest first. Whether one is alive only
-  /// its lock tells.
-  Result<std::vector<RunRow>> OpenRuns(SweepId sweep);
+  /// Runs of the sweep, or of all, without an end, oldest first. Whether one is
+  /// alive only its lock tells.
+  Result<std::vector<RunRow>> OpenRuns(std::optional<SweepId> sweep = {});
+  /// Ends the rights of a run that counts as dead whatever its lock says, all
+  /// at once: its claims are free, what it should still want to write is
+  /// refused (WriteAs), and an event of its sweep tells who it was and `why`.
+  /// Until PutRun ends it, it stays open, with the outcome kTakenOver. OK for
+  /// a run that nobody has put.
+  Status TakeOverRun(std::string_view run, std::string_view why, double time);
+  static constexpr std::string_view kTakenOver = "taken over";
 
   /// OK when every planned done trial has a value to rank by; else kInvalid
   /// that names metric, set and how many trials have none.
@@ -124,7 +137,9 @@ class ResultsStore {
   explicit ResultsStore(std::unique_ptr<Connection> connection);
   Result<std::vector<ActionRow>> ReadActions(
       std::string_view condition, const std::vector<std::string_view>& values);
+  Result<Transaction> BeginWriting();
   std::unique_ptr<Connection> connection_;
+  std::string writer_;  ///< As WriteAs says; "" = anybody.
 };
 
 }  // namespace besom::db

@@ -7,8 +7,6 @@
 namespace besom::db {
 namespace {
 
-constexpr auto kImmediate = Transaction::Kind::kImmediate;
-
 /// metric, then `then`, then the validation loss: the whole ranking but for
 /// the trial id, which the view adds.
 Status PutCriteria(Connection& connection, SweepId id, const SweepRow& sweep) {
@@ -36,8 +34,7 @@ Status PutCriteria(Connection& connection, SweepId id, const SweepRow& sweep) {
 }  // namespace
 
 Result<SweepId> ResultsStore::PutSweep(const SweepRow& sweep) {
-  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
-                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
   SweepId id = 0;
   {
     BESOM_ASSIGN_OR_RETURN(
@@ -108,8 +105,7 @@ Result<std::optional<StoredSweep>> ResultsStore::FindSweep(
 
 Status ResultsStore::RegisterTrials(SweepId sweep,
                                     const std::vector<TrialRow>& trials) {
-  BESOM_ASSIGN_OR_RETURN(Transaction transaction,
-                         Transaction::Begin(*connection_, kImmediate));
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
   BESOM_ASSIGN_OR_RETURN(
       Statement unplan,
       connection_->Prepare("UPDATE trial SET planned = 0 WHERE sweep_id = ?"));
@@ -159,22 +155,29 @@ Result<std::vector<TrialStatus>> ResultsStore::TrialStates(SweepId sweep) {
 }
 
 Status ResultsStore::PutRun(SweepId sweep, const RunRow& run) {
-  BESOM_ASSIGN_OR_RETURN(
-      Statement put,
-      connection_->Prepare(
-          "INSERT INTO run(run, sweep_id, host, pid, job, ranks, started, "
-          "ended, outcome) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) "
-          "ON CONFLICT(run) DO UPDATE SET ended=excluded.ended, "
-          "outcome=excluded.outcome, ranks=excluded.ranks"));
-  return put.Run(run.run, sweep, run.host, run.pid, NullIfEmpty(run.job),
-                 run.ranks, run.started, run.ended, NullIfEmpty(run.outcome));
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
+  {
+    BESOM_ASSIGN_OR_RETURN(
+        Statement put,
+        connection_->Prepare(
+            "INSERT INTO run(run, sweep_id, host, pid, job, ranks, started, "
+            "ended, outcome) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT(run) DO UPDATE SET ended=excluded.ended, "
+            "outcome=excluded.outcome, ranks=excluded.ranks"));
+    BESOM_RETURN_IF_ERROR(put.Run(run.run, sweep, run.host, run.pid,
+                                  NullIfEmpty(run.job), run.ranks, run.started,
+                                  run.ended, NullIfEmpty(run.outcome)));
+  }
+  return transaction.Commit();
 }
 
-Result<std::vector<RunRow>> ResultsStore::OpenRuns(SweepId sweep) {
+Result<std::vector<RunRow>> ResultsStore::OpenRuns(
+    std::optional<SweepId> sweep) {
   BESOM_ASSIGN_OR_RETURN(
       Statement rows,
-      connection_->Prepare("SELECT run, host, pid, job, ranks, started "
-                           "FROM run WHERE sweep_id = ? AND ended IS NULL "
+      connection_->Prepare("SELECT run, host, pid, job, ranks, started, "
+                           "outcome FROM run WHERE ended IS NULL "
+                           "AND sweep_id = coalesce(?1, sweep_id) "
                            "ORDER BY started, run"));
   BESOM_RETURN_IF_ERROR(rows.Bind(sweep));
   std::vector<RunRow> runs;
@@ -183,8 +186,39 @@ Result<std::vector<RunRow>> ResultsStore::OpenRuns(SweepId sweep) {
     if (!more) return runs;
     runs.push_back({rows.Text(0), rows.Text(1), rows.Integer(2), rows.Text(3),
                     static_cast<int>(rows.Integer(4)), rows.Real(5),
-                    std::nullopt, ""});
+                    std::nullopt, rows.Text(6)});
   }
+}
+
+Status ResultsStore::TakeOverRun(std::string_view run, std::string_view why,
+                                 double time) {
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
+  {
+    BESOM_ASSIGN_OR_RETURN(
+        KeptStatement forget,
+        connection_->Kept("DELETE FROM claim WHERE run = ?"));
+    BESOM_RETURN_IF_ERROR(forget->Run(run));
+    BESOM_ASSIGN_OR_RETURN(
+        KeptStatement end,
+        connection_->Kept("UPDATE run SET outcome = ?2 WHERE run = ?1 "
+                          "RETURNING sweep_id, host, pid, job"));
+    BESOM_RETURN_IF_ERROR(end->Bind(run, kTakenOver));
+    BESOM_ASSIGN_OR_RETURN(const bool known, end->Step());
+    if (known) {
+      const Json text = {{"run", std::string(run)},
+                         {"host", end->Text(1)},
+                         {"pid", end->Integer(2)},
+                         {"job", end->Text(3)},
+                         {"why", std::string(why)}};
+      BESOM_ASSIGN_OR_RETURN(
+          KeptStatement event,
+          connection_->Kept("INSERT INTO event(sweep_id, time, kind, text) "
+                            "VALUES(?, ?, 'run_taken_over', ?)"));
+      BESOM_RETURN_IF_ERROR(
+          event->Run(end->Integer(0), time, CanonicalText(text)));
+    }
+  }
+  return transaction.Commit();
 }
 
 Status ResultsStore::CheckRankable(SweepId sweep) {

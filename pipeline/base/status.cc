@@ -70,7 +70,8 @@ Status InternalError(std::string place, std::string cause) {
 Status ErrnoError(std::string place, std::string_view action) {
   const int error = errno;
   return {
-      error == ENOENT ? StatusCode::kNotFound : StatusCode::kIo,
+      error == ENOENT || error == ESTALE ? StatusCode::kNotFound
+                                         : StatusCode::kIo,
       std::move(place),
       fmt::format("cannot {}: {}", action, std::strerror(error)),
       error == ENOSPC ? "free some disk space, then run the same command" : ""};

@@ -62,7 +62,9 @@ Status IoError(std::string place, std::string cause, std::string cure = "");
 Status CorruptError(std::string place, std::string cause,
                     std::string cure = "");
 Status InternalError(std::string place, std::string cause);
-/// An I/O error from the current `errno`; `place` is usually the path.
+/// An I/O error from the current `errno`, kNotFound for a file that is gone (by
+/// ESTALE also for an open one of a network file system); `place` is usually
+/// the path.
 Status ErrnoError(std::string place, std::string_view action);
 
 /// The exit code that a verb ending with `status` returns (INTERFACE: 0 done,

@@ -27,7 +27,8 @@ std::string ReadToEnd(int fd) {
 
 }  // namespace
 
-Result<ProcessOutcome> RunProcess(const std::vector<std::string>& command) {
+Result<ProcessOutcome> RunProcess(const std::vector<std::string>& command,
+                                  StandardError errors) {
   BESOM_CHECK(!command.empty(), "a process needs a program");
   std::vector<char*> argv;
   for (const std::string& word : command)
@@ -39,6 +40,8 @@ Result<ProcessOutcome> RunProcess(const std::vector<std::string>& command) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], 1);
+  if (errors == StandardError::kInOutput)
+    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], 2);
   pid_t pid = 0;
   const int error =
       posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);

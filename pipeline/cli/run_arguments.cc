@@ -44,8 +44,11 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
                 "Start nothing more after a trial failed");
   verb.add_option("--rerun", options.rerun,
                   "Run again: failed, all, or one trial");
-  verb.add_flag("--wait", options.wait,
-                "Wait for another run of the same sweep to end");
+  CLI::Option* const wait = verb.add_flag(
+      "--wait", options.wait, "Wait for another run of the same sweep to end");
+  verb.add_flag("--steal", options.steal,
+                "Take the sweep over from a run that you know is dead")
+      ->excludes(wait);
   verb.add_option("--progress", arguments.progress,
                   "auto, terminal, plain or none")
       ->check(CLI::IsMember({"auto", "terminal", "plain", "none"}));
@@ -76,6 +79,7 @@ std::vector<std::string> RunArguments::ForWorker() const {
   add(options.fail_fast, {"--fail-fast"});
   add(!options.rerun.empty(), {"--rerun", options.rerun});
   add(options.wait, {"--wait"});
+  add(options.steal, {"--steal"});
   return words;
 }
 

@@ -62,6 +62,8 @@ Result<int> RunUnderMpirun(const RunArguments& arguments, int ranks) {
   BESOM_ASSIGN_OR_RETURN(const cluster::JobOutcome outcome,
                          cluster::RunMpiJob(job, interrupt));
   if (outcome.interrupts > 0) return 3;
+  // Rank 0's own word: the sweep may be complete by another run's work.
+  if (outcome.signal == 0 && outcome.exit_code == 3) return 3;
   const bool from_outside = outcome.signal != 0 || outcome.exit_code > 100;
   BESOM_ASSIGN_OR_RETURN(
       const int code,

@@ -51,7 +51,7 @@ Result<std::size_t> AdoptFinished(const SweepGraph& sweep, db::SweepId id,
       }
     }
     run.ended = clock.Wall();
-    run.outcome = "killed";
+    if (run.outcome.empty()) run.outcome = "killed";
     BESOM_RETURN_IF_ERROR(results.PutRun(id, run));
   }
   std::size_t adopted = 0;

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "pipeline/run/known_outputs.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -16,16 +17,45 @@ constexpr int kMostPasses = 4;
 
 DatabaseClaims::DatabaseClaims(std::string run, const SweepGraph& sweep,
                                db::ClaimBook& book, db::ResultsStore& results,
-                               DatabaseSink& sink,
-                               const WorkspaceLayout& layout,
-                               const Clock& clock)
+                               DatabaseSink& sink, const BlobStore& blobs,
+                               HolderJudge& judge, const Clock& clock)
     : run_(std::move(run)),
       sweep_(sweep),
       book_(book),
       results_(results),
       sink_(sink),
-      layout_(layout),
+      blobs_(blobs),
+      judge_(judge),
       clock_(clock) {}
+
+/// True when `run` has no claims any more because it is dead.
+Result<bool> DatabaseClaims::IsDead(const std::string& run) {
+  const WorkspaceLayout& layout = blobs_.layout();
+  BESOM_ASSIGN_OR_RETURN(const bool alive, IsRunAlive(layout, run));
+  if (!alive) {
+    BESOM_RETURN_IF_ERROR(book_.TakeOver(run).status());
+    return true;
+  }
+  const LockHolder holder = LockHolder::Parse(HolderOfRun(layout, run));
+  const std::string why = judge_.WhyDead(holder, /*locks_work=*/true);
+  if (why.empty()) return false;
+  BESOM_RETURN_IF_ERROR(RemoveRunLock(layout, run));
+  BESOM_RETURN_IF_ERROR(results_.TakeOverRun(run, why, clock_.Wall()));
+  return true;
+}
+
+/// True while blobs of a finished task are missing that may be there soon.
+Result<bool> DatabaseClaims::MayAppear(TaskId task) {
+  if (blobs_.patience().seconds <= 0) return false;
+  BESOM_ASSIGN_OR_RETURN(const std::optional<db::ActionRow> action,
+                         results_.FindAction(sweep_.graph[task].key.Hex()));
+  if (!action) return false;
+  BlobSearch& search = searches_.try_emplace(task, blobs_).first->second;
+  if (search.Look(BlobsOf(*action)) == BlobSearch::Answer::kLookAgain)
+    return true;
+  searches_.erase(task);
+  return false;
+}
 
 /// Turns an answer into an outcome; false = the claim must be asked again.
 Result<bool> DatabaseClaims::Settle(const db::ClaimAnswer& answer, TaskId task,
@@ -35,14 +65,16 @@ Result<bool> DatabaseClaims::Settle(const db::ClaimAnswer& answer, TaskId task,
       outcome.kind = ClaimOutcome::Kind::kMine;
       return true;
     case db::ClaimState::kHeld: {
-      BESOM_ASSIGN_OR_RETURN(const bool alive,
-                             IsRunAlive(layout_, answer.holder));
+      BESOM_ASSIGN_OR_RETURN(const bool dead, IsDead(answer.holder));
       outcome.kind = ClaimOutcome::Kind::kElsewhere;
-      if (alive) return true;
-      BESOM_RETURN_IF_ERROR(book_.TakeOver(answer.holder).status());
-      return false;
+      return !dead;
     }
     case db::ClaimState::kDone: {
+      BESOM_ASSIGN_OR_RETURN(const bool may_appear, MayAppear(task));
+      if (may_appear) {
+        outcome.kind = ClaimOutcome::Kind::kElsewhere;
+        return true;
+      }
       BESOM_ASSIGN_OR_RETURN(std::optional<KnownTask> known, sink_.Find(task));
       if (known) {
         outcome.kind = ClaimOutcome::Kind::kDone;

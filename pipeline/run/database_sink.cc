@@ -11,12 +11,15 @@ namespace besom::run {
 
 DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
                            db::ResultsStore& results, BlobStore& blobs,
-                           const Clock& clock)
+                           const Clock& clock, std::function<bool()> stop,
+                           double longest_wait)
     : sweep_(sweep),
       id_(id),
       results_(results),
       blobs_(blobs),
       clock_(clock),
+      stop_(std::move(stop)),
+      search_(blobs, longest_wait),
       has_rows_(sweep.trials.size()),
       known_(sweep.graph.size()) {
   for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial) {
@@ -150,8 +153,15 @@ Status DatabaseSink::AddRows(TaskId task) {
 }
 
 Result<Artifact> DatabaseSink::OutputOf(TaskId task, const std::string& port) {
-  for (const PortBlob& output : known_[task]->outputs)
-    if (output.port == port) return blobs_.Get(output.blob);
+  for (const PortBlob& output : known_[task]->outputs) {
+    if (output.port != port) continue;
+    BESOM_RETURN_IF_ERROR(search_.Await({output.blob}, stop_).status());
+    Result<Artifact> artifact = blobs_.Get(output.blob);
+    if (artifact.status().code() != StatusCode::kNotFound) return artifact;
+    // Whoever stored it has said so: it may be there when it is stored again.
+    return IoError(artifact.status().place(), artifact.status().cause(),
+                   artifact.status().cure());
+  }
   return CorruptError(sweep_.graph[task].label,
                       fmt::format("left nothing at port '{}'", port));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -7,16 +8,22 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/run/planner.h"
 #include "pipeline/run/record_sink.h"
+#include "pipeline/store/blob_search.h"
 #include "pipeline/store/blob_store.h"
 
 namespace besom::run {
 
 /// Turns a run's facts into rows of the results database. Reads what
-/// evaluations and splits left behind from the store. Borrows everything.
+/// evaluations and splits left behind from the store; what another machine has
+/// just stored may have to be looked for (BlobSearch), at most `longest_wait`
+/// seconds, until `stop` says true. Borrows everything.
 class DatabaseSink final : public RecordSink {
  public:
-  DatabaseSink(const SweepGraph& sweep, db::SweepId id,
-               db::ResultsStore& results, BlobStore& blobs, const Clock& clock);
+  DatabaseSink(
+      const SweepGraph& sweep, db::SweepId id, db::ResultsStore& results,
+      BlobStore& blobs, const Clock& clock,
+      std::function<bool()> stop = [] { return false; },
+      double longest_wait = 0);
 
   Result<std::vector<std::optional<KnownTask>>> FindKnown() override;
   Result<std::vector<db::TrialState>> TrialStates() override;
@@ -48,6 +55,8 @@ class DatabaseSink final : public RecordSink {
   db::ResultsStore& results_;
   BlobStore& blobs_;
   const Clock& clock_;
+  const std::function<bool()> stop_;
+  BlobSearch search_;
   std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;  // By evaluate.
   std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_;  // By tune.
   std::vector<bool> has_rows_;                   // By trial: done before.

@@ -1,5 +1,11 @@
 #include "pipeline/run/known_outputs.h"
 
+#include <optional>
+#include <set>
+#include <string>
+
+#include "pipeline/store/blob_search.h"
+
 namespace besom::run {
 
 Result<TaskOutputs> OutputsOf(const db::ActionRow& action,
@@ -12,6 +18,39 @@ Result<TaskOutputs> OutputsOf(const db::ActionRow& action,
     outputs.push_back({row.port, {*digest, row.size}});
   }
   return outputs;
+}
+
+std::vector<BlobRef> BlobsOf(const db::ActionRow& action) {
+  std::vector<BlobRef> blobs;
+  for (const db::BlobRow& row : action.blobs)
+    if (const Result<Digest> digest = Digest::FromHex(row.digest); digest.ok())
+      blobs.push_back({*digest, row.size});
+  return blobs;
+}
+
+Status AwaitKnown(const SweepGraph& sweep, db::ResultsStore& results,
+                  const BlobStore& blobs, const std::function<bool()>& stop) {
+  if (blobs.patience().seconds <= 0) return Status::Ok();
+  std::vector<std::string> keys;
+  std::set<std::string> spaces;
+  for (TaskId task = 0; task < sweep.graph.size(); ++task) {
+    keys.push_back(sweep.graph[task].key.Hex());
+    if (const std::string& space = sweep.graph[task].space; !space.empty())
+      spaces.insert(space);
+  }
+  std::vector<BlobRef> wanted;
+  const auto want = [&](const db::ActionRow& action) {
+    for (const BlobRef& blob : BlobsOf(action)) wanted.push_back(blob);
+  };
+  BESOM_ASSIGN_OR_RETURN(const auto planned, results.FindActionsByKey(keys));
+  for (const std::optional<db::ActionRow>& action : planned)
+    if (action) want(*action);
+  for (const std::string& space : spaces) {
+    BESOM_ASSIGN_OR_RETURN(const std::vector<db::ActionRow> actions,
+                           results.FindActions("features", space));
+    for (const db::ActionRow& action : actions) want(action);
+  }
+  return BlobSearch(blobs).Await(wanted, stop).status();
 }
 
 }  // namespace besom::run

@@ -1,6 +1,10 @@
 #pragma once
 
-#include "db/task_rows.h"
+#include <functional>
+#include <vector>
+
+#include "db/results_store.h"
+#include "pipeline/run/planner.h"
 #include "pipeline/run/task_order.h"
 #include "pipeline/store/blob_store.h"
 
@@ -11,5 +15,15 @@ namespace besom::run {
 /// first that is not.
 Result<TaskOutputs> OutputsOf(const db::ActionRow& action,
                               const BlobStore& blobs);
+
+/// The blobs that it left behind, there or not.
+std::vector<BlobRef> BlobsOf(const db::ActionRow& action);
+
+/// Looks for what the database says is done of the plan, and of the features
+/// that other plans left, until all of it is visible here or the store's
+/// patience is over: one wait for all. Nothing on local file systems.
+/// kInterrupted once `stop` says true.
+Status AwaitKnown(const SweepGraph& sweep, db::ResultsStore& results,
+                  const BlobStore& blobs, const std::function<bool()>& stop);
 
 }  // namespace besom::run

@@ -18,8 +18,9 @@ struct RunOptions {
   std::string until;       ///< Last stage to run; empty = all.
   std::int64_t limit = 0;  ///< At most N new trials; 0 = all.
   bool keep_going = false, fail_fast = false;
-  std::string rerun;  ///< Empty, "failed", "all" or a trial.
-  bool wait = false;  ///< Wait for the run that holds the sweep.
+  std::string rerun;   ///< Empty, "failed", "all" or a trial.
+  bool wait = false;   ///< Wait for the run that holds the sweep.
+  bool steal = false;  ///< The run that holds the sweep is dead: take it over.
   ProgressMode progress = ProgressMode::kPlain;
 };
 

@@ -1,7 +1,6 @@
 #include "pipeline/run/run_sweep.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,11 +10,14 @@
 #include "db/reader.h"
 #include "pipeline/base/log.h"
 #include "pipeline/run/adopt.h"
+#include "pipeline/run/begin_alone.h"
 #include "pipeline/run/database_claims.h"
 #include "pipeline/run/database_sink.h"
+#include "pipeline/run/holder_judge.h"
+#include "pipeline/run/known_outputs.h"
 #include "pipeline/run/progress_observer.h"
 #include "pipeline/run/stage_versions.h"
-#include "pipeline/store/file_lock.h"
+#include "pipeline/run/sweep_lock.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -36,28 +38,20 @@ std::string BestLine(const Path& database, const std::string& sweep) {
                      db::TextOf(row[3]), db::TextOf(row[4]));
 }
 
-/// Who holds the sweep, for another run's message.
-std::string Holder(const RunServices& services) {
-  const char* job = std::getenv("SLURM_JOB_ID");
-  return fmt::format("host {}, pid {}{}", services.host, ::getpid(),
-                     job ? fmt::format(", Slurm job {}", job) : "");
-}
-
-Result<FileLock> TakeSweepLock(const std::string& sweep,
-                               const RunOptions& options,
-                               const RunServices& services) {
-  const Path path = services.blobs.layout().sweep_lock(sweep);
-  while (true) {
-    BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock,
-                           FileLock::TryTake(path, Holder(services)));
-    if (lock) return *std::move(lock);
-    if (!options.wait || services.stop_requests() > 0)
-      return Status(
-          StatusCode::kInterrupted, fmt::format("sweep '{}'", sweep),
-          fmt::format("is already running ({})", FileLock::HolderOf(path)),
-          "wait for it, or pass --wait");
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  }
+Result<SweepLock> TakeSweepLock(const std::string& sweep,
+                                const RunOptions& options,
+                                const RunServices& services,
+                                HolderJudge& judge) {
+  SweepLockRequest request;
+  request.sweep = sweep;
+  request.path = services.blobs.layout().sweep_lock(sweep);
+  request.wait = options.wait;
+  request.steal = options.steal;
+  request.stop_requests = services.stop_requests;
+  request.sleep = [](double seconds) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  };
+  return SweepLock::Take(request, judge);
 }
 
 /// `limits.failures`: a count or a share of the trials ("10%").
@@ -159,12 +153,13 @@ bool Computes(const RunOptions& options) {
 }
 
 /// This process as a run that begins now.
-db::RunRow ThisRun(const RunServices& services) {
+db::RunRow ThisRun(const RunServices& services, const LockHolder& self) {
   db::RunRow run;
   run.started = services.clock.Wall();
-  run.run = fmt::format("{}-{}-{:.6f}", services.host, ::getpid(), run.started);
+  run.run = fmt::format("{}-{}-{:.6f}", services.host, self.pid, run.started);
   run.host = services.host;
-  run.pid = ::getpid();
+  run.pid = self.pid;
+  run.job = self.job;
   run.ranks = services.executor.ranks();
   return run;
 }
@@ -274,8 +269,12 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
     BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, numerics, offered));
     BESOM_RETURN_IF_ERROR(PlanGraph(sweep, fresh, services.threads));
   }
-  BESOM_ASSIGN_OR_RETURN(const FileLock lock,
-                         TakeSweepLock(sweep.spec.name, options, services));
+  cluster::SlurmJobs jobs;
+  HolderJudge judge(ThisHolder(services.host, cluster::ProcessEnvironment()),
+                    jobs, services.clock);
+  BESOM_ASSIGN_OR_RETURN(
+      const SweepLock lock,
+      TakeSweepLock(sweep.spec.name, options, services, judge));
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout.database()));
   BESOM_RETURN_IF_ERROR(OpenLogFile(layout.rank_log(0)));
@@ -297,18 +296,32 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   // What only looks at the data may run on a machine without the devices.
   if (!Computes(options)) row.numerics = numerics;
   BESOM_ASSIGN_OR_RETURN(const db::SweepId id, results->PutSweep(row));
+  db::RunRow run = ThisRun(services, judge.self());
+  BESOM_ASSIGN_OR_RETURN(const RunLock run_lock,
+                         RunLock::Take(layout, run.run, judge.self().ToText()));
+  BESOM_RETURN_IF_ERROR(BeginAlone(
+      {lock, layout, *results, services.clock, options.steal}, judge, id, run));
   BESOM_RETURN_IF_ERROR(results->RegisterTrials(id, TrialRowsOf(sweep)));
   BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep, options, *results));
-  db::RunRow run = ThisRun(services);
-  BESOM_ASSIGN_OR_RETURN(const RunLock run_lock,
-                         RunLock::Take(layout, run.run, Holder(services)));
-  BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
   BESOM_RETURN_IF_ERROR(services.executor.Begin(BeginningOf(sweep, run.run)));
 
   ProgressObserver observer(options.progress, services.clock, [&] {
     return BestLine(layout.database(), sweep.spec.name);
   });
-  DatabaseSink sink(sweep.graph, id, *results, services.blobs, services.clock);
+  if (!lock.why().empty())
+    observer.Say(fmt::format("took the sweep over from {}: {}", lock.robbed(),
+                             lock.why()));
+  SweepLockWatch watch(lock, services.clock);
+  const auto stop_requests = [&] {
+    return services.stop_requests() + (watch.IsLost() ? 1 : 0);
+  };
+  const auto must_stop = [&] { return stop_requests() > 0; };
+  BESOM_RETURN_IF_ERROR(
+      AwaitKnown(sweep.graph, *results, services.blobs, must_stop));
+  const CoordinatorOptions how = HowToRun(sweep, options);
+  // Half a lease: no rank is taken for hung while this one looks for a blob.
+  DatabaseSink sink(sweep.graph, id, *results, services.blobs, services.clock,
+                    must_stop, how.lease_seconds / 2);
   Recorder recorder(sweep.graph, sink, services.clock);
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
   BESOM_RETURN_IF_ERROR(RecordScans(sweep.graph, recorder, services.blobs));
@@ -322,20 +335,21 @@ Result<RunOutcome> RunSweep(const RunOptions& options,
   if (const std::string warning = ViewsWarning(sweep); !warning.empty())
     observer.Say("note: " + warning);
   Coordinator coordinator(sweep.graph, services.executor, recorder, observer,
-                          services.clock, services.stop_requests,
-                          HowToRun(sweep, options));
+                          services.clock, stop_requests, how);
   BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
                          FindPriorRows(sweep.graph, *results, services.blobs));
   coordinator.SetPriorRows(std::move(priors));
   BESOM_ASSIGN_OR_RETURN(const auto book,
                          db::ClaimBook::Open(layout.database()));
-  DatabaseClaims claims(run.run, sweep.graph, *book, *results, sink, layout,
-                        services.clock);
+  DatabaseClaims claims(run.run, sweep.graph, *book, *results, sink,
+                        services.blobs, judge, services.clock);
   coordinator.SetClaims(&claims);
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
   BESOM_ASSIGN_OR_RETURN(RunOutcome outcome,
                          coordinator.Run(TargetsOf(sweep, options, states)));
   outcome.trials_failed += StayFailed(sweep.graph, options, states);
+  if (watch.IsLost())
+    outcome.why = "the lock of the sweep is not ours any more";
   BESOM_RETURN_IF_ERROR(book->ReleaseAll(run.run));
   run.ended = services.clock.Wall();
   run.outcome = outcome.interrupted ? "interrupted" : "finished";

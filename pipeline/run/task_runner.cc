@@ -9,6 +9,7 @@
 
 #include "cluster/self_group.h"
 #include "pipeline/base/log.h"
+#include "pipeline/store/blob_search.h"
 
 namespace besom::run {
 
@@ -39,8 +40,21 @@ void TaskRunner::Note(const Json& record) {
   }
 }
 
-Result<ArtifactMap> TaskRunner::MapInputs(const TaskRequest& request,
-                                          TaskReport& report) {
+/// Waits for inputs that other machines have stored and this one cannot see
+/// yet. OK also when some stay missing.
+Status TaskRunner::AwaitInputs(const TaskRequest& request,
+                               const std::function<bool(double)>& progress) {
+  std::vector<BlobRef> wanted;
+  for (const auto& [port, refs] : request.inputs)
+    wanted.insert(wanted.end(), refs.begin(), refs.end());
+  return BlobSearch(store_).Await(wanted, [&] { return progress(0); }).status();
+}
+
+Result<ArtifactMap> TaskRunner::MapInputs(
+    const TaskRequest& request, const std::function<bool(double)>& progress,
+    TaskReport& report) {
+  if (store_.patience().seconds > 0)
+    BESOM_RETURN_IF_ERROR(AwaitInputs(request, progress));
   ArtifactMap artifacts;
   for (const auto& [port, refs] : request.inputs) {
     std::vector<Artifact>& inputs = artifacts[port];
@@ -77,7 +91,7 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     return InternalError(request.stage, "this program has no such stage");
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<cluster::Group> group,
                          GroupFor(request));
-  Result<ArtifactMap> artifacts = MapInputs(request, report);
+  Result<ArtifactMap> artifacts = MapInputs(request, progress, report);
   if (!artifacts.ok()) {
     if (group) group->Abort(artifacts.status());
     return artifacts.status();

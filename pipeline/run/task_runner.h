@@ -30,8 +30,9 @@ struct RankFacts {
 };
 
 /// Runs one task on this rank: maps its inputs, runs its stage, stores its
-/// outputs, and keeps a journal of both. Borrows all references. One thread at
-/// a time.
+/// outputs, and keeps a journal of both. Inputs that are not visible yet are
+/// looked for (BlobSearch), with a word of progress before every pause, so that
+/// the task's lease holds. Borrows all references. One thread at a time.
 class TaskRunner {
  public:
   TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
@@ -56,7 +57,11 @@ class TaskRunner {
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,
                   TaskReport& report);
-  Result<ArtifactMap> MapInputs(const TaskRequest& request, TaskReport& report);
+  Status AwaitInputs(const TaskRequest& request,
+                     const std::function<bool(double)>& progress);
+  Result<ArtifactMap> MapInputs(const TaskRequest& request,
+                                const std::function<bool(double)>& progress,
+                                TaskReport& report);
   Result<std::unique_ptr<cluster::Group>> GroupFor(const TaskRequest& request);
   void Note(const Json& record);
 

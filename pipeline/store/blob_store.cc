@@ -63,6 +63,13 @@ Status WhyNotOpened(const Path& path, const Status& opening) {
 
 }  // namespace
 
+BlobStore::BlobStore(WorkspaceLayout layout, const DiskCalls& disk,
+                     std::optional<Patience> patience)
+    : layout_(std::move(layout)),
+      disk_(disk),
+      patience_(patience ? *std::move(patience)
+                         : Patience::For(layout_.root())) {}
+
 Result<BlobRef> BlobStore::Put(std::string_view bytes) {
   const BlobRef ref{DigestOf(bytes), bytes.size()};
   const Path path = layout_.blob(ref.digest);
@@ -89,6 +96,11 @@ Result<BlobRef> BlobStore::Put(std::string_view bytes) {
 bool BlobStore::Has(const BlobRef& ref) const {
   const Result<FileStat> stat = StatFile(layout_.blob(ref.digest));
   return stat.ok() && stat->size == ref.size;
+}
+
+bool BlobStore::Lacks(const BlobRef& ref) const {
+  return StatFile(layout_.blob(ref.digest)).status().code() ==
+         StatusCode::kNotFound;
 }
 
 Result<Artifact> BlobStore::Get(const BlobRef& ref) {

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "pipeline/store/artifact.h"
+#include "pipeline/store/patience.h"
 #include "pipeline/store/workspace_layout.h"
 
 namespace besom {
@@ -25,15 +27,19 @@ namespace besom {
 /// Thread safety: any thread.
 class BlobStore {
  public:
+  /// `patience` is for BlobSearch; the store itself never waits. None given:
+  /// what is right for the file system.
   explicit BlobStore(WorkspaceLayout layout,
-                     const DiskCalls& disk = DiskCalls::System())
-      : layout_(std::move(layout)), disk_(disk) {}
+                     const DiskCalls& disk = DiskCalls::System(),
+                     std::optional<Patience> patience = {});
 
   /// Stores `bytes` durably. A blob that is there with these bytes is kept;
   /// anything else in its place is replaced.
   Result<BlobRef> Put(std::string_view bytes);
   /// True when a file of that digest and size is there (bytes not read).
   bool Has(const BlobRef& ref) const;
+  /// True when nothing at all is there, so that it may appear yet.
+  bool Lacks(const BlobRef& ref) const;
   /// Maps a blob; as long as somebody holds the map of a file that has not
   /// changed since, all get that one, so that a fault in it is seen by all.
   Result<Artifact> Get(const BlobRef& ref);
@@ -49,6 +55,7 @@ class BlobStore {
   Result<int> RemoveDeadTemporaries() const;
 
   const WorkspaceLayout& layout() const { return layout_; }
+  const Patience& patience() const { return patience_; }
 
  private:
   bool IsChecked(const Digest& digest, const FileStat& stat) const;
@@ -60,6 +67,7 @@ class BlobStore {
 
   const WorkspaceLayout layout_;
   const DiskCalls disk_;
+  const Patience patience_;
   mutable std::mutex mutex_;
   // All guarded by mutex_.
   std::unordered_map<Digest, FileStat> checked_;

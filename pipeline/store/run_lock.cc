@@ -5,12 +5,23 @@
 #include <filesystem>
 
 namespace besom {
+namespace {
+
+/// The lock, or where the file system has none, the file alone.
+Result<std::optional<FileLock>> TakeOrPut(const Path& path,
+                                          std::string_view holder) {
+  Result<std::optional<FileLock>> taken = FileLock::TryTake(path, holder);
+  if (taken.status().code() == StatusCode::kUnavailable)
+    return FileLock::PutUnlocked(path, holder);
+  return taken;
+}
+
+}  // namespace
 
 Result<RunLock> RunLock::Take(const WorkspaceLayout& layout,
                               std::string_view run, std::string_view holder) {
   const Path path = layout.run_lock(run);
-  BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock,
-                         FileLock::TryTake(path, holder));
+  BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock, TakeOrPut(path, holder));
   if (!lock)
     return InternalError(path.string(),
                          fmt::format("the run name '{}' is in use by {}", run,
@@ -21,7 +32,17 @@ Result<RunLock> RunLock::Take(const WorkspaceLayout& layout,
 RunLock::~RunLock() { lock_.RemoveFile(); }
 
 Result<bool> IsRunAlive(const WorkspaceLayout& layout, std::string_view run) {
-  return FileLock::IsHeld(layout.run_lock(run));
+  const Result<bool> held = FileLock::IsHeld(layout.run_lock(run));
+  return held.status().code() == StatusCode::kUnavailable ? true : held;
+}
+
+Status RemoveRunLock(const WorkspaceLayout& layout, std::string_view run) {
+  const Path path = layout.run_lock(run);
+  std::error_code error;
+  std::filesystem::remove(path, error);
+  if (!error) return Status::Ok();
+  return IoError(path.string(),
+                 fmt::format("cannot remove the lock: {}", error.message()));
 }
 
 std::string HolderOfRun(const WorkspaceLayout& layout, std::string_view run) {
@@ -38,8 +59,9 @@ Result<int> RemoveDeadRunLocks(const WorkspaceLayout& layout) {
     // Empty: its run is just about to lock it.
     const std::string holder = FileLock::HolderOf(path);
     if (holder.empty()) continue;
-    BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock,
-                           FileLock::TryTake(path, holder));
+    Result<std::optional<FileLock>> taken = FileLock::TryTake(path, holder);
+    if (taken.status().code() == StatusCode::kUnavailable) return removed;
+    BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock, std::move(taken));
     if (!lock) continue;
     lock->RemoveFile();
     ++removed;
@@ -52,8 +74,10 @@ Result<int> RemoveDeadRunLocks(const WorkspaceLayout& layout) {
 
 Result<WorkspaceLock> WorkspaceLock::TakeShared(const WorkspaceLayout& layout) {
   const Path path = layout.workspace_lock();
-  BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock,
-                         FileLock::TryTakeShared(path));
+  Result<std::optional<FileLock>> taken = FileLock::TryTakeShared(path);
+  if (taken.status().code() == StatusCode::kUnavailable)
+    return WorkspaceLock(std::nullopt);
+  BESOM_ASSIGN_OR_RETURN(std::optional<FileLock> lock, std::move(taken));
   if (!lock)
     return Status(StatusCode::kInterrupted, path.string(),
                   fmt::format("the workspace is being cleaned up ({})",

@@ -96,7 +96,9 @@ Status Measure(const std::string& name, const SweepGraph& sweep,
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
   BESOM_ASSIGN_OR_RETURN(const auto book,
                          db::ClaimBook::Open(blobs.layout().database()));
-  DatabaseClaims claims(name, sweep, *book, *results, sink, blobs.layout(),
+  cluster::SlurmJobs jobs;
+  HolderJudge judge({}, jobs, clock);
+  DatabaseClaims claims(name, sweep, *book, *results, sink, blobs, judge,
                         clock);
   RunObserver observer;
   Coordinator coordinator(sweep, executor, recorder, observer, clock,

@@ -48,6 +48,17 @@ class ClaimBookTest : public ::testing::TestWithParam<JournalMode> {
   }
 };
 
+TEST_P(ClaimBookTest, TakingARunOverFreesItsClaimsAndItGetsNoneAnyMore) {
+  const auto a = OpenBook(), b = OpenBook();
+  ASSERT_TRUE(store_->PutRun(sweep_, {"a", "node1", 77}).ok());
+  EXPECT_THAT(*a->Claim("a", {"k1"}, 5), ElementsAre(kMine));
+  ASSERT_TRUE(store_->TakeOverRun("a", "--steal", 6).ok());
+  EXPECT_THAT(*b->Holders(), IsEmpty());
+  EXPECT_EQ(a->Claim("a", {"k1", "k2"}, 7).status().code(),
+            StatusCode::kInterrupted);
+  EXPECT_THAT(*b->Claim("b", {"k1", "k2"}, 8), ElementsAre(kMine, kMine));
+}
+
 TEST_P(ClaimBookTest, EachKeyGoesToTheFirstWhoAsks) {
   const auto a = OpenBook(), b = OpenBook();
   EXPECT_THAT(*a->Claim("a", {"k1", "k2"}, 5), ElementsAre(kMine, kMine));

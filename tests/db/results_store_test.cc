@@ -396,6 +396,62 @@ TEST_P(ResultsStoreTest, OpenRunsAreThoseWithoutAnEnd) {
   EXPECT_EQ(open[0].job, "4711");
 }
 
+TEST_P(ResultsStoreTest, OpenRunsOfAllSweeps) {
+  SweepRow other = SampleSweep();
+  other.name = "other";
+  const SweepId other_id = *store_->PutSweep(other);
+  ASSERT_OK(store_->PutRun(sweep_, {"r1", "node1", 77}));
+  ASSERT_OK(store_->PutRun(other_id, {"r2", "node2", 78}));
+  EXPECT_EQ(store_->OpenRuns(sweep_)->size(), 1u);
+  EXPECT_EQ(store_->OpenRuns()->size(), 2u);
+}
+
+TEST_P(ResultsStoreTest, ARunThatWasTakenOverChangesNothingAnyMore) {
+  ASSERT_OK(store_->RegisterTrials(sweep_, {SampleTrial(0)}));
+  store_->WriteAs("r1");
+  RunRow robbed{"r1", "node1", 77, "4711"};
+  ASSERT_OK(store_->PutRun(sweep_, robbed));
+  CommitBatch batch;
+  batch.actions = {SampleAction("k1", "split")};
+  batch.trials = {{SampleTrialId(0), TrialState::kRunning, ""}};
+  ASSERT_OK(store_->Commit(sweep_, batch));
+  const auto thief = OpenStore();
+  ASSERT_OK(thief->TakeOverRun("r1", "--steal", 90000.25));
+
+  const auto before = Lines(path_,
+                            "SELECT * FROM trials UNION ALL "
+                            "SELECT key, stage, '', '', '' FROM action");
+  batch.actions = {SampleAction("k2", "split")};
+  batch.trials = {{SampleTrialId(0), TrialState::kFailed, "late"}};
+  robbed.ended = 5;
+  robbed.outcome = "finished";
+  for (const Status& refused :
+       {store_->Commit(sweep_, batch), store_->PutRun(sweep_, robbed),
+        store_->RegisterTrials(sweep_, {}), store_->ForgetActions({"k1"}),
+        store_->TakeOverRun("r2", "revenge", 1),
+        store_->PutSweep(SampleSweep()).status()}) {
+    EXPECT_EQ(refused.code(), StatusCode::kInterrupted) << refused.ToString();
+    EXPECT_THAT(refused.cause(), HasSubstr("taken"));
+  }
+  EXPECT_EQ(Lines(path_,
+                  "SELECT * FROM trials UNION ALL "
+                  "SELECT key, stage, '', '', '' FROM action"),
+            before);
+  EXPECT_THAT(Lines(path_, "SELECT kind, text FROM events"),
+              ElementsAre("run_taken_over|{\"host\":\"node1\",\"job\":"
+                          "\"4711\",\"pid\":77,\"run\":\"r1\",\"why\":"
+                          "\"--steal\"}"));
+  // It stays open, so that what it had stored is still looked for.
+  ASSERT_EQ(thief->OpenRuns(sweep_)->size(), 1u);
+  EXPECT_EQ(thief->OpenRuns(sweep_)->front().outcome, ResultsStore::kTakenOver);
+  ASSERT_OK(thief->Commit(sweep_, batch));
+}
+
+TEST_P(ResultsStoreTest, ARunThatNobodyKnowsCanBeTakenOver) {
+  ASSERT_OK(store_->TakeOverRun("no such run", "--steal", 1));
+  EXPECT_THAT(Lines(path_, "SELECT kind FROM events"), IsEmpty());
+}
+
 TEST_P(ResultsStoreTest, AReaderSeesOneSnapshotWhileTheWriterGoesOn) {
   if (GetParam() == JournalMode::kDelete) {
     // Without a write-ahead log the writer waits for the reader to end.

@@ -15,6 +15,13 @@ TEST(SubprocessTest, OutputExitCodeAndSignalAreReported) {
   EXPECT_EQ(killed->signal, 15);
 }
 
+TEST(SubprocessTest, StandardErrorMayBePartOfTheOutput) {
+  const auto both = RunProcess({"sh", "-c", "echo refused >&2; exit 1"},
+                               StandardError::kInOutput);
+  ASSERT_TRUE(both.ok());
+  EXPECT_EQ(both->output, "refused\n");
+}
+
 TEST(SubprocessTest, AMissingProgramIsAnError) {
   EXPECT_EQ(RunProcess({"no-such-program-here"}).status().code(),
             StatusCode::kNotFound);

@@ -5,8 +5,11 @@
 
 #include "pipeline/run/adopt.h"
 #include "pipeline/run/database_claims.h"
+#include "pipeline/run/known_outputs.h"
 #include "pipeline/store/journal.h"
 #include "pipeline/store/run_lock.h"
+#include "tests/fakes/fake_job_states.h"
+#include "tests/fakes/manual_clock.h"
 #include "tests/fakes/small_graph.h"
 
 namespace besom::run {
@@ -20,17 +23,20 @@ class SeveralRunsTest : public ::testing::Test {
 
   /// A run that lives as long as this object.
   struct LivingRun {
-    LivingRun(SeveralRunsTest& test, const std::string& name)
-        : lock(*RunLock::Take(test.layout_, name, "test")),
+    LivingRun(SeveralRunsTest& test, const std::string& name,
+              const std::string& holder = "test")
+        : lock(*RunLock::Take(test.layout_, name, holder)),
           book(*db::ClaimBook::Open(test.layout_.database())),
           sink(test.sweep_, test.id_, *test.results_, test.blobs_, test.clock_),
-          claims(name, test.sweep_, *book, *test.results_, sink, test.layout_,
-                 test.clock_) {}
+          judge({"here", 1, "", "", 0}, test.jobs_, test.clock_),
+          claims(name, test.sweep_, *book, *test.results_, sink, test.blobs_,
+                 judge, test.clock_) {}
     Kind Ask(TaskId task) { return claims.Claim({task}).value()[0].kind; }
 
     RunLock lock;
     std::unique_ptr<db::ClaimBook> book;
     DatabaseSink sink;
+    HolderJudge judge;
     DatabaseClaims claims;
   };
 
@@ -63,8 +69,28 @@ class SeveralRunsTest : public ::testing::Test {
       ::testing::UnitTest::GetInstance()->current_test_info()->name();
   const WorkspaceLayout layout_{root_};
   SweepGraph sweep_;
-  SystemClock clock_;
-  BlobStore blobs_{layout_};
+  testing::ManualClock clock_;
+  testing::FakeJobStates jobs_;
+  /// A network file system, on which nobody sleeps.
+  BlobStore blobs_{
+      layout_, DiskCalls::System(),
+      Patience{60, &clock_, [this](double seconds) { Sleep(seconds); }}};
+  void Sleep(double seconds) {
+    clock_.now += seconds;
+    if (clock_.now >= appears_at_) Appear();
+  }
+  /// Makes a blob invisible here until Appear, as a stale client would.
+  void Hide(const BlobRef& blob) {
+    hidden_.push_back(layout_.blob(blob.digest));
+    std::filesystem::rename(hidden_.back(), hidden_.back().string() + ".hid");
+  }
+  void Appear() {
+    for (const Path& path : hidden_)
+      std::filesystem::rename(path.string() + ".hid", path);
+    hidden_.clear();
+  }
+  std::vector<Path> hidden_;
+  double appears_at_ = 1e9;
   std::unique_ptr<db::ResultsStore> results_;
   db::SweepId id_ = 0;
 };
@@ -95,10 +121,41 @@ TEST_F(SeveralRunsTest, TheClaimsOfADeadRunAreTakenOver) {
   EXPECT_EQ(b.Ask(kData), Kind::kMine);
 }
 
+TEST_F(SeveralRunsTest, AnotherHostsRunIsDeadWhenItsSlurmJobIsOver) {
+  LivingRun a(*this, "a", "host other, pid 7, Slurm job 12");
+  LivingRun b(*this, "b");
+  db::RunRow row;
+  row.run = "a";
+  ASSERT_TRUE(results_->PutRun(id_, row).ok());
+  EXPECT_EQ(a.Ask(kData), Kind::kMine);
+  jobs_.states["12"] = cluster::JobState::kActive;
+  EXPECT_EQ(b.Ask(kData), Kind::kElsewhere);
+  jobs_.states["12"] = cluster::JobState::kOver;
+  EXPECT_EQ(b.Ask(kData), Kind::kElsewhere);  // Asked a moment ago.
+  clock_.now += HolderJudge::kAskSeconds;
+  EXPECT_EQ(b.Ask(kData), Kind::kMine);
+  EXPECT_FALSE(*IsRunAlive(layout_, "a"));
+  EXPECT_EQ(a.claims.Claim({kWork}).status().code(), StatusCode::kInterrupted);
+}
+
+TEST_F(SeveralRunsTest, AFinishedTaskWhoseBlobIsNotVisibleYetIsWaitedFor) {
+  LivingRun a(*this, "a"), b(*this, "b");
+  Commit(a, kData);
+  Hide(Computed(kData).outputs[0].blob);
+  EXPECT_EQ(b.Ask(kData), Kind::kElsewhere);
+  clock_.now += 59;
+  EXPECT_EQ(b.Ask(kData), Kind::kElsewhere);
+  Appear();
+  clock_.now += 0.5;
+  EXPECT_EQ(b.Ask(kData), Kind::kDone);
+}
+
 TEST_F(SeveralRunsTest, AFinishedTaskWhoseBlobIsGoneIsComputedAgain) {
   LivingRun a(*this, "a"), b(*this, "b");
   Commit(a, kData);
   std::filesystem::remove(layout_.blob(Computed(kData).outputs[0].blob.digest));
+  EXPECT_EQ(b.Ask(kData), Kind::kElsewhere);
+  clock_.now += 61;
   EXPECT_EQ(b.Ask(kData), Kind::kMine);
   EXPECT_EQ(a.Ask(kData), Kind::kElsewhere);
 }
@@ -109,6 +166,65 @@ TEST_F(SeveralRunsTest, ADiscardedTaskIsComputedAgain) {
   EXPECT_EQ(b.Ask(kData), Kind::kDone);
   EXPECT_TRUE(b.claims.Discard(kData).ok());
   EXPECT_EQ(b.Ask(kData), Kind::kMine);
+}
+
+TEST_F(SeveralRunsTest, WhatIsCommittedIsLookedForTogetherBeforeTheRun) {
+  LivingRun a(*this, "a");
+  const auto never = [] { return false; };
+  Commit(a, kData);
+  Commit(a, kWork);
+  EXPECT_TRUE(AwaitKnown(sweep_, *results_, blobs_, never).ok());
+  EXPECT_EQ(clock_.now, 100);
+  Hide(Computed(kData).outputs[0].blob);
+  Hide(Computed(kWork).outputs[0].blob);
+  EXPECT_EQ(AwaitKnown(sweep_, *results_, blobs_, [] { return true; }).code(),
+            StatusCode::kInterrupted);
+  EXPECT_TRUE(AwaitKnown(sweep_, *results_, blobs_, never).ok());
+  EXPECT_NEAR(clock_.now, 160, 1e-9);
+  EXPECT_FALSE(a.sink.FindKnown().value()[kData].has_value());
+  appears_at_ = clock_.now + 30;
+  EXPECT_TRUE(AwaitKnown(sweep_, *results_, blobs_, never).ok());
+  EXPECT_LT(clock_.now, 200);
+  EXPECT_TRUE(a.sink.FindKnown().value()[kData].has_value());
+}
+
+TEST_F(SeveralRunsTest, EachThingThatIsCommittedIsLookedFor) {
+  LivingRun a(*this, "a");
+  Commit(a, kData);
+  Commit(a, kWork);
+  for (const TaskId task : {kData, kWork}) {
+    Hide(Computed(task).outputs[0].blob);
+    const double before = clock_.now;
+    EXPECT_TRUE(
+        AwaitKnown(sweep_, *results_, blobs_, [] { return false; }).ok());
+    EXPECT_NEAR(clock_.now - before, 60, 1e-9);
+    Appear();
+  }
+}
+
+/// Rank 0 reads what another machine's rank has just stored.
+TEST_F(SeveralRunsTest, WhatARankSaysItHasStoredIsLookedForAWhile) {
+  PlannedData data;
+  data.split = kData;
+  data.augment = kWork;
+  sweep_.data.push_back(data);
+  PlannedTrial trial;
+  trial.config = {{"name", "test"}};
+  sweep_.trials.push_back(trial);
+  TaskReport report = Computed(kWork);
+  report.outputs[0].port = "sheet";
+  Hide(report.outputs[0].blob);
+  const auto add = [&] {
+    DatabaseSink sink(
+        sweep_, id_, *results_, blobs_, clock_, [] { return false; }, 30);
+    return sink.AddAttempt({report, 0, "done"});
+  };
+  // An error that may pass: the attempt is made again.
+  EXPECT_EQ(add().code(), StatusCode::kIo);
+  EXPECT_NEAR(clock_.now, 130, 1e-9);
+  appears_at_ = 140;
+  EXPECT_TRUE(add().ok());
+  EXPECT_LT(clock_.now, 141);
 }
 
 class AdoptTest : public SeveralRunsTest {
@@ -162,6 +278,18 @@ TEST_F(AdoptTest, FailuresAndMissingBlobsAreNotTakenOver) {
   Note(kWork, gone);
   Recorder recorder(sweep_, *MakeSink(), clock_);
   EXPECT_EQ(Adopt(recorder), 0u);
+}
+
+TEST_F(AdoptTest, WhatARobbedRunStoredIsTakenOverToo) {
+  PutDeadRun();
+  Note(kWork, Computed(kWork));
+  ASSERT_TRUE(results_->TakeOverRun("dead", "--steal", 1).ok());
+  Recorder recorder(sweep_, *MakeSink(), clock_);
+  EXPECT_EQ(Adopt(recorder), 1u);
+  EXPECT_TRUE(results_->OpenRuns(id_).value().empty());
+  // Its record still says that it was robbed.
+  results_->WriteAs("dead");
+  EXPECT_EQ(results_->ForgetActions({"x"}).code(), StatusCode::kInterrupted);
 }
 
 TEST_F(AdoptTest, ALivingRunIsLeftAlone) {

@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace besom {
 namespace {
 
@@ -42,6 +44,51 @@ TEST_F(FileLockTest, AKilledHolderGivesItBack) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   EXPECT_TRUE(FileLock::TryTake(path_, "parent")->has_value());
+}
+
+TEST_F(FileLockTest, ABrokenLockIsHeldAnewAndTheOldHolderCanTell) {
+  auto old = FileLock::TryTake(path_, "old");
+  ASSERT_TRUE(old.ok() && old->has_value());
+  EXPECT_TRUE((*old)->IsNamed());
+  auto thief = FileLock::Break(path_, "thief");
+  ASSERT_TRUE(thief.ok() && thief->has_value());
+  EXPECT_FALSE((*old)->IsNamed());
+  EXPECT_TRUE((*thief)->IsNamed());
+  EXPECT_EQ(FileLock::HolderOf(path_), "thief");
+  EXPECT_FALSE(FileLock::TryTake(path_, "third")->has_value());
+  (*old)->RemoveFile();  // Not the thief's.
+  EXPECT_TRUE((*thief)->IsNamed());
+}
+
+TEST_F(FileLockTest, ARemovedFileIsNotOurs) {
+  auto lock = FileLock::TryTake(path_, "a");
+  ASSERT_TRUE(lock.ok() && lock->has_value());
+  std::filesystem::remove(path_);
+  EXPECT_FALSE((*lock)->IsNamed());
+}
+
+TEST_F(FileLockTest, AFileSystemWithoutLocksIsToldWithItsCure) {
+  for (const int error : {ENOLCK, EOPNOTSUPP, ENOSYS}) {
+    static int refused_with;
+    refused_with = error;
+    const LockCalls refusing{[](int, int, struct flock*) {
+      errno = refused_with;
+      return -1;
+    }};
+    const auto lock = FileLock::TryTake(path_, "a", refusing);
+    EXPECT_EQ(lock.status().code(), StatusCode::kUnavailable);
+    EXPECT_NE(lock.status().cure().find("-o flock"), std::string::npos);
+  }
+}
+
+TEST_F(FileLockTest, AnUnlockedFileIsItsMakersUntilTheNextOne) {
+  auto first = FileLock::PutUnlocked(path_, "first");
+  ASSERT_TRUE(first.ok() && first->has_value());
+  EXPECT_TRUE((*first)->IsNamed());
+  auto second = FileLock::PutUnlocked(path_, "second");
+  ASSERT_TRUE(second.ok() && second->has_value());
+  EXPECT_FALSE((*first)->IsNamed());
+  EXPECT_EQ(FileLock::HolderOf(path_), "second");
 }
 
 }  // namespace

@@ -72,6 +72,14 @@ TEST_F(RunLockTest, AKilledRunIsDeadAndItsFileIsSweptAway) {
   EXPECT_TRUE(*IsRunAlive(layout_, "r2"));
 }
 
+TEST_F(RunLockTest, ARunWhoseLockIsRemovedIsDeadForAll) {
+  const auto lock = RunLock::Take(layout_, "r1", "host 7");
+  ASSERT_TRUE(lock.ok());
+  EXPECT_TRUE(RemoveRunLock(layout_, "r1").ok());
+  EXPECT_FALSE(*IsRunAlive(layout_, "r1"));
+  EXPECT_TRUE(RemoveRunLock(layout_, "r1").ok());  // Twice is once.
+}
+
 /// Between making the file and locking it; a dead one costs a name only.
 TEST_F(RunLockTest, ARunThatIsJustStartingIsNotSweptAway) {
   ASSERT_TRUE(WriteFileAtomic(layout_.run_lock("r1"), "").ok());

@@ -1,0 +1,108 @@
+#include "pipeline/run/task_runner.h"
+
+#include <gtest/gtest.h>
+
+#include "pipeline/run/scheduler.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/small_graph.h"
+
+namespace besom::run {
+namespace {
+
+/// Copies what it reads.
+class CopyStage final : public stages::Stage {
+ public:
+  std::string_view name() const noexcept override { return "copy"; }
+  int version() const noexcept override { return 1; }
+  Result<stages::StageOutput> Run(const stages::StageInput& input) override {
+    stages::StageOutput output;
+    for (const Artifact& artifact : input.artifacts.at("in"))
+      output.blobs["out"] += artifact.text();
+    return output;
+  }
+};
+
+/// Inputs that another machine has stored, on a network file system.
+class LateInputTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::remove_all(layout_.root());
+    stages_.emplace("copy", std::make_unique<CopyStage>());
+    request_.task = 0;
+    request_.attempt = 1;
+    request_.stage = "copy";
+    request_.params = Json::object();
+    request_.hints = Json::object();
+    for (const std::string bytes : {"a", "b", "c"})
+      request_.inputs["in"].push_back(
+          {DigestOf(std::string_view(bytes)), bytes.size()});
+  }
+  void TearDown() override { std::filesystem::remove_all(layout_.root()); }
+
+  void Sleep(double seconds) {
+    clock_.now += seconds;
+    if (clock_.now < appears_at_) return;
+    for (const std::string bytes : {"a", "b", "c"})
+      ASSERT_TRUE(BlobStore(layout_).Put(bytes).ok());
+  }
+  TaskReport Run(const std::function<bool(double)>& progress) {
+    TaskRunner runner(store_, stages_, clock_, {.host = "host"});
+    return runner.Run(request_, progress);
+  }
+
+  const WorkspaceLayout layout_{
+      Path(::testing::TempDir()) /
+      ::testing::UnitTest::GetInstance()->current_test_info()->name()};
+  testing::ManualClock clock_;
+  BlobStore store_{
+      layout_, DiskCalls::System(),
+      Patience{60, &clock_, [this](double seconds) { Sleep(seconds); }}};
+  stages::StageRegistry stages_;
+  TaskRequest request_;
+  double appears_at_ = 1e9;
+};
+
+TEST_F(LateInputTest, WhatAppearsInTimeIsUsed) {
+  appears_at_ = 100 + 45;
+  const TaskReport report = Run([](double) { return false; });
+  ASSERT_TRUE(report.status.ok()) << report.status.ToString();
+  EXPECT_FALSE(report.broken_input.has_value());
+  EXPECT_EQ(store_.Get(report.outputs[0].blob)->text(), "abc");
+}
+
+TEST_F(LateInputTest, WhatDoesNotIsToldAfterOneWaitForAll) {
+  const TaskReport report = Run([](double) { return false; });
+  EXPECT_EQ(report.status.code(), StatusCode::kNotFound);
+  EXPECT_EQ(report.broken_input, request_.inputs["in"][0]);
+  EXPECT_NEAR(clock_.now, 160, 1e-9);
+}
+
+TEST_F(LateInputTest, TheWaitEndsWhenTheTaskIsInterrupted) {
+  const TaskReport report = Run([&](double) { return clock_.now > 105; });
+  EXPECT_EQ(report.status.code(), StatusCode::kInterrupted);
+  EXPECT_FALSE(report.broken_input.has_value());
+  EXPECT_LT(clock_.now, 106);
+}
+
+/// A rank that waits longer than its lease is not taken for hung.
+TEST_F(LateInputTest, TheWaitRenewsTheLease) {
+  const TaskGraph graph = testing::MakeGraph({{"copy", 1, {}}});
+  SchedulerOptions options;
+  options.lease_seconds = 5;
+  Scheduler scheduler(graph, {false}, {0}, options);
+  const auto given = scheduler.Next(clock_.now);
+  ASSERT_TRUE(given.has_value());
+  std::size_t expired = 0;
+  const TaskReport report = Run([&](double) {
+    expired += scheduler.Expire(clock_.now).ranks.size();
+    scheduler.Renew(0, given->task, given->attempt, clock_.now);
+    return false;
+  });
+  expired += scheduler.Expire(clock_.now).ranks.size();
+  // The graph's unit makes it ten seconds.
+  EXPECT_GT(clock_.now - 100, 5 * 10);
+  EXPECT_EQ(expired, 0u);
+}
+
+}  // namespace
+}  // namespace besom::run
