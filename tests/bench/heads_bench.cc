@@ -1,8 +1,9 @@
 // Trains heads on given features together, and each alone, as the JSON object
 // on stdin says, and prints one: what tests/bench/heads sets beside PyTorch.
-// In: {features: FILE.safetensors, batch, epochs, threads, heads: [[width,
-//  dropout, seed], ...]}. The file holds train [views, images, inputs], test
-//  [images, inputs], train_labels, test_labels; three classes.
+// In: {features: FILE.safetensors, batch, epochs, threads, order, heads:
+//  [[width, dropout, seed], ...]}; `order` seeds that of the batches. The file
+//  holds train [views, images, inputs], test [images, inputs], train_labels,
+//  test_labels; three classes.
 // Out: {seconds, alone_seconds, accuracies}. Fails when a head alone is another
 // one than together.
 #include <chrono>
@@ -94,7 +95,7 @@ int Run(const Json& request) {
   const auto test_rows = Rows(test.data(), test_labels.size(), data.dimension);
   const std::vector<HeadToFit> heads = HeadsOf(request);
   const auto fit = [&](std::span<const HeadToFit> some, int threads) {
-    return FitHeads(data, some, 1, {}, threads).value();
+    return FitHeads(data, some, request.at("order"), {}, threads).value();
   };
   const Watch alone_watch;
   std::vector<HeadWeights> alone;
