@@ -40,7 +40,7 @@ TEST(MpiFitTest, AnyNumberOfRanksTrainsTheSameHead) {
   std::iota(ranks.begin(), ranks.end(), 0);
   for (int shards = Session().size(); shards <= 5; ++shards) {
     const auto fit = [&](cluster::Group* group) {
-      return FitHead(data, head, settings, 5, {}, {}, BestHeadKernels(),
+      return FitHead(data, {head, settings, {}}, 5, {}, BestHeadKernels(),
                      {.count = shards, .group = group});
     };
     const auto alone = fit(nullptr);

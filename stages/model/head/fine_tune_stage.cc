@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "stages/model/head/fit_images.h"
+#include "stages/model/head/fused_fit.h"
 #include "stages/model/head/head_fit.h"
 #include "stages/model/head/head_model.h"
 
@@ -43,15 +46,13 @@ Json Description(const Json& params, int chosen_epoch) {
           {"chosen_epoch", chosen_epoch}};
 }
 
-/// All that a fit needs, read from the input. `data` borrows from `images`.
-struct FitInput {
-  HeadSettings head;
-  TrainSettings train;
+/// What the fits of one call share. `data` borrows from the others.
+struct SharedInput {
   AugmentSettings augment;
   std::optional<FitImages> images;
   SetImages training;
   FitData data;
-  FitShards shards;
+  std::uint64_t seed = 0;
 };
 
 /// Into how many shards the plan cuts each batch; every rank of a group that
@@ -69,70 +70,133 @@ Result<FitShards> ReadShards(const StageInput& input) {
   return shards;
 }
 
-Status ReadInput(const StageInput& input, FitSourcesCache& cache,
-                 FitInput& fit) {
+Status ReadShared(const StageInput& input, FitSourcesCache& cache,
+                  SharedInput& shared) {
   const Json& params = input.params;
-  BESOM_ASSIGN_OR_RETURN(fit.shards, ReadShards(input));
-  BESOM_ASSIGN_OR_RETURN(fit.head, HeadSettings::FromJson(params.at("model")));
-  BESOM_ASSIGN_OR_RETURN(fit.train,
-                         TrainSettings::FromJson(params.at("train")));
-  BESOM_ASSIGN_OR_RETURN(fit.augment,
+  BESOM_ASSIGN_OR_RETURN(shared.augment,
                          AugmentSettings::FromJson(params.at("augment")));
-  BESOM_ASSIGN_OR_RETURN(fit.images, FitImages::Read(input, cache));
-  BESOM_ASSIGN_OR_RETURN(fit.training, fit.images->Set("train"));
+  BESOM_ASSIGN_OR_RETURN(shared.images, FitImages::Read(input, cache));
+  BESOM_ASSIGN_OR_RETURN(shared.training, shared.images->Set("train"));
   BESOM_ASSIGN_OR_RETURN(const SetImages validation,
-                         fit.images->Set("validation"));
-  const auto seed = params.at("seed").get<std::uint64_t>();
-  fit.data.classes = fit.images->split().classes;
-  fit.data.dimension = fit.images->dimension();
-  fit.data.train_labels = fit.training.labels;
-  fit.data.train_rows = [&fit, seed](int epoch) {
-    return fit.images->EpochRows(fit.training, fit.augment, epoch, seed);
+                         shared.images->Set("validation"));
+  params.at("seed").get_to(shared.seed);
+  shared.data.classes = shared.images->split().classes;
+  shared.data.dimension = shared.images->dimension();
+  shared.data.train_labels = shared.training.labels;
+  shared.data.train_rows = [&shared](int epoch) {
+    return shared.images->EpochRows(shared.training, shared.augment, epoch,
+                                    shared.seed);
   };
-  fit.data.validation_labels = validation.labels;
-  fit.data.validation_rows = validation.rows;
+  shared.data.validation_labels = validation.labels;
+  shared.data.validation_rows = validation.rows;
   return Status::Ok();
 }
 
-/// ReadInput, with errors of the JSON as values.
-Status TryReadInput(const StageInput& input, FitSourcesCache& cache,
-                    FitInput& fit) {
+Result<HeadToFit> ReadHead(const Json& params) {
+  HeadToFit fit;
+  BESOM_ASSIGN_OR_RETURN(fit.head, HeadSettings::FromJson(params.at("model")));
+  BESOM_ASSIGN_OR_RETURN(fit.train,
+                         TrainSettings::FromJson(params.at("train")));
+  fit.key = {fit.train.seed, params.at("repeat").get<int>(),
+             params.at("fold").get<int>()};
+  return fit;
+}
+
+/// Reads with `read`, with errors of the JSON as values.
+template <typename Read>
+auto TryRead(const Read& read) -> decltype(read()) {
   try {
-    return ReadInput(input, cache, fit);
+    return read();
   } catch (const Json::exception& error) {
     return InternalError("fine_tune", error.what());
   }
 }
 
-StageOutput OutputOf(const StageInput& input, const FitInput& fit,
+/// kInternal where fits that share all but their heads differ in more.
+Status CheckAlike(const Json& one, const Json& other) {
+  for (const char* key : {"classes", "augment", "seed", "repeat", "fold"})
+    if (one.at(key) != other.at(key))
+      return InternalError("fine_tune",
+                           fmt::format("fits together differ in '{}'", key));
+  if (other.value("shards", 1) != 1)
+    return InternalError("fine_tune", "a fit in shards is trained alone");
+  return Status::Ok();
+}
+
+StageOutput OutputOf(const Json& params, const SharedInput& shared,
                      const FitResult& result) {
   StageOutput output;
-  if (input.group != nullptr && input.group->rank() != 0) return output;
   output.blobs["weights"] =
-      HeadModel(result.weights, Description(input.params, result.chosen_epoch))
+      HeadModel(result.weights, Description(params, result.chosen_epoch))
           .ToBlob();
   output.blobs["history"] = CanonicalText(HistoryJson(result));
   output.counters = {{"epochs", result.epochs.size()},
-                     {"images", fit.training.labels.size()}};
+                     {"images", shared.training.labels.size()}};
   return output;
 }
 
 }  // namespace
 
 Result<StageOutput> FineTuneStage::Run(const StageInput& input) {
-  FitInput fit;
-  const Status read = TryReadInput(input, cache_, fit);
-  if (!read.ok()) {
-    if (input.group != nullptr) input.group->Abort(read);
-    return read;
+  if (input.group != nullptr || input.params.value("shards", 1) != 1)
+    return RunSharded(input);
+  BESOM_ASSIGN_OR_RETURN(std::vector<Result<StageOutput>> outputs,
+                         RunEach(std::span(&input.params, 1), input));
+  return std::move(outputs.front());
+}
+
+Result<StageOutput> FineTuneStage::RunSharded(const StageInput& input) {
+  SharedInput shared;
+  FitShards shards;
+  const auto read = [&]() -> Result<HeadToFit> {
+    BESOM_ASSIGN_OR_RETURN(shards, ReadShards(input));
+    BESOM_ASSIGN_OR_RETURN(HeadToFit head, ReadHead(input.params));
+    BESOM_RETURN_IF_ERROR(ReadShared(input, cache_, shared));
+    return head;
+  };
+  const Result<HeadToFit> head = TryRead(read);
+  if (!head.ok()) {
+    if (input.group != nullptr) input.group->Abort(head.status());
+    return head.status();
+  }
+  BESOM_ASSIGN_OR_RETURN(const FitResult result,
+                         FitHead(shared.data, *head, shared.seed,
+                                 input.progress, BestHeadKernels(), shards));
+  if (input.group != nullptr && input.group->rank() != 0) return StageOutput();
+  return OutputOf(input.params, shared, result);
+}
+
+Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
+    std::span<const Json> params, const StageInput& input) {
+  SharedInput shared;
+  BESOM_RETURN_IF_ERROR(
+      TryRead([&] { return ReadShared(input, cache_, shared); }));
+  std::vector<Result<StageOutput>> outputs(params.size(), StageOutput());
+  std::vector<HeadToFit> heads;
+  std::vector<std::size_t> places;  // Of the heads, among the params.
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    BESOM_RETURN_IF_ERROR(
+        TryRead([&] { return CheckAlike(input.params, params[i]); }));
+    Result<HeadToFit> head = TryRead([&] { return ReadHead(params[i]); });
+    if (!head.ok()) {
+      outputs[i] = head.status();
+      continue;
+    }
+    heads.push_back(*std::move(head));
+    places.push_back(i);
   }
   BESOM_ASSIGN_OR_RETURN(
-      const FitResult result,
-      FitHead(fit.data, fit.head, fit.train,
-              input.params.at("seed").get<std::uint64_t>(),
-              {fit.train.seed, fit.images->repeat(), fit.images->fold()},
-              input.progress, BestHeadKernels(), fit.shards));
-  return OutputOf(input, fit, result);
+      const std::vector<Result<FitResult>> fits,
+      FitHeads(shared.data, heads, shared.seed, input.progress,
+               input.hints.value("threads", 1)));
+  for (std::size_t i = 0; i < fits.size(); ++i) {
+    const std::size_t place = places[i];
+    if (fits[i].ok())
+      outputs[place] = OutputOf(params[place], shared, *fits[i]);
+    else
+      outputs[place] = fits[i].status();
+  }
+  return outputs;
 }
 
 }  // namespace besom::stages

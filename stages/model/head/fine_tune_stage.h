@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "stages/model/head/fit_images.h"
 #include "stages/stage.h"
 
@@ -10,8 +13,8 @@ namespace besom::stages {
 /// params: {classes, model, train, augment, seed, repeat, fold, shards}.
 /// "shards" (absent = 1) cuts each batch; a group's ranks compute them, and
 /// fewer ranks, down to one, give the same bits (see ShardedTraining).
-/// hints: {group_seconds}, how long a rank of a group waits for the others
-/// (default 120).
+/// hints: {threads, group_seconds}: how many heads are trained at a time
+/// (default 1), how long a rank of a group waits for the others (default 120).
 /// artifacts: "split" (SplitTable), "plain" (view 0 shards of all images),
 /// "views" (shards of views >= 1; absent when augment.views = 0).
 /// blobs: "weights", a HeadModel; "history", JSON {epochs: [{epoch, train:
@@ -20,15 +23,26 @@ namespace besom::stages {
 /// train.loss is the mean of the batches' losses as trained.
 /// kFailed when a loss is not finite; kInvalid for early stopping without
 /// validation images, and for values that are not built.
-/// In a group all members fail together; see FitHead. Uses one thread; the
-/// outputs do not depend on the order of the shards.
+/// In a group all members fail together; see FitHead. One head takes one
+/// thread; the outputs do not depend on the order of the shards of features.
 class FineTuneStage final : public Stage {
  public:
   std::string_view name() const noexcept override { return "fine_tune"; }
   int version() const noexcept override { return 1; }
   Result<StageOutput> Run(const StageInput& input) override;
 
+  /// Trains the heads of many fits on features that they share, which pays
+  /// where there are threads or the features are large; see FitHeads. `input`
+  /// is the one of any of them but for its params: all have its classes,
+  /// augment, seed, repeat and fold, and no shards (else kInternal). Returns
+  /// for each what Run does for it alone, bit for bit; an error of the whole is
+  /// one of the shared input, or kInterrupted.
+  Result<std::vector<Result<StageOutput>>> RunEach(std::span<const Json> params,
+                                                   const StageInput& input);
+
  private:
+  Result<StageOutput> RunSharded(const StageInput& input);
+
   FitSourcesCache cache_;
 };
 

@@ -287,6 +287,72 @@ TEST_F(FitStagesTest, AStopAndAMissingPortAreErrorsNotCrashes) {
   EXPECT_EQ(Run(FineTuneStage()).status().code(), StatusCode::kInternal);
 }
 
+// Several fits on the same features, as one task may compute them.
+class FitsTogetherTest : public FitStagesTest {
+ protected:
+  FitsTogetherTest() {
+    artifacts_["split"] = {Artifact::FromBytes(CanonicalText(split_.ToJson()))};
+    for (const int width : {64, 20, 1, 33}) {
+      Json& params = fits_.emplace_back(params_);
+      params["model"]["head"] = {width};
+      params["train"]["seed"] = width;
+      params["train"]["epochs"] = 4 + width % 3;
+    }
+  }
+
+  Result<std::vector<Result<StageOutput>>> RunEach() {
+    return FineTuneStage().RunEach(
+        fits_, {fits_.front(), hints_, artifacts_, progress_});
+  }
+
+  std::vector<Json> fits_;
+};
+
+TEST_F(FitsTogetherTest, EachLeavesTheBytesOfItsOwnRun) {
+  for (const int threads : {1, 3}) {
+    hints_["threads"] = threads;
+    const auto together = RunEach();
+    ASSERT_TRUE(together.ok()) << together.status().ToString();
+    ASSERT_EQ(together->size(), fits_.size());
+    for (std::size_t i = 0; i < fits_.size(); ++i) {
+      params_ = fits_[i];
+      const auto alone = Run(FineTuneStage());
+      ASSERT_TRUE(alone.ok() && (*together)[i].ok());
+      EXPECT_EQ((*together)[i]->blobs, alone->blobs);
+      EXPECT_EQ((*together)[i]->counters, alone->counters);
+    }
+  }
+}
+
+TEST_F(FitsTogetherTest, AFitThatFailsLeavesTheOthersAlone) {
+  const auto before = RunEach();
+  fits_[1]["train"]["optimizer"] = "sgd";
+  fits_[1]["train"]["learning_rate"] = 1e30;
+  fits_[2]["train"]["optimizer"] = "lion";
+  const auto after = RunEach();
+  ASSERT_TRUE(after.ok()) << after.status().ToString();
+  EXPECT_EQ((*after)[0]->blobs, (*before)[0]->blobs);
+  EXPECT_EQ((*after)[3]->blobs, (*before)[3]->blobs);
+  EXPECT_EQ((*after)[1].status().code(), StatusCode::kFailed);
+  EXPECT_EQ((*after)[2].status().code(), StatusCode::kInvalid);
+}
+
+TEST_F(FitsTogetherTest, FitsThatShareLessAreRefused) {
+  fits_[3]["fold"] = 1;
+  EXPECT_EQ(RunEach().status().code(), StatusCode::kInternal);
+  fits_[3]["fold"] = 0;
+  fits_[3]["shards"] = 2;
+  EXPECT_EQ(RunEach().status().code(), StatusCode::kInternal);
+  fits_[3].erase("shards");
+  artifacts_.erase("plain");
+  EXPECT_EQ(RunEach().status().code(), StatusCode::kInternal);
+}
+
+TEST_F(FitsTogetherTest, AStopEndsAll) {
+  progress_ = [](double share) { return share > 0.3; };
+  EXPECT_EQ(RunEach().status().code(), StatusCode::kInterrupted);
+}
+
 // The stage as every member of a group runs it, in a thread of its own.
 class GroupStageTest : public FitStagesTest {
  protected:

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   double best = 1e9;
   for (int run = 0; run < 5; ++run) {
     const std::clock_t start = std::clock();
-    if (!FitHead(fit, head, train, 1, {}, {}, *kernels).ok()) return 1;
+    if (!FitHead(fit, {head, train, {}}, 1, {}, *kernels).ok()) return 1;
     best = std::min(best,
                     static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
   }

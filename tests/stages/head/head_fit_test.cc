@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "stages/metric/metrics.h"
+#include "stages/model/head/epoch_draws.h"
 #include "tests/stages/head/corner_fit.h"
 
 namespace besom::stages {
@@ -24,7 +25,7 @@ class HeadFitTest : public CornerFit {
   }
 
   Result<FitResult> Fit(const FitKey& key = {}, std::uint64_t sweep_seed = 5) {
-    return FitHead(data_, head_, train_settings_, sweep_seed, key, {});
+    return FitHead(data_, {head_, train_settings_, key}, sweep_seed, {});
   }
 
   HeadSettings head_;
@@ -41,7 +42,8 @@ TEST_F(HeadFitTest, LearnsClassesThatAreApart) {
 TEST_F(HeadFitTest, EveryKernelSetTrainsTheSameHead) {
   const auto fit = Fit();
   for (const HeadKernels* set : RunnableHeadKernels()) {
-    const auto other = FitHead(data_, head_, train_settings_, 5, {}, {}, *set);
+    const auto other =
+        FitHead(data_, {head_, train_settings_, {}}, 5, {}, *set);
     EXPECT_EQ(other->weights, fit->weights) << set->name;
   }
 }
@@ -116,7 +118,7 @@ TEST_F(HeadFitTest, ADivergingRunFailsInsteadOfReportingNumbers) {
 
 TEST_F(HeadFitTest, StopsWhenTold) {
   double seen = 0;
-  const auto fit = FitHead(data_, head_, train_settings_, 5, {},
+  const auto fit = FitHead(data_, {head_, train_settings_, {}}, 5,
                            [&](double share) { return (seen = share) > 0.4; });
   EXPECT_EQ(fit.status().code(), StatusCode::kInterrupted);
   EXPECT_DOUBLE_EQ(seen, 5.0 / 12);

@@ -9,7 +9,7 @@
 
 #include "cluster/self_group.h"
 #include "pipeline/base/random.h"
-#include "stages/model/head/head_fit.h"
+#include "stages/model/head/epoch_draws.h"
 #include "stages/model/head/head_training.h"
 #include "stages/model/head/sharded_training.h"
 

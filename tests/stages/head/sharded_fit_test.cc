@@ -29,7 +29,7 @@ class ShardedFitTest : public CornerFit {
   }
 
   Result<FitResult> FitAlone(int shards) const {
-    return FitHead(data_, head_, settings_, 5, {}, {}, BestHeadKernels(),
+    return FitHead(data_, {head_, settings_, {}}, 5, {}, BestHeadKernels(),
                    {.count = shards});
   }
 
@@ -47,7 +47,7 @@ class ShardedFitTest : public CornerFit {
       std::function<bool(double)> progress;
       if (edit) edit(group.rank(), data, progress);
       fits[static_cast<std::size_t>(group.rank())] =
-          FitHead(data, head_, settings_, 5, {}, progress, BestHeadKernels(),
+          FitHead(data, {head_, settings_, {}}, 5, progress, BestHeadKernels(),
                   {.count = shards, .group = &group, .timeout_seconds = 60});
     });
     return fits;

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/base/result.h"
+#include "stages/model/head/head_network.h"
+#include "stages/model/head/head_settings.h"
+
+namespace besom::stages {
+
+/// The images of one fit, as feature rows.
+struct FitData {
+  std::vector<std::string> classes;
+  int dimension = 0;              ///< Length of a row.
+  std::vector<int> train_labels;  ///< Class indices, in the order of scan.
+  /// The rows that the training images show in an epoch (from 0), parallel to
+  /// train_labels. They live as long as the fit.
+  std::function<Result<std::vector<const float*>>(int epoch)> train_rows;
+  std::vector<int> validation_labels;
+  std::vector<const float*> validation_rows;  ///< View 0.
+};
+
+/// What is trained on them.
+struct HeadToFit {
+  HeadSettings head;
+  TrainSettings train;
+  FitKey key;
+};
+
+struct EpochFigures {
+  double train_loss = 0;  ///< Mean of the batches' losses as trained.
+  /// Of the validation images, unweighted; none without such images.
+  std::optional<double> loss, accuracy, balanced_accuracy;
+};
+
+struct FitResult {
+  HeadWeights weights;  ///< Of the chosen epoch.
+  int chosen_epoch = 0;
+  bool stopped_early = false;
+  std::vector<double> class_weights;
+  std::vector<EpochFigures> epochs;
+};
+
+}  // namespace besom::stages

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "pipeline/base/result.h"
+#include "stages/model/head/fit_data.h"
+#include "stages/model/head/head_trainer.h"
+
+namespace besom::stages {
+
+/// One head on its way through the epochs: what it has learnt and what is
+/// remembered of it. Where an epoch is cut into calls changes no bit.
+/// One thread at a time. Data, head and kernels are borrowed.
+class HeadRun {
+ public:
+  /// kInvalid when the settings ask for what the data do not hold.
+  static Status Check(const FitData& data, const HeadToFit& head);
+
+  /// REQUIRES: Check(data, head).ok().
+  HeadRun(const FitData& data, const HeadToFit& head,
+          const HeadKernels& kernels, std::unique_ptr<HeadTrainer> trainer);
+
+  /// Whether there is an epoch left to train.
+  bool running() const;
+  /// The epoch to train (from 0), or how many there were.
+  int epoch() const { return static_cast<int>(result_.epochs.size()); }
+
+  /// Takes the steps of this epoch that begin before its image number `end`.
+  /// rows: those of all training images; order: that of the epoch.
+  /// kFailed with epoch, step and learning rate when a loss is not finite;
+  /// other errors are the trainer's.
+  Status TrainUntil(std::size_t end, std::span<const float* const> rows,
+                    std::span<const std::size_t> order);
+  /// Ends the epoch: validates, keeps the weights of the best one, and sees
+  /// whether it is the last. REQUIRES: the epoch had a step.
+  Result<EpochFigures> EndEpoch();
+  /// The weights chosen and the history. Call once, when no longer running.
+  FitResult Finish();
+
+ private:
+  Status Validate(EpochFigures& figures);
+  void Keep(double score);
+  bool has_validation() const { return !data_.validation_rows.empty(); }
+
+  const FitData& data_;
+  const HeadToFit& head_;
+  const HeadKernels& kernels_;
+  std::unique_ptr<HeadTrainer> trainer_;
+  LossSettings loss_;
+  FitResult result_;
+  std::size_t next_ = 0;  // Image of this epoch's order.
+  int steps_ = 0;         // Of this epoch.
+  double sum_ = 0;        // Of its losses.
+  double best_ = 0;       // Score of best_epoch_; lower is better.
+  int best_epoch_ = -1;
+};
+
+}  // namespace besom::stages
