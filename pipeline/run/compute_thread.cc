@@ -78,14 +78,7 @@ void ComputeThread::Loop() {
 }
 
 TaskReport ComputeThread::Run(const TaskRequest& request) {
-  if (interrupted_) {
-    TaskReport report;
-    report.task = request.task;
-    report.attempt = request.attempt;
-    report.status =
-        Status(StatusCode::kInterrupted, request.stage, "asked to stop");
-    return report;
-  }
+  if (interrupted_) return runner_.Decline(request);
   return runner_.Run(request, [&](double share) {
     Publish(TaskProgress{request.task, request.attempt, share});
     return interrupted_.load();

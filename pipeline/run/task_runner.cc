@@ -83,6 +83,30 @@ Result<std::unique_ptr<cluster::Group>> TaskRunner::GroupFor(
   return rank_.join(request, shards);
 }
 
+/// The others of a group must not wait for one whom an exception took away.
+Result<stages::StageOutput> TaskRunner::RunTogether(
+    stages::Stage& stage, const stages::StageInput& input) {
+  try {
+    return stage.Run(input);
+  } catch (const std::exception& error) {
+    if (input.group)
+      input.group->Abort(IoError(std::string(stage.name()), error.what()));
+    throw;
+  }
+}
+
+TaskReport TaskRunner::Decline(const TaskRequest& request) {
+  TaskReport report;
+  report.task = request.task;
+  report.attempt = request.attempt;
+  report.status =
+      Status(StatusCode::kInterrupted, request.stage, "asked to stop");
+  if (request.ranks.size() <= 1) return report;
+  if (const auto group = GroupFor(request); group.ok() && *group)
+    (*group)->Abort(report.status);
+  return report;
+}
+
 Status TaskRunner::RunStage(const TaskRequest& request,
                             const std::function<bool(double)>& progress,
                             TaskReport& report) {
@@ -99,8 +123,9 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   Json hints = request.hints;
   hints["threads"] = threads_;
   hints["device"] = report.device;
-  const Result<stages::StageOutput> output = stage->second->Run(
-      {request.params, hints, *artifacts, progress, group.get()});
+  const Result<stages::StageOutput> output =
+      RunTogether(*stage->second,
+                  {request.params, hints, *artifacts, progress, group.get()});
   // The stage itself has told the others where they do not know.
   if (!output.ok()) return output.status();
   for (const auto& [port, inputs] : *artifacts) {

@@ -46,6 +46,10 @@ class TaskRunner {
   TaskReport Run(const TaskRequest& request,
                  const std::function<bool(double)>& progress);
 
+  /// The report of a task that is not begun because the run must stop; the
+  /// ranks that would compute it with this one are told.
+  TaskReport Decline(const TaskRequest& request);
+
   /// Whether others of this job use this rank's GPU too: what it keeps there
   /// between tasks must be released when no task needs it.
   bool shares_gpu() const { return rank_.shares_gpu; }
@@ -53,6 +57,8 @@ class TaskRunner {
   void ReleaseDevice();
 
  private:
+  Result<stages::StageOutput> RunTogether(stages::Stage& stage,
+                                          const stages::StageInput& input);
   Status CheckNumerics(const TaskRequest& request) const;
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,

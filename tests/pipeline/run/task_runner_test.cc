@@ -1,7 +1,11 @@
 #include "pipeline/run/task_runner.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <new>
+
+#include "cluster/group_threads.h"
 #include "pipeline/run/scheduler.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/small_graph.h"
@@ -102,6 +106,60 @@ TEST_F(LateInputTest, TheWaitRenewsTheLease) {
   // The graph's unit makes it ten seconds.
   EXPECT_GT(clock_.now - 100, 5 * 10);
   EXPECT_EQ(expired, 0u);
+}
+
+/// Has no memory for what it is to do.
+class ThrowingStage final : public stages::Stage {
+ public:
+  std::string_view name() const noexcept override { return "throwing"; }
+  int version() const noexcept override { return 1; }
+  Result<stages::StageOutput> Run(const stages::StageInput&) override {
+    throw std::bad_alloc();
+  }
+};
+
+/// Two ranks that compute a task together; this one does not get to it.
+class LeftAloneTest : public ::testing::Test {
+ protected:
+  LeftAloneTest() {
+    stages_.emplace("throwing", std::make_unique<ThrowingStage>());
+    request_.stage = "throwing";
+    request_.params = {{"shards", 2}};
+    request_.hints = Json::object();
+    request_.ranks = {0, 1};
+  }
+
+  /// What the other member is told that waits for this one.
+  Status OthersWait() {
+    const std::unique_ptr<cluster::Group> other = threads_.Join(0);
+    const Result<int> bucket = other->AddBucket(4);
+    if (!bucket.ok()) return bucket.status();
+    if (Status status = other->Start(*bucket); !status.ok()) return status;
+    return other->Wait(*bucket, 60);
+  }
+
+  cluster::GroupThreads threads_{2, 2};
+  testing::ManualClock clock_;
+  BlobStore store_{WorkspaceLayout("nowhere")};
+  stages::StageRegistry stages_;
+  TaskRequest request_;
+  TaskRunner runner_{store_,
+                     stages_,
+                     clock_,
+                     {.host = "host", .join = [this](const TaskRequest&, int) {
+                        return threads_.Join(1);
+                      }}};
+};
+
+TEST_F(LeftAloneTest, AnExceptionIsToldToTheOthers) {
+  const TaskReport report = runner_.Run(request_, [](double) { return false; });
+  EXPECT_EQ(report.status.code(), StatusCode::kOutOfMemory);
+  EXPECT_THAT(OthersWait().ToString(), ::testing::HasSubstr("throwing"));
+}
+
+TEST_F(LeftAloneTest, SoIsAStopBeforeTheTaskIsBegun) {
+  EXPECT_EQ(runner_.Decline(request_).status.code(), StatusCode::kInterrupted);
+  EXPECT_THAT(OthersWait().ToString(), ::testing::HasSubstr("asked to stop"));
 }
 
 }  // namespace
