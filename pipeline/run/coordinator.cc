@@ -74,7 +74,7 @@ Status Coordinator::Prepare(const std::vector<TaskId>& targets) {
   scheduler_.emplace(sweep_.graph, done, targets, how);
   if (const std::optional<TaskId> task = scheduler_->FirstUnsuited())
     return NobodyOffers(sweep_.graph[*task], how.ranks);
-  std::map<std::string, std::pair<std::size_t, std::size_t>> counts;
+  std::map<std::string_view, std::pair<std::size_t, std::size_t>> counts;
   for (TaskId task = 0; task < done.size(); ++task) {
     auto& [todo, reused] = counts[sweep_.graph[task].stage];
     const TaskState state = scheduler_->state(task);
@@ -82,7 +82,7 @@ Status Coordinator::Prepare(const std::vector<TaskId>& targets) {
     if (state == TaskState::kWaiting || state == TaskState::kReady) ++todo;
   }
   for (const auto& [stage, count] : counts) {
-    observer_.Expect(stage, count.first, count.second);
+    observer_.Expect(std::string(stage), count.first, count.second);
     outcome_.tasks_reused += count.second;
   }
   return Status::Ok();

@@ -28,13 +28,14 @@ MemoryBook::MemoryBook(const TaskGraph& graph,
     if (ranks[rank].gpu >= 0) on_gpu_[ranks[rank].gpu].push_back(rank);
     on_host_[ranks[rank].host].push_back(rank);
   }
+  const bool counts_gpus = AnyShared(on_gpu_);
+  const bool counts_hosts = bytes_per_rank > 0 && AnyShared(on_host_);
   std::map<std::pair<std::string, std::string>, int> known;
+  space_of_.reserve(graph.size());
   for (TaskId task = 0; task < graph.size(); ++task) {
     const TaskNode& node = graph[task];
     const bool on_gpu = node.numerics.starts_with("cuda/");
-    if (node.numerics.empty() ||
-        !(on_gpu ? AnyShared(on_gpu_)
-                 : bytes_per_rank > 0 && AnyShared(on_host_))) {
+    if (node.numerics.empty() || !(on_gpu ? counts_gpus : counts_hosts)) {
       space_of_.push_back(-1);
       continue;
     }

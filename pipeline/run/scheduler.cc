@@ -41,6 +41,7 @@ Scheduler::Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
       counts_(ranks_.size()) {
   BESOM_CHECK(!ranks_.empty(), "a scheduler without ranks");
   for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
+    hosts_ = std::max<std::size_t>(hosts_, options_.ranks[rank].host + 1);
     ++usable_[suits_.kind_of(rank)];
     Relist(rank);
   }
@@ -173,21 +174,24 @@ std::size_t Scheduler::UsableFor(TaskId task) const {
 /// The usable ranks of a host where none holds anything, first one that can
 /// compute `task`; empty: there is no such host.
 std::vector<int> Scheduler::QuietHost(TaskId task) const {
-  std::map<int, std::pair<std::vector<int>, bool>> hosts;
-  for (int number = 0; number < static_cast<int>(ranks_.size()); ++number) {
-    const Rank& rank = ranks_[number];
-    if (rank.lost || rank.silent) continue;
-    auto& [ranks, busy] = hosts[options_.ranks[number].host];
-    ranks.push_back(number);
-    busy = busy || !rank.held.empty();
-  }
-  for (auto& [host, state] : hosts) {
-    auto& [ranks, busy] = state;
-    const auto leader = std::ranges::find_if(
-        ranks, [&](int rank) { return suits_.Suits(task, rank); });
-    if (busy || leader == ranks.end()) continue;
-    std::rotate(ranks.begin(), leader, leader + 1);
-    return std::move(ranks);
+  const auto is_usable = [&](int number) {
+    return !ranks_[number].lost && !ranks_[number].silent;
+  };
+  // What a rank does that is silent may never end.
+  std::vector<bool> busy(hosts_);
+  for (int number = 0; number < static_cast<int>(ranks_.size()); ++number)
+    if (is_usable(number) && !ranks_[number].held.empty())
+      busy[options_.ranks[number].host] = true;
+  for (int leader = 0; leader < static_cast<int>(ranks_.size()); ++leader) {
+    const int host = options_.ranks[leader].host;
+    if (busy[host] || !is_usable(leader) || !suits_.Suits(task, leader))
+      continue;
+    std::vector<int> quiet = {leader};
+    for (int number = 0; number < static_cast<int>(ranks_.size()); ++number)
+      if (number != leader && options_.ranks[number].host == host &&
+          is_usable(number))
+        quiet.push_back(number);
+    return quiet;
   }
   return {};
 }

@@ -77,7 +77,7 @@ class Scheduler {
 
   TaskState state(TaskId task) const { return board_.state(task); }
   const TaskBoard& board() const { return board_; }
-  /// Nothing is left to run, running, or run elsewhere.
+  /// As TaskBoard::finished.
   bool finished() const { return board_.finished(); }
   /// A wanted task that no rank of this job, lost or not, can compute.
   std::optional<TaskId> FirstUnsuited() const;
@@ -140,7 +140,7 @@ class Scheduler {
   std::vector<Rank> ranks_;
   std::set<int> loaded_;             // Ranks whose last task may be recalled.
   std::vector<std::size_t> usable_;  // By kind.
-  std::size_t recalls_ = 0;
+  std::size_t recalls_ = 0, hosts_ = 0;
   bool stuck_ = false;       // Nothing that is ready can start now.
   std::vector<int> urgent_;  // Classes with ready tasks, most urgent first.
   std::vector<int> counts_;  // By rank; of PreferredRank, else zeros.

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace besom::run {
@@ -20,22 +21,30 @@ Suitability::Suitability(const TaskGraph& graph,
   }
   kinds_ = kinds.size();
   // Tags that the same ranks offer need no classes of their own.
-  std::map<std::string, std::vector<int>> able;
-  std::map<std::pair<std::vector<int>, int>, int> classes;
+  std::map<std::vector<int>, int> groups;       // Of kinds.
+  std::map<std::string_view, int> group_of;     // By tag.
+  std::map<std::pair<int, int>, int> class_in;  // By group and space.
+  const auto find_group = [&](std::string_view tag) {
+    const auto [known, is_new] = group_of.try_emplace(tag);
+    if (!is_new) return known->second;
+    std::vector<int> able;
+    for (const auto& [offers, kind] : kinds)
+      if (tag.empty() || offers.contains(std::string(tag)))
+        able.push_back(kind);
+    std::ranges::sort(able);
+    const int next = static_cast<int>(groups.size());
+    return known->second = groups.emplace(std::move(able), next).first->second;
+  };
+  class_of_.reserve(graph.size());
   for (TaskId task = 0; task < graph.size(); ++task) {
-    const std::string& tag = graph[task].numerics;
-    const auto [known, is_new_tag] = able.try_emplace(tag);
-    if (is_new_tag) {
-      for (const auto& [offers, kind] : kinds)
-        if (tag.empty() || offers.contains(tag)) known->second.push_back(kind);
-      std::ranges::sort(known->second);
-    }
-    const int next = static_cast<int>(kinds_of_.size());
-    const auto [place, is_new] =
-        classes.emplace(std::pair(known->second, space_of[task]), next);
-    if (is_new) kinds_of_.push_back(known->second);
-    class_of_.push_back(place->second);
+    const std::pair needs(find_group(graph[task].numerics), space_of[task]);
+    const int next = static_cast<int>(class_in.size());
+    class_of_.push_back(class_in.emplace(needs, next).first->second);
   }
+  kinds_of_.resize(class_in.size());
+  for (const auto& [able, group] : groups)
+    for (const auto& [needs, task_class] : class_in)
+      if (needs.first == group) kinds_of_[task_class] = able;
 }
 
 bool Suitability::Suits(TaskId task, int rank) const {
