@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -254,108 +256,172 @@ Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
   return rows;
 }
 
-Result<RunOutcome> RunSweep(const RunOptions& options,
-                            const RunServices& services) {
-  BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
-  const WorkspaceLayout& layout = services.blobs.layout();
+namespace {
+
+/// Rank 0's part of a run, step after step.
+class SweepRun {
+ public:
+  SweepRun(const RunOptions& options, const RunServices& services)
+      : options_(options),
+        services_(services),
+        layout_(services.blobs.layout()),
+        offered_(OfferedBy(services.executor.traits())),
+        judge_(ThisHolder(services.host, cluster::ProcessEnvironment()), jobs_,
+               services.clock) {}
+
+  Result<RunOutcome> Run() {
+    BESOM_RETURN_IF_ERROR(Open());
+    BESOM_RETURN_IF_ERROR(Register());
+    return Execute();
+  }
+
+ private:
+  Status Open();
+  Status OpenWorkspace();
+  Status Register();
+  Result<RunOutcome> Execute();
+  Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer);
+
+  const RunOptions& options_;
+  const RunServices& services_;
+  const WorkspaceLayout& layout_;
+  const std::vector<std::string> offered_;
+  PreparedSweep sweep_;
+  std::string numerics_;  // As stored.
+  cluster::SlurmJobs jobs_;
+  HolderJudge judge_;
+  // Given back in the opposite order.
+  std::optional<SweepLock> lock_;
+  std::unique_ptr<db::ResultsStore> results_;
+  std::optional<WorkspaceLock> shared_;
+  std::optional<RunLock> run_lock_;
+  db::SweepId id_{};
+  db::RunRow run_;
+};
+
+/// Reads and plans the sweep and takes its lock.
+Status SweepRun::Open() {
+  BESOM_ASSIGN_OR_RETURN(sweep_, ReadSweep(options_));
   // What is wrong with the data or the weights is found out before anything
   // is written, unless the workspace is there already.
   StoredContentDigests fresh(nullptr);
-  const bool is_new = !StatFile(layout.database()).ok();
-  const std::vector<std::string> offered =
-      OfferedBy(services.executor.traits());
-  std::string numerics;  // As stored.
+  const bool is_new = !StatFile(layout_.database()).ok();
   if (is_new) {
-    BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, numerics, offered));
-    BESOM_RETURN_IF_ERROR(PlanGraph(sweep, fresh, services.threads));
+    BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep_, numerics_, offered_));
+    BESOM_RETURN_IF_ERROR(PlanGraph(sweep_, fresh, services_.threads));
   }
-  cluster::SlurmJobs jobs;
-  HolderJudge judge(ThisHolder(services.host, cluster::ProcessEnvironment()),
-                    jobs, services.clock);
-  BESOM_ASSIGN_OR_RETURN(
-      const SweepLock lock,
-      TakeSweepLock(sweep.spec.name, options, services, judge));
-  BESOM_ASSIGN_OR_RETURN(const auto results,
-                         db::ResultsStore::Open(layout.database()));
-  BESOM_RETURN_IF_ERROR(OpenLogFile(layout.rank_log(0)));
-  BESOM_ASSIGN_OR_RETURN(const WorkspaceLock shared,
-                         WorkspaceLock::TakeShared(layout));
-  BESOM_RETURN_IF_ERROR(RemoveDeadRunLocks(layout).status());
-  BESOM_RETURN_IF_ERROR(services.blobs.RemoveDeadTemporaries().status());
-  StoredContentDigests stored(results.get());
-  if (!is_new) {
-    BESOM_ASSIGN_OR_RETURN(const auto known,
-                           results->FindSweep(sweep.spec.name));
-    if (known) numerics = known->row.numerics;
-    BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, numerics, offered));
-    BESOM_RETURN_IF_ERROR(PlanGraph(sweep, stored, services.threads));
-  }
-  BESOM_RETURN_IF_ERROR((is_new ? fresh : stored).WriteTo(*results));
-  BESOM_ASSIGN_OR_RETURN(db::SweepRow row,
-                         SweepRowOf(sweep, services.clock.Wall()));
-  // What only looks at the data may run on a machine without the devices.
-  if (!Computes(options)) row.numerics = numerics;
-  BESOM_ASSIGN_OR_RETURN(const db::SweepId id, results->PutSweep(row));
-  db::RunRow run = ThisRun(services, judge.self());
-  BESOM_ASSIGN_OR_RETURN(const RunLock run_lock,
-                         RunLock::Take(layout, run.run, judge.self().ToText()));
-  BESOM_RETURN_IF_ERROR(BeginAlone(
-      {lock, layout, *results, services.clock, options.steal}, judge, id, run));
-  BESOM_RETURN_IF_ERROR(results->RegisterTrials(id, TrialRowsOf(sweep)));
-  BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep, options, *results));
-  BESOM_RETURN_IF_ERROR(services.executor.Begin(BeginningOf(sweep, run.run)));
+  BESOM_RETURN_IF_ERROR(OpenWorkspace());
+  if (is_new) return fresh.WriteTo(*results_);
+  StoredContentDigests stored(results_.get());
+  BESOM_ASSIGN_OR_RETURN(const auto known,
+                         results_->FindSweep(sweep_.spec.name));
+  if (known) numerics_ = known->row.numerics;
+  BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep_, numerics_, offered_));
+  BESOM_RETURN_IF_ERROR(PlanGraph(sweep_, stored, services_.threads));
+  return stored.WriteTo(*results_);
+}
 
-  ProgressObserver observer(options.progress, services.clock, [&] {
-    return BestLine(layout.database(), sweep.spec.name);
-  });
-  if (!lock.why().empty())
-    observer.Say(fmt::format("took the sweep over from {}: {}", lock.robbed(),
-                             lock.why()));
-  SweepLockWatch watch(lock, services.clock);
-  const auto stop_requests = [&] {
-    return services.stop_requests() + (watch.IsLost() ? 1 : 0);
-  };
-  const auto must_stop = [&] { return stop_requests() > 0; };
+Status SweepRun::OpenWorkspace() {
+  BESOM_ASSIGN_OR_RETURN(
+      SweepLock lock,
+      TakeSweepLock(sweep_.spec.name, options_, services_, judge_));
+  lock_.emplace(std::move(lock));
+  BESOM_ASSIGN_OR_RETURN(results_, db::ResultsStore::Open(layout_.database()));
+  BESOM_RETURN_IF_ERROR(OpenLogFile(layout_.rank_log(0)));
+  BESOM_ASSIGN_OR_RETURN(WorkspaceLock shared,
+                         WorkspaceLock::TakeShared(layout_));
+  shared_.emplace(std::move(shared));
+  BESOM_RETURN_IF_ERROR(RemoveDeadRunLocks(layout_).status());
+  return services_.blobs.RemoveDeadTemporaries().status();
+}
+
+/// Puts the sweep, this run and the trials into the database, tells the ranks.
+Status SweepRun::Register() {
+  BESOM_ASSIGN_OR_RETURN(db::SweepRow row,
+                         SweepRowOf(sweep_, services_.clock.Wall()));
+  // What only looks at the data may run on a machine without the devices.
+  if (!Computes(options_)) row.numerics = numerics_;
+  BESOM_ASSIGN_OR_RETURN(id_, results_->PutSweep(row));
+  run_ = ThisRun(services_, judge_.self());
+  BESOM_ASSIGN_OR_RETURN(
+      RunLock run_lock,
+      RunLock::Take(layout_, run_.run, judge_.self().ToText()));
+  run_lock_.emplace(std::move(run_lock));
   BESOM_RETURN_IF_ERROR(
-      AwaitKnown(sweep.graph, *results, services.blobs, must_stop));
-  const CoordinatorOptions how = HowToRun(sweep, options);
-  // Half a lease: no rank is taken for hung while this one looks for a blob.
-  DatabaseSink sink(sweep.graph, id, *results, services.blobs, services.clock,
-                    must_stop, how.lease_seconds / 2);
-  Recorder recorder(sweep.graph, sink, services.clock);
+      BeginAlone({*lock_, layout_, *results_, services_.clock, options_.steal},
+                 judge_, id_, run_));
+  BESOM_RETURN_IF_ERROR(results_->RegisterTrials(id_, TrialRowsOf(sweep_)));
+  BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep_, options_, *results_));
+  return services_.executor.Begin(BeginningOf(sweep_, run_.run));
+}
+
+/// What is done before the first task: by earlier runs, dead ones, the planner.
+Status SweepRun::TakeOverFinished(Recorder& recorder,
+                                  ProgressObserver& observer) {
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
-  BESOM_RETURN_IF_ERROR(RecordScans(sweep.graph, recorder, services.blobs));
+  BESOM_RETURN_IF_ERROR(RecordScans(sweep_.graph, recorder, services_.blobs));
   BESOM_ASSIGN_OR_RETURN(
       const std::size_t adopted,
-      AdoptFinished(sweep.graph, id, *results, services.blobs, recorder,
-                    services.clock));
+      AdoptFinished(sweep_.graph, id_, *results_, services_.blobs, recorder,
+                    services_.clock));
   if (adopted > 0)
     observer.Say(
         fmt::format("took over {} tasks that a killed run finished", adopted));
-  if (const std::string warning = ViewsWarning(sweep); !warning.empty())
+  return Status::Ok();
+}
+
+Result<RunOutcome> SweepRun::Execute() {
+  ProgressObserver observer(options_.progress, services_.clock, [&] {
+    return BestLine(layout_.database(), sweep_.spec.name);
+  });
+  if (!lock_->why().empty())
+    observer.Say(fmt::format("took the sweep over from {}: {}", lock_->robbed(),
+                             lock_->why()));
+  if (const std::string warning = ViewsWarning(sweep_); !warning.empty())
     observer.Say("note: " + warning);
-  Coordinator coordinator(sweep.graph, services.executor, recorder, observer,
-                          services.clock, stop_requests, how);
-  BESOM_ASSIGN_OR_RETURN(Coordinator::PriorRows priors,
-                         FindPriorRows(sweep.graph, *results, services.blobs));
+  SweepLockWatch watch(*lock_, services_.clock);
+  const auto stop_requests = [&] {
+    return services_.stop_requests() + (watch.IsLost() ? 1 : 0);
+  };
+  const auto must_stop = [&] { return stop_requests() > 0; };
+  BESOM_RETURN_IF_ERROR(
+      AwaitKnown(sweep_.graph, *results_, services_.blobs, must_stop));
+  const CoordinatorOptions how = HowToRun(sweep_, options_);
+  // Half a lease: no rank is taken for hung while this one looks for a blob.
+  DatabaseSink sink(sweep_.graph, id_, *results_, services_.blobs,
+                    services_.clock, must_stop, how.lease_seconds / 2);
+  Recorder recorder(sweep_.graph, sink, services_.clock);
+  BESOM_RETURN_IF_ERROR(TakeOverFinished(recorder, observer));
+  Coordinator coordinator(sweep_.graph, services_.executor, recorder, observer,
+                          services_.clock, stop_requests, how);
+  BESOM_ASSIGN_OR_RETURN(
+      Coordinator::PriorRows priors,
+      FindPriorRows(sweep_.graph, *results_, services_.blobs));
   coordinator.SetPriorRows(std::move(priors));
   BESOM_ASSIGN_OR_RETURN(const auto book,
-                         db::ClaimBook::Open(layout.database()));
-  DatabaseClaims claims(run.run, sweep.graph, *book, *results, sink,
-                        services.blobs, judge, services.clock);
+                         db::ClaimBook::Open(layout_.database()));
+  DatabaseClaims claims(run_.run, sweep_.graph, *book, *results_, sink,
+                        services_.blobs, judge_, services_.clock);
   coordinator.SetClaims(&claims);
-  BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, id));
+  BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results_, id_));
   BESOM_ASSIGN_OR_RETURN(RunOutcome outcome,
-                         coordinator.Run(TargetsOf(sweep, options, states)));
-  outcome.trials_failed += StayFailed(sweep.graph, options, states);
+                         coordinator.Run(TargetsOf(sweep_, options_, states)));
+  outcome.trials_failed += StayFailed(sweep_.graph, options_, states);
   if (watch.IsLost())
     outcome.why = "the lock of the sweep is not ours any more";
-  BESOM_RETURN_IF_ERROR(book->ReleaseAll(run.run));
-  run.ended = services.clock.Wall();
-  run.outcome = outcome.interrupted ? "interrupted" : "finished";
-  BESOM_RETURN_IF_ERROR(results->PutRun(id, run));
-  outcome.best = BestLine(layout.database(), sweep.spec.name);
+  BESOM_RETURN_IF_ERROR(book->ReleaseAll(run_.run));
+  run_.ended = services_.clock.Wall();
+  run_.outcome = outcome.interrupted ? "interrupted" : "finished";
+  BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
+  outcome.best = BestLine(layout_.database(), sweep_.spec.name);
   return outcome;
+}
+
+}  // namespace
+
+Result<RunOutcome> RunSweep(const RunOptions& options,
+                            const RunServices& services) {
+  return SweepRun(options, services).Run();
 }
 
 Result<Standing> FindStanding(const RunOptions& options, int threads,
