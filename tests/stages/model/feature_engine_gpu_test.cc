@@ -52,5 +52,36 @@ TEST_P(FeatureEngineGpuTest, AgreesWithTheCpuAndWithItself) {
 INSTANTIATE_TEST_SUITE_P(AllBuilt, FeatureEngineGpuTest,
                          ::testing::Values("vgg16", "efficientnet_lite0"));
 
+// What ranks that share a GPU are told apart by.
+TEST(FeatureEngineGpuMemoryTest, IsMeasuredAndGivenBackWithTheEngine) {
+  const auto make = [](const char* backbone) {
+    return MakeFeatureEngine(
+               {.backbone = backbone, .device = "cuda:0", .size = kSize})
+        .value();
+  };
+  const auto run = [](FeatureEngine& engine) {
+    const auto batch = static_cast<std::size_t>(engine.batch());
+    std::vector<float> input(batch * engine.image_numbers(), 0.5F);
+    std::vector<float> rows(batch *
+                            static_cast<std::size_t>(engine.dimension()));
+    ASSERT_TRUE(engine.Extract(engine.batch(), input, rows).ok());
+  };
+  auto small = make("efficientnet_lite0");
+  run(*small);
+  const DeviceMemory little = small->Memory();
+  small.reset();
+  auto large = make("vgg16");
+  run(*large);
+  const DeviceMemory much = large->Memory();
+  EXPECT_GT(little.peak, 0);
+  EXPECT_GT(much.peak, little.peak);
+  EXPECT_GT(much.total, much.peak);
+  large.reset();
+  // The peak of the large one does not count for the next one.
+  small = make("efficientnet_lite0");
+  run(*small);
+  EXPECT_LT(small->Memory().peak, much.peak);
+}
+
 }  // namespace
 }  // namespace besom::stages
