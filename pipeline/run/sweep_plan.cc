@@ -73,6 +73,11 @@ Result<PreparedSweep> ReadSweep(const RunOptions& options) {
   BESOM_ASSIGN_OR_RETURN(sweeps::SweepSpec spec,
                          sweeps::LoadSweep(options.spec, options.overrides,
                                            sweeps::ProcessEnvironment()));
+  // Resolved before trials are made of it: `auto` is no trial's identity.
+  Json& precision = spec.base.at("model").at("precision");
+  precision = stages::ResolvePrecision(precision.get<std::string>(), "cpu");
+  BESOM_RETURN_IF_ERROR(
+      stages::CheckPrecision(precision.get<std::string>(), "cpu"));
   BESOM_ASSIGN_OR_RETURN(sweeps::TrialPlan trials, sweeps::ExpandTrials(spec));
   PreparedSweep sweep;
   sweep.spec = std::move(spec);

@@ -66,6 +66,9 @@ struct Backbone {
   Preprocessing preprocessing;
   std::vector<Layer> layers;
   std::vector<Block> blocks;  ///< In the order of the forward pass.
+  /// The block up to which bf16 keeps to float32, because what follows
+  /// magnifies its rounding; empty = none.
+  std::string float32_until;
 };
 
 /// A name that `model.backbone` documents.

@@ -1,163 +1,25 @@
 #include "stages/model/feature_engine.h"
 
-#include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
-#include <fmt/format.h>
-
-#include <exception>
 #include <utility>
 
-#include "pipeline/base/check.h"
-#include "stages/model/backbone_catalog.h"
-#include "stages/model/compute_thread.h"
-#include "stages/model/folded_network.h"
-#include "stages/model/pooling.h"
-#include "stages/model/torch_network.h"
+#include "stages/model/numerics_tag.h"
+#include "stages/model/openvino_engine.h"
+#include "stages/model/torch_engine.h"
 
 namespace besom::stages {
-namespace {
 
-/// The message of an exception of LibTorch, without its stack trace.
-std::string WhatOf(const std::exception& error) {
-  if (const auto* ours = dynamic_cast<const c10::Error*>(&error))
-    return ours->what_without_backtrace();
-  return error.what();
+Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes) {
+  BESOM_RETURN_IF_ERROR(CheckPrecision(spec.precision, spec.device));
+  // As NumericsTag names it.
+  return spec.device == "cpu" && HasOpenVino()
+             ? MakeOpenVinoEngines(spec, lanes)
+             : MakeTorchEngines(spec, lanes);
 }
-
-Result<FoldedNetwork> LoadNetwork(const EngineSpec& spec,
-                                  const Backbone& backbone, int last_layer) {
-  if (spec.weights.empty())
-    return FoldNetwork(backbone, last_layer,
-                       RandomParameters(spec.random_seed, backbone.name));
-  BESOM_ASSIGN_OR_RETURN(Safetensors file, Safetensors::OpenFile(spec.weights));
-  return FoldNetwork(backbone, last_layer, ParametersOfFile(std::move(file)));
-}
-
-/// Full float32 on GPUs: TF32 would drop 13 bits of every product.
-void ForbidTf32() {
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setDeterministicCuDNN(true);
-}
-
-Result<at::Device> FindDevice(const std::string& name) {
-  try {
-    const at::Device device(name);
-    if (device.is_cuda()) {
-      if (!at::globalContext().hasCUDA())
-        return Status(StatusCode::kUnavailable, "device",
-                      "LibTorch finds no GPU", "use the CPU");
-      ForbidTf32();
-    }
-    return device;
-  } catch (const std::exception& error) {
-    return InvalidError("device", WhatOf(error), "use cpu or cuda:0 ...");
-  }
-}
-
-class TorchEngine final : public FeatureEngine {
- public:
-  struct Plan {
-    int size, threads, batch, dimension;
-    Pooling pooling;
-    MapShape map;
-    at::Device device;
-  };
-
-  TorchEngine(const Plan& plan, const FoldedNetwork& network)
-      : plan_(plan),
-        network_(network, {plan.batch, 3, plan.size, plan.size}, plan.device) {}
-
-  int dimension() const override { return plan_.dimension; }
-  int batch() const override { return plan_.batch; }
-  std::size_t image_numbers() const override {
-    return static_cast<std::size_t>(plan_.size) * plan_.size * 3;
-  }
-
-  Status Extract(int images, std::span<const float> input,
-                 std::span<float> rows) override {
-    const auto count = static_cast<std::size_t>(images);
-    BESOM_CHECK(images >= 1 && images <= plan_.batch, fmt::to_string(images));
-    BESOM_CHECK(input.size() == image_numbers() * plan_.batch,
-                fmt::to_string(input.size()));
-    BESOM_CHECK(rows.size() == count * static_cast<std::size_t>(dimension()),
-                fmt::to_string(rows.size()));
-    try {
-      Run(count, input, rows);
-    } catch (const std::exception& error) {
-      return Status(StatusCode::kFailed, "LibTorch", WhatOf(error));
-    }
-    return Status::Ok();
-  }
-
- private:
-  void Run(std::size_t images, std::span<const float> input,
-           std::span<float> rows) const {
-    PrepareComputeThread(plan_.threads);
-    const c10::InferenceMode no_gradients;
-    const at::Tensor batch =
-        at::from_blob(const_cast<float*>(input.data()),
-                      {plan_.batch, plan_.size, plan_.size, 3},
-                      at::TensorOptions().dtype(at::kFloat))
-            .permute({0, 3, 1, 2})
-            .to(plan_.device);
-    const at::Tensor maps =
-        network_.Forward(batch).permute({0, 2, 3, 1}).to(at::kCPU).contiguous();
-    const auto width = static_cast<std::size_t>(plan_.dimension);
-    const std::size_t numbers = static_cast<std::size_t>(plan_.map.channels) *
-                                plan_.map.height * plan_.map.width;
-    const float* first = maps.const_data_ptr<float>();
-    for (std::size_t i = 0; i < images; ++i)
-      PoolMap(plan_.pooling, plan_.map, {first + i * numbers, numbers},
-              rows.subspan(i * width, width));
-  }
-
-  Plan plan_;
-  TorchNetwork network_;
-};
-
-/// Images of one pass: as many as keep the widest maps near the cache.
-/// Measured on 2 cores with AVX-512; a constant of the plan, because the
-/// engine may choose another kernel for another batch.
-int BatchOf(const Backbone& backbone, const at::Device& device) {
-  if (device.is_cuda()) return 64;
-  return backbone.name == "vgg16" ? 2 : 4;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
     const EngineSpec& spec) {
-  BESOM_CHECK(spec.threads >= 1, fmt::to_string(spec.threads));
-  if (spec.precision != "fp32")
-    return InvalidError("model.precision",
-                        fmt::format("{} is not built yet", spec.precision),
-                        "use fp32");
-  BESOM_ASSIGN_OR_RETURN(const Backbone backbone,
-                         DescribeBackbone(spec.backbone));
-  BESOM_ASSIGN_OR_RETURN(const int last, CutLayer(backbone, spec.cut));
-  BESOM_ASSIGN_OR_RETURN(const auto shapes, LayerShapes(backbone, spec.size));
-  BESOM_ASSIGN_OR_RETURN(const Pooling pooling, ParsePooling(spec.pooling));
-  const MapShape map = shapes[static_cast<std::size_t>(last)];
-  BESOM_ASSIGN_OR_RETURN(const int dimension, PooledDimension(pooling, map));
-  BESOM_ASSIGN_OR_RETURN(const at::Device device, FindDevice(spec.device));
-  BESOM_ASSIGN_OR_RETURN(const FoldedNetwork network,
-                         LoadNetwork(spec, backbone, last));
-  const TorchEngine::Plan plan{.size = spec.size,
-                               .threads = spec.threads,
-                               .batch = BatchOf(backbone, device),
-                               .dimension = dimension,
-                               .pooling = pooling,
-                               .map = map,
-                               .device = device};
-  try {
-    PrepareComputeThread(spec.threads);
-    const c10::InferenceMode no_gradients;
-    return std::unique_ptr<FeatureEngine>(
-        std::make_unique<TorchEngine>(plan, network));
-  } catch (const std::exception& error) {
-    return Status(StatusCode::kFailed, "LibTorch", WhatOf(error));
-  }
+  BESOM_ASSIGN_OR_RETURN(Engines engines, MakeFeatureEngines(spec, 1));
+  return std::move(engines.front());
 }
 
 }  // namespace besom::stages

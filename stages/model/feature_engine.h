@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "pipeline/base/files.h"
 #include "pipeline/base/result.h"
@@ -12,17 +13,17 @@
 
 namespace besom::stages {
 
-/// What an engine is made for. All but `threads` decides numbers.
+/// What engines are made for. All but `threads` decides numbers.
 struct EngineSpec {
   std::string backbone;
   Path weights;                   ///< A .safetensors file; empty = random.
   std::uint64_t random_seed = 0;  ///< Of random weights.
   std::string cut = "full";
   std::string pooling = "average";
-  std::string precision = "fp32";
-  std::string device = "cpu";  ///< "cpu" or "cuda:N".
-  int size = 0;                ///< Side of the images, pixels.
-  int threads = 1;             ///< Must not change a bit.
+  std::string precision = "fp32";  ///< "fp32" or "bf16", never "auto".
+  std::string device = "cpu";      ///< "cpu" or "cuda:N".
+  int size = 0;                    ///< Side of the images, pixels.
+  int threads = 1;                 ///< Must not change a bit.
 };
 
 /// The frozen part of a base: images in, feature rows out.
@@ -52,8 +53,17 @@ class FeatureEngine {
                          std::span<float> rows) = 0;
 };
 
-/// Makes LibTorch's engine. kInvalid for a spec that is not built (bf16, an
-/// unknown cut), kUnavailable when the device is not there.
+/// Equal ones, each for a thread of its own.
+using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
+
+/// Makes `lanes` engines that compute side by side, each with `spec.threads`
+/// threads: on CPUs OpenVINO's where this program was built with it, else
+/// LibTorch's. kInvalid for a spec that is not built (an unknown cut, bf16 on
+/// GPUs), kUnavailable when the device or its bf16 is not there.
+/// REQUIRES: lanes >= 1, spec.threads >= 1.
+Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes);
+
+/// The same for one lane.
 Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
     const EngineSpec& spec);
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstddef>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include "pipeline/base/check.h"
@@ -28,8 +30,8 @@ class Folder {
          const ParameterSource& source)
       : backbone_(backbone),
         source_(source),
-        readers_(backbone.layers.size(), 0),
-        folded_index_(backbone.layers.size(), 0) {
+        readers_(backbone.layers.size(), 0) {
+    network_.folded_index.assign(static_cast<std::size_t>(last_layer) + 1, 0);
     for (int i = 0; i <= last_layer; ++i)
       for (const int input : At(i).inputs)
         if (input != Layer::kImage) ++readers_[static_cast<std::size_t>(input)];
@@ -55,7 +57,7 @@ class Folder {
         Append(layer);
         break;
     }
-    folded_index_[static_cast<std::size_t>(index)] =
+    network_.folded_index[static_cast<std::size_t>(index)] =
         static_cast<int>(network_.layers.size()) - 1;
     return Status::Ok();
   }
@@ -71,7 +73,7 @@ class Folder {
     FoldedLayer folded{.layer = layer};
     for (int& input : folded.layer.inputs)
       if (input != Layer::kImage)
-        input = folded_index_[static_cast<std::size_t>(input)];
+        input = network_.folded_index[static_cast<std::size_t>(input)];
     network_.layers.push_back(std::move(folded));
     return network_.layers.back();
   }
@@ -98,7 +100,7 @@ class Folder {
     BESOM_CHECK(layer.inputs.size() == 1 && readers_[input] == 1,
                 backbone_.name + " " + layer.name);
     FoldedLayer& folded =
-        network_.layers[static_cast<std::size_t>(folded_index_[input])];
+        network_.layers[static_cast<std::size_t>(network_.folded_index[input])];
     BESOM_CHECK(folded.activation == FoldedLayer::Activation::kNone,
                 backbone_.name + " " + layer.name);
     return folded;
@@ -134,8 +136,7 @@ class Folder {
 
   const Backbone& backbone_;
   const ParameterSource& source_;
-  std::vector<int> readers_;       // Layers that read each layer's output.
-  std::vector<int> folded_index_;  // Where each layer went.
+  std::vector<int> readers_;  // Layers that read each layer's output.
   FoldedNetwork network_;
 };
 
@@ -171,6 +172,24 @@ Result<FoldedNetwork> FoldNetwork(const Backbone& backbone, int last_layer,
   Folder folder(backbone, last_layer, source);
   for (int i = 0; i <= last_layer; ++i) BESOM_RETURN_IF_ERROR(folder.Fold(i));
   return folder.Take();
+}
+
+FoldedNetwork SplitOff(FoldedNetwork& network, std::size_t first) {
+  BESOM_CHECK(first > 0 && first < network.layers.size(),
+              std::to_string(first));
+  const auto begin =
+      network.layers.begin() + static_cast<std::ptrdiff_t>(first);
+  FoldedNetwork rest;
+  rest.layers.assign(std::make_move_iterator(begin),
+                     std::make_move_iterator(network.layers.end()));
+  network.layers.erase(begin, network.layers.end());
+  const int last = static_cast<int>(first) - 1;
+  for (FoldedLayer& folded : rest.layers)
+    for (int& input : folded.layer.inputs) {
+      BESOM_CHECK(input >= last, folded.layer.name);
+      input = input == last ? Layer::kImage : input - last - 1;
+    }
+  return rest;
 }
 
 }  // namespace besom::stages

@@ -38,11 +38,18 @@ struct FoldedLayer {
 /// The frozen base as an engine runs it. Its output is the last layer's.
 struct FoldedNetwork {
   std::vector<FoldedLayer> layers;
+  /// Which of them holds each layer of the backbone.
+  std::vector<int> folded_index;
 };
 
 /// Folds layers 0 ... `last_layer` in double precision: fewer passes over
 /// memory, the same function up to rounding. Errors are the source's.
 Result<FoldedNetwork> FoldNetwork(const Backbone& backbone, int last_layer,
                                   const ParameterSource& source);
+
+/// Takes the layers from `first` on off `network`: a network of its own, whose
+/// image is the output that stays behind. REQUIRES: 0 < first < the number of
+/// layers, and they read nothing before that output.
+FoldedNetwork SplitOff(FoldedNetwork& network, std::size_t first);
 
 }  // namespace besom::stages

@@ -1,11 +1,11 @@
 // Feature rows of given images, for comparisons with other software.
 //
-// usage: feature_rows BACKBONE WEIGHTS CUT POOLING THREADS IN OUT [PASSES]
+// usage: feature_rows ENGINE PRECISION BACKBONE WEIGHTS CUT POOLING THREADS
+//                     IN OUT
 //
-// IN is a .safetensors file with `input` (F32: N, side, side, 3; as the network
-// reads it) or `pixels` (U8: N, side, side, 1 or 3; preprocessed as the weights
-// want). OUT gets `rows` (F32: N, dimension). With PASSES, the whole is
-// computed that often and the best images per second go to stdout.
+// ENGINE is openvino or libtorch. IN is a .safetensors file with `input` (F32:
+// N, side, side, 3; as the network reads it) or `pixels` (U8: N, side, side, 1
+// or 3; preprocessed as the weights want). OUT gets `rows` (F32: N, dimension).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/base/clock.h"
 #include "pipeline/base/files.h"
-#include "stages/model/feature_engine.h"
+#include "stages/model/openvino_engine.h"
 #include "stages/model/safetensors.h"
+#include "stages/model/torch_engine.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::stages {
@@ -69,34 +69,27 @@ Status ExtractAll(FeatureEngine& engine, const Images& images,
 
 Status Run(const std::vector<std::string>& args) {
   BESOM_ASSIGN_OR_RETURN(const WeightsInfo weights,
-                         ResolveWeights(args[0], args[1]));
+                         ResolveWeights(args[2], args[3]));
   BESOM_ASSIGN_OR_RETURN(const Images images,
-                         ReadImages(args[5], weights.preprocessing));
-  BESOM_ASSIGN_OR_RETURN(const auto engine,
-                         MakeFeatureEngine({.backbone = args[0],
-                                            .weights = weights.path,
-                                            .cut = args[2],
-                                            .pooling = args[3],
-                                            .size = images.side,
-                                            .threads = std::stoi(args[4])}));
+                         ReadImages(args[7], weights.preprocessing));
+  const EngineSpec spec{.backbone = args[2],
+                        .weights = weights.path,
+                        .cut = args[4],
+                        .pooling = args[5],
+                        .precision = args[1],
+                        .size = images.side,
+                        .threads = std::stoi(args[6])};
+  BESOM_ASSIGN_OR_RETURN(const Engines engines,
+                         args[0] == "openvino" ? MakeOpenVinoEngines(spec, 1)
+                                               : MakeTorchEngines(spec, 1));
   std::vector<float> rows;
-  BESOM_RETURN_IF_ERROR(ExtractAll(*engine, images, rows));
-  const int passes = args.size() > 7 ? std::stoi(args[7]) : 0;
-  double best = 0;
-  for (int pass = 0; pass < passes; ++pass) {
-    const double start = SystemClock().Monotonic();
-    BESOM_RETURN_IF_ERROR(ExtractAll(*engine, images, rows));
-    best = std::max(best, static_cast<double>(images.count) /
-                              (SystemClock().Monotonic() - start));
-  }
-  if (passes > 0) fmt::print("{:.1f}\n", best);
+  BESOM_RETURN_IF_ERROR(ExtractAll(*engines.front(), images, rows));
   return WriteFileAtomic(
-      args[6],
-      PackSafetensors(
-          {{"rows",
-            {static_cast<std::int64_t>(images.count), engine->dimension()},
-            rows}},
-          {}));
+      args[8], PackSafetensors({{"rows",
+                                 {static_cast<std::int64_t>(images.count),
+                                  engines.front()->dimension()},
+                                 rows}},
+                               {}));
 }
 
 }  // namespace
@@ -104,10 +97,10 @@ Status Run(const std::vector<std::string>& args) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.size() < 7) {
+  if (args.size() != 9) {
     fmt::print(stderr,
-               "usage: feature_rows BACKBONE WEIGHTS CUT POOLING THREADS IN "
-               "OUT [PASSES]\n");
+               "usage: feature_rows ENGINE PRECISION BACKBONE WEIGHTS CUT "
+               "POOLING THREADS IN OUT\n");
     return 2;
   }
   const besom::Status status = besom::stages::Run(args);

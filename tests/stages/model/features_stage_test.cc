@@ -113,11 +113,12 @@ class FeaturesStageTest : public ::testing::Test {
 
   FeaturesStage MakeStage(int batch = 2) {
     return FeaturesStage(
-        [this,
-         batch](const EngineSpec&) -> Result<std::unique_ptr<FeatureEngine>> {
-          ++log_.made;
-          return std::unique_ptr<FeatureEngine>(
-              std::make_unique<FakeEngine>(batch, log_));
+        [this, batch](const EngineSpec&, int lanes) -> Result<Engines> {
+          log_.made += lanes;
+          Engines engines;
+          for (int lane = 0; lane < lanes; ++lane)
+            engines.push_back(std::make_unique<FakeEngine>(batch, log_));
+          return engines;
         });
   }
 
