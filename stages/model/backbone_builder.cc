@@ -143,9 +143,9 @@ Backbone DescribeEfficientNetLite0() {
   LiteConv(chain).Add("conv_head", "bn2", 1280, 1, 1, false, true);
   backbone.blocks.push_back({"head", chain.last()});
   backbone.layers = chain.Take();
-  // In bf16 throughout, features are 7 % off: the depthwise filters of the
+  // In bf16 throughout, features are 7 to 9 % off: the depthwise filters of the
   // first blocks take differences of large numbers.
-  backbone.float32_until = "block4";
+  backbone.float32_until = "block3";
   return backbone;
 }
 

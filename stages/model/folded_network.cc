@@ -1,5 +1,6 @@
 #include "stages/model/folded_network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
@@ -21,6 +22,16 @@ std::size_t CountOf(const std::vector<std::int64_t>& shape) {
   std::size_t count = 1;
   for (const std::int64_t side : shape) count *= static_cast<std::size_t>(side);
   return count;
+}
+
+/// Mean of max(x, 0) for a normal x.
+double MeanOfRelu(double mean, double deviation) {
+  if (deviation == 0) return std::max(mean, 0.0);
+  constexpr double kRootOfTwo = 1.4142135623730951;
+  constexpr double kRootOfTwoPi = 2.5066282746310002;
+  const double z = mean / deviation;
+  return mean * std::erfc(-z / kRootOfTwo) / 2 +
+         deviation * std::exp(-z * z / 2) / kRootOfTwoPi;
 }
 
 /// Folds one backbone layer after the other.
@@ -53,8 +64,10 @@ class Folder {
         Attach(layer, FoldedLayer::Activation::kRelu6);
         break;
       case LayerKind::kMaxPool:
-      case LayerKind::kAdd:
         Append(layer);
+        break;
+      case LayerKind::kAdd:
+        AppendAdd(layer);
         break;
     }
     network_.folded_index[static_cast<std::size_t>(index)] =
@@ -76,6 +89,18 @@ class Folder {
         input = network_.folded_index[static_cast<std::size_t>(input)];
     network_.layers.push_back(std::move(folded));
     return network_.layers.back();
+  }
+
+  void AppendAdd(const Layer& layer) {
+    FoldedLayer& folded = Append(layer);
+    std::vector<double> sum(static_cast<std::size_t>(layer.out_channels), 0);
+    for (const int input : folded.layer.inputs) {
+      if (input == Layer::kImage) return;
+      const auto& mean = network_.layers[static_cast<std::size_t>(input)].mean;
+      if (mean.size() != sum.size()) return;
+      for (std::size_t c = 0; c < sum.size(); ++c) sum[c] += mean[c];
+    }
+    folded.mean = std::move(sum);
   }
 
   Status AppendConv(const Layer& layer) {
@@ -107,7 +132,18 @@ class Folder {
   }
 
   void Attach(const Layer& layer, FoldedLayer::Activation activation) {
-    OnlySource(layer).activation = activation;
+    FoldedLayer& folded = OnlySource(layer);
+    folded.activation = activation;
+    if (folded.deviation.empty()) folded.mean.clear();
+    for (std::size_t c = 0; c < folded.mean.size(); ++c) {
+      const double deviation = folded.deviation[c];
+      double& mean = folded.mean[c];
+      const double above_six = activation == FoldedLayer::Activation::kRelu6
+                                   ? MeanOfRelu(mean - 6, deviation)
+                                   : 0;
+      mean = MeanOfRelu(mean, deviation) - above_six;
+    }
+    folded.deviation.clear();
   }
 
   Status FoldNorm(const Layer& layer) {
@@ -120,6 +156,9 @@ class Folder {
     BESOM_ASSIGN_OR_RETURN(const auto bias, part(".bias"));
     BESOM_ASSIGN_OR_RETURN(const auto mean, part(".running_mean"));
     BESOM_ASSIGN_OR_RETURN(const auto variance, part(".running_var"));
+    conv.mean.assign(bias.begin(), bias.end());
+    conv.deviation.assign(weight.begin(), weight.end());
+    for (double& deviation : conv.deviation) deviation = std::abs(deviation);
     const std::size_t per_channel = conv.weight.size() / conv.bias.size();
     for (std::size_t c = 0; c < conv.bias.size(); ++c) {
       const double factor =

@@ -33,6 +33,11 @@ struct FoldedLayer {
   Activation activation = Activation::kNone;
   std::vector<float> weight;  ///< kConv: out, in / groups, row, column.
   std::vector<float> bias;    ///< kConv: one per output channel.
+  /// What each output channel is expected to be on average, as the batch
+  /// norms remember their training; empty where that is not known.
+  std::vector<double> mean;
+  /// The same of its deviation; only before an activation.
+  std::vector<double> deviation;
 };
 
 /// The frozen base as an engine runs it. Its output is the last layer's.

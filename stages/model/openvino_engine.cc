@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/base/check.h"
+#include "stages/model/bf16_rounding.h"
 #include "stages/model/denormals.h"
 #include "stages/model/engine_plan.h"
 #include "stages/model/numerics_tag.h"
@@ -57,13 +58,9 @@ class Compiler {
     const MapShape image{3, size, size};
     if (plan_.spec.precision != "bf16")
       return {CompilePart(network, image, ov::element::f32)};
-    if (!plan_.float32_layer)
-      return {CompilePart(network, image, ov::element::bf16)};
-    const std::size_t split =
-        static_cast<std::size_t>(
-            network
-                .folded_index[static_cast<std::size_t>(*plan_.float32_layer)]) +
-        1;
+    const std::size_t split = FirstInBf16(network);
+    RoundToBf16(network, split);
+    if (split == 0) return {CompilePart(network, image, ov::element::bf16)};
     if (split == network.layers.size())
       return {CompilePart(network, image, ov::element::f32)};
     const FoldedNetwork rest = SplitOff(network, split);
@@ -72,6 +69,12 @@ class Compiler {
   }
 
  private:
+  std::size_t FirstInBf16(const FoldedNetwork& network) const {
+    if (!plan_.float32_layer) return 0;
+    const auto layer = static_cast<std::size_t>(*plan_.float32_layer);
+    return static_cast<std::size_t>(network.folded_index[layer]) + 1;
+  }
+
   ov::CompiledModel CompilePart(const FoldedNetwork& network,
                                 const MapShape& input,
                                 ov::element::Type precision) {
