@@ -145,7 +145,7 @@ Backbone DescribeEfficientNetLite0() {
   backbone.layers = chain.Take();
   // In bf16 throughout, features are 7 to 9 % off: the depthwise filters of the
   // first blocks take differences of large numbers.
-  backbone.float32_until = "block3";
+  backbone.float32_until = "block4";
   return backbone;
 }
 
