@@ -11,7 +11,8 @@ Result<TrialModel> FindTrialModel(const Path& database,
   BESOM_ASSIGN_OR_RETURN(const TrialName name, reader->FindTrial(trial, sweep));
   BESOM_ASSIGN_OR_RETURN(
       const Table rows,
-      reader->Query("SELECT t.config, f.head_digest, f.head_size FROM trial t "
+      reader->Query("SELECT t.config, f.head_digest, f.head_size, s.numerics "
+                    "FROM trial t "
                     "JOIN sweep s USING(sweep_id) JOIN fit f USING(trial_id) "
                     "WHERE s.name = ? AND t.trial = ? AND f.head_digest <> '' "
                     "ORDER BY f.repeat, f.fold",
@@ -24,6 +25,7 @@ Result<TrialModel> FindTrialModel(const Path& database,
   model.trial = name.trial;
   BESOM_ASSIGN_OR_RETURN(model.config,
                          ParseJson(TextOf(rows.rows[0][0]), "trial.config"));
+  model.numerics = TextOf(rows.rows[0][3]);
   for (const auto& row : rows.rows)
     model.heads.push_back({"weights", TextOf(row[1]),
                            static_cast<std::uint64_t>(IntegerOf(row[2]))});

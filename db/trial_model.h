@@ -14,6 +14,7 @@ namespace besom::db {
 struct TrialModel {
   std::string sweep, trial;
   Json config;                 ///< The whole trial, resolved.
+  std::string numerics;        ///< The sweep's tags, as it keeps them.
   std::vector<BlobRow> heads;  ///< Weights of each fit, by (repeat, fold).
 };
 

@@ -10,10 +10,12 @@
 #include "cluster/cpu.h"
 #include "db/trial_model.h"
 #include "pipeline/cli/report_status.h"
+#include "pipeline/run/sweep_numerics.h"
 #include "pipeline/store/blob_store.h"
 #include "stages/data/decode.h"
 #include "stages/metric/prediction_table.h"
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/numerics_tag.h"
 #include "stages/model/predict/predictor.h"
 #include "stages/model/weights_store.h"
 
@@ -92,6 +94,18 @@ struct Model {
   std::vector<std::string> classes;
 };
 
+/// The engine that computed the trial's features; of those of a GPU, the one
+/// that is preferred here.
+std::string EngineFor(const db::TrialModel& trial) {
+  const std::string precision = trial.config.at("model").at("precision");
+  const auto numerics = run::SweepNumerics::FromText(trial.numerics);
+  const auto tag = numerics.tags().find(precision);
+  if (tag == numerics.tags().end() ||
+      stages::DeviceKindOf(tag->second) != "cpu")
+    return std::string(stages::EngineOf(stages::NumericsTag("fp32")));
+  return std::string(stages::EngineOf(tag->second));
+}
+
 Result<Model> LoadModel(const PredictArguments& arguments) {
   const WorkspaceLayout layout(arguments.workspace);
   Model model;
@@ -120,6 +134,7 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
                             : backbone.input_size;
   model.settings.weights = weights.digest;
   model.settings.weights_path = weights.path;
+  model.settings.engine = EngineFor(model.trial);
   model.settings.threads = cluster::UsableCores();
   BlobStore blobs(layout);
   for (const db::BlobRow& head : model.trial.heads) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "pipeline/base/files.h"
 #include "pipeline/base/result.h"
@@ -13,7 +14,7 @@
 
 namespace besom::stages {
 
-/// What an engine is made for. All but `threads` decides numbers.
+/// What engines are made for. All but `threads` decides numbers.
 struct EngineSpec {
   std::string backbone;
   Path weights;                   ///< A .safetensors file; empty = random.
@@ -21,9 +22,10 @@ struct EngineSpec {
   std::string cut = "full";
   std::string pooling = "average";
   std::string precision = "fp32";
-  std::string device = "cpu";  ///< "cpu" or "cuda:N".
-  int size = 0;                ///< Side of the images, pixels.
-  int threads = 1;             ///< Must not change a bit.
+  std::string engine = "libtorch";  ///< As EngineOf(tag) names it.
+  std::string device = "cpu";       ///< "cpu" or "cuda:N".
+  int size = 0;                     ///< Side of the images, pixels.
+  int threads = 1;                  ///< Must not change a bit.
 };
 
 /// The frozen part of a base: images in, feature rows out.
@@ -55,8 +57,17 @@ class FeatureEngine {
   virtual DeviceMemory Memory() const { return {}; }
 };
 
-/// Makes LibTorch's engine. kInvalid for a spec that is not built (bf16, an
-/// unknown cut), kUnavailable when the device is not there.
+/// Equal ones, each for a thread of its own.
+using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
+
+/// Makes `lanes` of the engine that the spec names, which compute side by side,
+/// each with `spec.threads` threads. kInvalid for a spec that is not built
+/// (bf16, an unknown cut, OpenVINO on GPUs), kUnavailable when the device or
+/// OpenVINO is not there.
+/// REQUIRES: lanes >= 1, spec.threads >= 1.
+Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes);
+
+/// The same for one lane.
 Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
     const EngineSpec& spec);
 

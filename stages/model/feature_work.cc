@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/numerics_tag.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::stages {
@@ -37,6 +38,7 @@ Result<FeaturesRequest> ParseKeys(const Json& params, const Json& hints) {
   if (request.weights != "random")
     engine.weights = hints.at("weights_path").get<std::string>();
   request.numerics = params.at("numerics").get<std::string>();
+  engine.engine = EngineOf(request.numerics);
   request.views = params.at("views").get<std::vector<int>>();
   request.seed = params.at("seed").get<std::uint64_t>();
   for (const Json& hex : params.at("contents")) {

@@ -64,7 +64,7 @@ Result<RowTable> TakePrior(const std::vector<RowWork>& rows, int dimension,
 class BatchLanes {
  public:
   BatchLanes(const FeaturesRequest& request, const PixelSource& pixels,
-             const FeaturesStage::Engines& engines, RowTable& table,
+             const Engines& engines, RowTable& table,
              const std::function<bool(double)>& progress)
       : request_(request),
         pixels_(pixels),
@@ -128,7 +128,7 @@ class BatchLanes {
   const FeaturesRequest& request_;
   const PixelSource& pixels_;
   const InputFiller filler_;
-  const FeaturesStage::Engines& engines_;
+  const Engines& engines_;
   RowTable& table_;
   const std::function<bool(double)>& progress_;
   const std::size_t batch_;
@@ -142,12 +142,12 @@ class BatchLanes {
 /// A GPU's model is known to the rank, which got the task because of it.
 Status CheckNumerics(const FeaturesRequest& request) {
   if (request.engine.device != "cpu") return Status::Ok();
-  const std::string here =
-      NumericsTag(request.engine.precision, request.engine.device);
-  if (here == request.numerics) return Status::Ok();
+  const std::vector<std::string> here = OfferedNumerics("");
+  if (std::ranges::find(here, request.numerics) != here.end())
+    return Status::Ok();
   return Status(StatusCode::kUnavailable, kPlace,
                 fmt::format("the sweep's numerics are {}, this rank's are {}",
-                            request.numerics, here),
+                            request.numerics, fmt::join(here, ", ")),
                 "run it on machines like the first, or in a new workspace");
 }
 
@@ -170,8 +170,8 @@ StageOutput PackOutput(const std::vector<RowWork>& rows, int dimension,
 
 }  // namespace
 
-FeaturesStage::FeaturesStage(EngineFactory make_engine)
-    : make_engine_(std::move(make_engine)) {}
+FeaturesStage::FeaturesStage(EnginesFactory make_engines)
+    : make_engines_(std::move(make_engines)) {}
 
 Result<StageOutput> FeaturesStage::Run(const StageInput& input) {
   BESOM_ASSIGN_OR_RETURN(const FeaturesRequest request,
@@ -214,11 +214,11 @@ void FeaturesStage::ReleaseDevice() {
   engine_key_.clear();
 }
 
-Result<const FeaturesStage::Engines*> FeaturesStage::EnginesFor(
-    const EngineSpec& spec, const std::string& weights) {
-  const std::string key =
-      CanonicalText({spec.backbone, weights, spec.cut, spec.pooling,
-                     spec.precision, spec.device, spec.size, spec.threads});
+Result<const Engines*> FeaturesStage::EnginesFor(const EngineSpec& spec,
+                                                 const std::string& weights) {
+  const std::string key = CanonicalText(
+      {spec.backbone, weights, spec.cut, spec.pooling, spec.precision,
+       spec.engine, spec.device, spec.size, spec.threads});
   if (!engines_.empty() && key == engine_key_) return &engines_;
   if (!spec.weights.empty()) {
     BESOM_ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(spec.weights));
@@ -232,12 +232,7 @@ Result<const FeaturesStage::Engines*> FeaturesStage::EnginesFor(
   EngineSpec lane = spec;
   const int lanes = spec.device == "cpu" ? spec.threads : 1;
   if (lanes > 1) lane.threads = 1;
-  Engines made;
-  for (int i = 0; i < lanes; ++i) {
-    BESOM_ASSIGN_OR_RETURN(auto engine, make_engine_(lane));
-    made.push_back(std::move(engine));
-  }
-  engines_ = std::move(made);
+  BESOM_ASSIGN_OR_RETURN(engines_, make_engines_(lane, lanes));
   engine_key_ = key;
   engine_on_gpu_ = spec.device != "cpu";
   return &engines_;

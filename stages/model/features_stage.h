@@ -12,8 +12,8 @@ namespace besom::stages {
 
 inline constexpr int kFeaturesStageVersion = 1;
 
-using EngineFactory =
-    std::function<Result<std::unique_ptr<FeatureEngine>>(const EngineSpec&)>;
+using EnginesFactory =
+    std::function<Result<Engines>(const EngineSpec&, int lanes)>;
 
 /// Computes feature rows of images and views that no "prior" shard holds.
 ///
@@ -34,10 +34,7 @@ using EngineFactory =
 /// Keeps the last engines and the last split between runs.
 class FeaturesStage final : public Stage {
  public:
-  /// Equal ones, each for a thread of its own.
-  using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
-
-  explicit FeaturesStage(EngineFactory make_engine);
+  explicit FeaturesStage(EnginesFactory make_engines);
 
   std::string_view name() const noexcept override { return "features"; }
   int version() const noexcept override { return kFeaturesStageVersion; }
@@ -52,7 +49,7 @@ class FeaturesStage final : public Stage {
                                     const std::string& weights);
   Result<const std::set<Digest>*> TrainedContents(const ArtifactMap& artifacts);
 
-  EngineFactory make_engine_;
+  EnginesFactory make_engines_;
   std::string engine_key_;  // All that made `engines_`.
   Engines engines_;
   bool engine_on_gpu_ = false;
@@ -60,9 +57,10 @@ class FeaturesStage final : public Stage {
   std::set<Digest> trained_;
 };
 
-/// The stage with LibTorch's engine: whoever calls it links besom::model.
+/// The stage with the engines of this program: whoever calls it links
+/// besom::model.
 inline std::unique_ptr<Stage> MakeFeaturesStage() {
-  return std::make_unique<FeaturesStage>(MakeFeatureEngine);
+  return std::make_unique<FeaturesStage>(MakeFeatureEngines);
 }
 
 }  // namespace besom::stages

@@ -8,12 +8,21 @@
 namespace besom::stages {
 namespace {
 
-/// Settings by which a user may hold the engine's libraries to other kernels.
-constexpr const char* kKernelSettings[] = {
-    "ATEN_CPU_CAPABILITY",      "ONEDNN_MAX_CPU_ISA",
-    "DNNL_MAX_CPU_ISA",         "ONEDNN_DEFAULT_FPMATH_MODE",
-    "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR",
-    "MKL_ENABLE_INSTRUCTIONS"};
+/// Engines with their versions; OpenVINO's is empty where it was not found.
+constexpr std::string_view kLibTorch = BESOM_LIBTORCH;
+constexpr std::string_view kOpenVino = BESOM_OPENVINO;
+
+/// Settings by which a user may hold the engines' libraries to other kernels.
+constexpr const char* kKernelSettings[] = {"ATEN_CPU_CAPABILITY",
+                                           "ONEDNN_MAX_CPU_ISA",
+                                           "DNNL_MAX_CPU_ISA",
+                                           "OV_CPU_MAX_ISA",
+                                           "ONEDNN_CPU_ISA_HINTS",
+                                           "DNNL_CPU_ISA_HINTS",
+                                           "ONEDNN_DEFAULT_FPMATH_MODE",
+                                           "DNNL_DEFAULT_FPMATH_MODE",
+                                           "MKL_CBWR",
+                                           "MKL_ENABLE_INSTRUCTIONS"};
 
 /// A name as a part of a tag: lower case, without spaces and slashes.
 std::string AsPart(std::string_view name) {
@@ -35,6 +44,15 @@ std::string_view PartOf(std::string_view tag, int index) {
   return tag.substr(0, tag.find('/'));
 }
 
+std::string CpuTag(std::string_view engine, std::string_view precision) {
+  std::string tag =
+      fmt::format("cpu/{}/{}/{}", engine, precision, InstructionSetClass());
+  for (const char* name : kKernelSettings)
+    if (const char* value = std::getenv(name); value != nullptr && *value)
+      tag += fmt::format("/{}={}", name, value);
+  return tag;
+}
+
 }  // namespace
 
 std::string InstructionSetClass() {
@@ -49,26 +67,27 @@ std::string InstructionSetClass() {
 
 std::string NumericsTag(std::string_view precision, std::string_view device,
                         std::string_view gpu_model) {
-  const bool cpu = device == "cpu";
-  std::string tag = fmt::format(
-      "{}/{}/{}/{}", device.substr(0, device.find(':')), BESOM_ENGINE_VERSION,
-      precision, cpu ? InstructionSetClass() : AsPart(gpu_model));
-  if (!cpu) return tag;
-  for (const char* name : kKernelSettings)
-    if (const char* value = std::getenv(name); value != nullptr && *value)
-      tag += fmt::format("/{}={}", name, value);
-  return tag;
+  if (device == "cpu")
+    return CpuTag(kOpenVino.empty() ? kLibTorch : kOpenVino, precision);
+  return fmt::format("{}/{}/{}/{}", device.substr(0, device.find(':')),
+                     kLibTorch, precision, AsPart(gpu_model));
 }
 
 std::vector<std::string> OfferedNumerics(std::string_view gpu_model) {
   std::vector<std::string> offered;
   if (!gpu_model.empty())
     offered.push_back(NumericsTag("fp32", "cuda", gpu_model));
-  offered.push_back(NumericsTag("fp32"));
+  if (!kOpenVino.empty()) offered.push_back(CpuTag(kOpenVino, "fp32"));
+  offered.push_back(CpuTag(kLibTorch, "fp32"));
   return offered;
 }
 
 std::string_view DeviceKindOf(std::string_view tag) { return PartOf(tag, 0); }
+
+std::string_view EngineOf(std::string_view tag) {
+  const std::string_view engine = PartOf(tag, 1);
+  return engine.substr(0, engine.find('-'));
+}
 
 std::string_view PrecisionOf(std::string_view tag) { return PartOf(tag, 2); }
 

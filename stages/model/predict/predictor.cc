@@ -31,6 +31,7 @@ Result<Recipe> ReadRecipe(const PredictorSettings& settings) {
   recipe.engine.cut = model.at("cut").get<std::string>();
   recipe.engine.pooling = model.at("pooling").get<std::string>();
   recipe.engine.precision = model.at("precision").get<std::string>();
+  recipe.engine.engine = settings.engine;
   recipe.engine.size = recipe.resize.size = settings.size;
   if (settings.size < 1 || settings.size > kMaxResize)
     return InvalidError("ingest.image_size", "out of range");

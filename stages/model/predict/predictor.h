@@ -22,6 +22,7 @@ struct PredictorSettings {
   Path weights_path;       ///< The .safetensors file with these weights.
   std::uint64_t seed = 0;  ///< Of random weights.
   std::string head;        ///< The fine_tune stage's "weights" blob.
+  std::string engine = "libtorch";  ///< As EngineSpec's.
   int threads = 1;
 };
 
@@ -30,7 +31,8 @@ using EngineFactory =
 
 /// Classifies image files with the base and head of a trial. An image that
 /// cannot be read has its error set; anything else that fails is a status.
-/// The probabilities are those that the evaluate stage gives the same image.
+/// The probabilities are those that the evaluate stage gives the same image,
+/// where `engine` is the one of the trial's numerics tag.
 /// `model.preprocessing` must be resolved (not "weights"). `progress` as in
 /// StageInput. Any number of threads gives the same bits.
 Result<std::vector<ImagePrediction>> Predict(

@@ -1,7 +1,7 @@
-"""Holds the backbones to torchvision and timm, and the weights' conversion to
-torch.load.
+"""Holds the backbones to torchvision and timm on each engine, and the weights'
+conversion to torch.load.
 
-usage: backbone_parity.py FEATURE_ROWS CONVERT_WEIGHTS
+usage: backbone_parity.py FEATURE_ROWS CONVERT_WEIGHTS ENGINE...
 
 Limits per image in float32: max |a - b| / max |b| < 1e-4, cosine >= 1 - 1e-6.
 Images and VGG16's pretrained weights come from the folder $BESOM_SHARED
@@ -54,17 +54,17 @@ def images(size):
 
 
 class Program:
-    """Runs feature_rows in a folder of its own."""
+    """Runs feature_rows with one engine, in a folder of its own."""
 
-    def __init__(self, program, folder):
-        self.program, self.folder = program, folder
+    def __init__(self, program, engine, folder):
+        self.program, self.engine, self.folder = program, engine, folder
 
     def rows(self, backbone, weights, cut, pooling, tensors):
         source, target = self.folder / "in", self.folder / "out"
         save_file({name: tensor.contiguous()
                    for name, tensor in tensors.items()}, source)
-        subprocess.run([self.program, backbone, weights, cut, pooling, "2",
-                        source, target], check=True)
+        subprocess.run([self.program, self.engine, backbone, weights,
+                        cut, pooling, "2", source, target], check=True)
         return load_file(target)["rows"]
 
 
@@ -89,26 +89,27 @@ POOLINGS = {
 
 def check_backbone(program, name, weights, base, cuts, normalise):
     """`base` maps (N, 3, H, W) to the last map, cuts[block] to the block's."""
+    what = f"{program.engine}: {name}"
     pixels = images(224)
     network_input = normalise(pixels.permute(0, 3, 1, 2).float())
     tensors = {"input": network_input.permute(0, 2, 3, 1)}
     maps = base(network_input)
     for pooling, pool in POOLINGS.items():
-        compare(f"{name} {pooling}",
+        compare(f"{what} {pooling}",
                 program.rows(name, weights, "full", pooling, tensors),
                 pool(maps))
-    compare(f"{name} from pixels",
+    compare(f"{what} from pixels",
             program.rows(name, weights, "full", "flatten",
                          {"pixels": pixels}), maps.flatten(1))
     for block, cut in cuts.items():
-        compare(f"{name} cut after {block}",
+        compare(f"{what} cut after {block}",
                 program.rows(name, weights, block, "average", tensors),
                 cut(network_input).mean((2, 3)))
     # Another size, grey: odd sides pad differently.
     grey = images(191)[..., :1]
     reference = base(normalise(
         grey.permute(0, 3, 1, 2).float().expand(-1, 3, -1, -1)))
-    compare(f"{name} from grey pixels, side 191",
+    compare(f"{what} from grey pixels, side 191",
             program.rows(name, weights, "full", "average", {"pixels": grey}),
             reference.mean((2, 3)))
 
@@ -176,14 +177,15 @@ def check_conversion(script, folder):
     return target
 
 
-def main(program, script):
+def main(program, script, *engines):
     torch.set_grad_enabled(False)
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        program = Program(program, folder)
-        check_lite0(program, check_conversion(script, folder))
-        check_vgg16(program, folder)
+        lite0 = check_conversion(script, folder)
+        for engine in engines:
+            check_lite0(Program(program, engine, folder), lite0)
+            check_vgg16(Program(program, engine, folder), folder)
     if failures:
         sys.exit(f"{len(failures)} comparisons failed")
 

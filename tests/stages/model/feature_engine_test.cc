@@ -5,15 +5,27 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <string>
+#include <thread>
+#include <typeindex>
 #include <vector>
 
 #include "pipeline/base/random.h"
+#include "stages/model/numerics_tag.h"
+#include "stages/model/openvino_engine.h"
+#include "stages/model/torch_engine.h"
 
 namespace besom::stages {
 namespace {
 
+using ::testing::Each;
+using ::testing::HasSubstr;
+
 constexpr int kSize = 224;
 constexpr std::size_t kNumbers = std::size_t{kSize} * kSize * 3;
+
+using Images = std::vector<std::vector<float>>;
 
 std::vector<float> RandomImage(std::uint64_t number) {
   KeyedRandom random(1, "image", {number});
@@ -23,8 +35,7 @@ std::vector<float> RandomImage(std::uint64_t number) {
 }
 
 /// Rows of `images` in that order, computed in batches as the engine wants.
-std::vector<float> Extract(FeatureEngine& engine,
-                           const std::vector<std::vector<float>>& images) {
+std::vector<float> Extract(FeatureEngine& engine, const Images& images) {
   const auto width = static_cast<std::size_t>(engine.dimension());
   const auto batch = static_cast<std::size_t>(engine.batch());
   std::vector<float> input(batch * kNumbers, 0.5F);
@@ -43,35 +54,62 @@ std::vector<float> Extract(FeatureEngine& engine,
   return rows;
 }
 
-std::unique_ptr<FeatureEngine> Make(const std::string& backbone, int threads) {
-  // Random weights: what is tested here does not depend on their values.
-  auto engine = MakeFeatureEngine({.backbone = backbone,
-                                   .pooling = "flatten",
-                                   .size = kSize,
-                                   .threads = threads});
-  EXPECT_TRUE(engine.ok()) << engine.status().ToString();
-  return *std::move(engine);
+/// An engine of this program, and what it runs.
+struct Case {
+  const char* engine;
+  const char* backbone;
+};
+
+void PrintTo(const Case& test, std::ostream* out) {
+  *out << test.engine << "/" << test.backbone;
 }
 
-class FeatureEngineBitsTest : public ::testing::TestWithParam<const char*> {};
+std::vector<const char*> BuiltEngines() {
+  if (HasOpenVino()) return {"openvino", "libtorch"};
+  return {"libtorch"};
+}
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const char* backbone : {"vgg16", "efficientnet_lite0"})
+    for (const char* engine : BuiltEngines())
+      cases.push_back({engine, backbone});
+  return cases;
+}
+
+class FeatureEngineBitsTest : public ::testing::TestWithParam<Case> {
+ protected:
+  static Engines Make(int threads, int lanes = 1) {
+    // Random weights: what is tested here does not depend on their values.
+    auto engines = MakeFeatureEngines({.backbone = GetParam().backbone,
+                                       .pooling = "flatten",
+                                       .engine = GetParam().engine,
+                                       .size = kSize,
+                                       .threads = threads},
+                                      lanes);
+    EXPECT_TRUE(engines.ok()) << engines.status().ToString();
+    EXPECT_EQ(engines->size(), static_cast<std::size_t>(lanes));
+    return *std::move(engines);
+  }
+};
 
 TEST_P(FeatureEngineBitsTest, ARowDependsOnItsImageAlone) {
-  const auto one = Make(GetParam(), 1);
-  const auto width = static_cast<std::size_t>(one->dimension());
-  std::vector<std::vector<float>> images;
-  for (std::uint64_t i = 0;
-       i < 2 * static_cast<std::uint64_t>(one->batch()) + 1; ++i)
-    images.push_back(RandomImage(i));
-  const std::vector<float> rows = Extract(*one, images);
+  const Engines one = Make(1);
+  FeatureEngine& engine = *one.front();
+  const auto width = static_cast<std::size_t>(engine.dimension());
+  Images images;
+  const auto count = 2 * static_cast<std::uint64_t>(engine.batch()) + 1;
+  for (std::uint64_t i = 0; i < count; ++i) images.push_back(RandomImage(i));
+  const std::vector<float> rows = Extract(engine, images);
   ASSERT_TRUE(
       std::any_of(rows.begin(), rows.end(), [](float x) { return x > 0; }));
 
   for (const int threads : {2, 3})
-    EXPECT_EQ(Extract(*Make(GetParam(), threads), images), rows) << threads;
+    EXPECT_EQ(Extract(*Make(threads).front(), images), rows) << threads;
 
-  std::vector<std::vector<float>> reversed(images.rbegin(), images.rend());
-  const std::vector<float> backwards = Extract(*one, reversed);
-  const std::vector<float> alone = Extract(*one, {images[1]});
+  const Images reversed(images.rbegin(), images.rend());
+  const std::vector<float> backwards = Extract(engine, reversed);
+  const std::vector<float> alone = Extract(engine, {images[1]});
   EXPECT_TRUE(std::equal(alone.begin(), alone.end(),
                          rows.begin() + static_cast<std::ptrdiff_t>(width)));
   for (std::size_t i = 0; i < images.size(); ++i)
@@ -82,28 +120,100 @@ TEST_P(FeatureEngineBitsTest, ARowDependsOnItsImageAlone) {
         << "image " << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(AllBuilt, FeatureEngineBitsTest,
-                         ::testing::Values("vgg16", "efficientnet_lite0"));
-
-TEST(FeatureEngineTest, RefusesWhatIsNotBuilt) {
-  const auto code = [](const EngineSpec& spec) {
-    return MakeFeatureEngine(spec).status().code();
-  };
-  EXPECT_EQ(code({.backbone = "resnet18", .size = 224}), StatusCode::kInvalid);
-  EXPECT_EQ(code({.backbone = "vgg16", .precision = "bf16", .size = 224}),
-            StatusCode::kInvalid);
-  EXPECT_EQ(code({.backbone = "vgg16", .cut = "block9", .size = 224}),
-            StatusCode::kInvalid);
-  EXPECT_EQ(code({.backbone = "vgg16", .device = "tpu", .size = 224}),
-            StatusCode::kInvalid);
-  EXPECT_EQ(code({.backbone = "vgg16", .size = 16}), StatusCode::kInvalid);
+TEST_P(FeatureEngineBitsTest, LanesComputeSideBySide) {
+  const Images images = {RandomImage(1), RandomImage(2), RandomImage(3)};
+  const std::vector<float> rows = Extract(*Make(1).front(), images);
+  const Engines lanes = Make(1, 3);
+  std::vector<std::vector<float>> found(lanes.size());
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < lanes.size(); ++i)
+    threads.emplace_back([&, i] { found[i] = Extract(*lanes[i], images); });
+  threads.clear();  // Joins.
+  EXPECT_THAT(found, Each(rows));
 }
 
-TEST(FeatureEngineTest, MissingOrForeignWeightsAreAnError) {
-  EXPECT_FALSE(MakeFeatureEngine({.backbone = "vgg16",
-                                  .weights = "/nowhere/vgg16.safetensors",
-                                  .size = 224})
-                   .ok());
+TEST_P(FeatureEngineBitsTest, DenormalNumbersAreZeroForAnyThread) {
+  if (std::string(GetParam().backbone) != "vgg16")
+    GTEST_SKIP() << "batch norms hide small numbers";
+  const Images images = {std::vector<float>(kNumbers, 1e-39F)};
+  for (const int threads : {1, 2}) {
+    const Engines engines = Make(threads);
+    // On a thread that has not been told anything.
+    std::vector<float> rows;
+    std::jthread([&] { rows = Extract(*engines.front(), images); }).join();
+    EXPECT_THAT(rows, Each(0.0F)) << threads;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllBuilt, FeatureEngineBitsTest,
+                         ::testing::ValuesIn(Cases()));
+
+class RefusalTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  static StatusCode CodeOf(EngineSpec spec) {
+    spec.engine = GetParam();
+    return MakeFeatureEngine(spec).status().code();
+  }
+};
+
+TEST_P(RefusalTest, WhatIsNotBuilt) {
+  EXPECT_EQ(CodeOf({.backbone = "resnet18", .size = 224}),
+            StatusCode::kInvalid);
+  for (const char* precision : {"bf16", "auto", "fp8"})
+    EXPECT_EQ(
+        CodeOf({.backbone = "vgg16", .precision = precision, .size = 224}),
+        StatusCode::kInvalid);
+  EXPECT_EQ(CodeOf({.backbone = "vgg16", .cut = "block9", .size = 224}),
+            StatusCode::kInvalid);
+  EXPECT_EQ(CodeOf({.backbone = "vgg16", .device = "tpu", .size = 224}),
+            StatusCode::kInvalid);
+  EXPECT_EQ(CodeOf({.backbone = "vgg16", .size = 16}), StatusCode::kInvalid);
+}
+
+TEST_P(RefusalTest, MissingWeights) {
+  const EngineSpec spec{.backbone = "vgg16",
+                        .weights = "/nowhere/vgg16.safetensors",
+                        .engine = GetParam(),
+                        .size = 224};
+  const Status status = MakeFeatureEngine(spec).status();
+  EXPECT_THAT(status.ToString(), HasSubstr("/nowhere/vgg16.safetensors"));
+}
+
+INSTANTIATE_TEST_SUITE_P(AllBuilt, RefusalTest,
+                         ::testing::ValuesIn(BuiltEngines()));
+
+TEST(FeatureEngineTest, TheEngineIsTheOneThatTheTagNames) {
+  EXPECT_EQ(EngineOf(NumericsTag("fp32")),
+            HasOpenVino() ? "openvino" : "libtorch");
+  // Rows would not tell: those of the two may be equal to the last bit.
+  const auto type = [](const Result<Engines>& engines) -> std::type_index {
+    EXPECT_TRUE(engines.ok()) << engines.status().ToString();
+    const FeatureEngine& engine = *engines->front();
+    return typeid(engine);
+  };
+  EngineSpec spec{.backbone = "efficientnet_lite0", .size = 64};
+  std::map<std::string, std::type_index> expected = {
+      {"libtorch", type(MakeTorchEngines(spec, 1))}};
+  if (HasOpenVino())
+    expected.emplace("openvino", type(MakeOpenVinoEngines(spec, 1)));
+  for (const std::string& tag : OfferedNumerics("")) {
+    spec.engine = EngineOf(tag);
+    EXPECT_EQ(type(MakeFeatureEngines(spec, 1)), expected.at(spec.engine))
+        << tag;
+  }
+  spec.engine = "abacus";
+  EXPECT_EQ(MakeFeatureEngine(spec).status().code(), StatusCode::kInvalid);
+}
+
+TEST(FeatureEngineTest, OpenVinoIsForCpus) {
+  const StatusCode code = MakeFeatureEngine({.backbone = "vgg16",
+                                             .engine = "openvino",
+                                             .device = "cuda:0",
+                                             .size = 224})
+                              .status()
+                              .code();
+  EXPECT_EQ(code,
+            HasOpenVino() ? StatusCode::kInvalid : StatusCode::kUnavailable);
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 // Feature rows of given images, for comparisons with other software.
 //
-// usage: feature_rows BACKBONE WEIGHTS CUT POOLING THREADS IN OUT [PASSES]
+// usage: feature_rows ENGINE BACKBONE WEIGHTS CUT POOLING THREADS IN OUT
 //
-// IN is a .safetensors file with `input` (F32: N, side, side, 3; as the network
-// reads it) or `pixels` (U8: N, side, side, 1 or 3; preprocessed as the weights
-// want). OUT gets `rows` (F32: N, dimension). With PASSES, the whole is
-// computed that often and the best images per second go to stdout.
+// ENGINE is openvino or libtorch. IN is a .safetensors file with `input` (F32:
+// N, side, side, 3; as the network reads it) or `pixels` (U8: N, side, side, 1
+// or 3; preprocessed as the weights want). OUT gets `rows` (F32: N, dimension).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/base/clock.h"
 #include "pipeline/base/files.h"
 #include "stages/model/feature_engine.h"
 #include "stages/model/safetensors.h"
@@ -69,29 +67,21 @@ Status ExtractAll(FeatureEngine& engine, const Images& images,
 
 Status Run(const std::vector<std::string>& args) {
   BESOM_ASSIGN_OR_RETURN(const WeightsInfo weights,
-                         ResolveWeights(args[0], args[1]));
+                         ResolveWeights(args[1], args[2]));
   BESOM_ASSIGN_OR_RETURN(const Images images,
-                         ReadImages(args[5], weights.preprocessing));
-  BESOM_ASSIGN_OR_RETURN(const auto engine,
-                         MakeFeatureEngine({.backbone = args[0],
-                                            .weights = weights.path,
-                                            .cut = args[2],
-                                            .pooling = args[3],
-                                            .size = images.side,
-                                            .threads = std::stoi(args[4])}));
+                         ReadImages(args[6], weights.preprocessing));
+  const EngineSpec spec{.backbone = args[1],
+                        .weights = weights.path,
+                        .cut = args[3],
+                        .pooling = args[4],
+                        .engine = args[0],
+                        .size = images.side,
+                        .threads = std::stoi(args[5])};
+  BESOM_ASSIGN_OR_RETURN(const auto engine, MakeFeatureEngine(spec));
   std::vector<float> rows;
   BESOM_RETURN_IF_ERROR(ExtractAll(*engine, images, rows));
-  const int passes = args.size() > 7 ? std::stoi(args[7]) : 0;
-  double best = 0;
-  for (int pass = 0; pass < passes; ++pass) {
-    const double start = SystemClock().Monotonic();
-    BESOM_RETURN_IF_ERROR(ExtractAll(*engine, images, rows));
-    best = std::max(best, static_cast<double>(images.count) /
-                              (SystemClock().Monotonic() - start));
-  }
-  if (passes > 0) fmt::print("{:.1f}\n", best);
   return WriteFileAtomic(
-      args[6],
+      args[7],
       PackSafetensors(
           {{"rows",
             {static_cast<std::int64_t>(images.count), engine->dimension()},
@@ -104,10 +94,10 @@ Status Run(const std::vector<std::string>& args) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.size() < 7) {
+  if (args.size() != 8) {
     fmt::print(stderr,
-               "usage: feature_rows BACKBONE WEIGHTS CUT POOLING THREADS IN "
-               "OUT [PASSES]\n");
+               "usage: feature_rows ENGINE BACKBONE WEIGHTS CUT POOLING "
+               "THREADS IN OUT\n");
     return 2;
   }
   const besom::Status status = besom::stages::Run(args);

@@ -37,6 +37,7 @@ std::vector<float> FakeRow(std::span<const float> image) {
 /// Counts what it is asked for.
 struct EngineLog {
   int made = 0;
+  std::vector<std::string> engines;  ///< As their specs name them.
   std::mutex mutex;
   std::vector<int> batches;  ///< Images of each pass; guarded by `mutex`.
 };
@@ -113,11 +114,13 @@ class FeaturesStageTest : public ::testing::Test {
 
   FeaturesStage MakeStage(int batch = 2) {
     return FeaturesStage(
-        [this,
-         batch](const EngineSpec&) -> Result<std::unique_ptr<FeatureEngine>> {
-          ++log_.made;
-          return std::unique_ptr<FeatureEngine>(
-              std::make_unique<FakeEngine>(batch, log_));
+        [this, batch](const EngineSpec& spec, int lanes) -> Result<Engines> {
+          log_.made += lanes;
+          log_.engines.push_back(spec.engine);
+          Engines engines;
+          for (int lane = 0; lane < lanes; ++lane)
+            engines.push_back(std::make_unique<FakeEngine>(batch, log_));
+          return engines;
         });
   }
 
@@ -252,6 +255,17 @@ TEST_F(FeaturesStageTest, TheEngineIsKeptUntilItsSpecChanges) {
   params_["pooling"] = "max";
   ASSERT_TRUE(Run(stage).ok());
   EXPECT_EQ(log_.made, 2);
+}
+
+TEST_F(FeaturesStageTest, TheEngineIsTheOneThatTheTasksTagNames) {
+  FeaturesStage stage = MakeStage();
+  std::vector<std::string> expected;
+  for (const std::string& tag : OfferedNumerics("")) {
+    params_["numerics"] = tag;
+    expected.emplace_back(EngineOf(tag));
+    ASSERT_TRUE(Run(stage).ok()) << tag;
+  }
+  EXPECT_THAT(log_.engines, ElementsAreArray(expected));
 }
 
 TEST_F(FeaturesStageTest, ASplitOfAnotherSweepIsReadAnew) {

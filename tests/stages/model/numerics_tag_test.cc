@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 namespace besom::stages {
 namespace {
@@ -25,10 +27,37 @@ TEST(NumericsTagTest, TheGpusNumberDoesNotMatter) {
 
 TEST(NumericsTagTest, SettingsThatChooseKernelsArePartOfIt) {
   const std::string before = NumericsTag("fp32");
-  ::setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
-  EXPECT_NE(NumericsTag("fp32"), before);
-  ::unsetenv("ONEDNN_MAX_CPU_ISA");
-  EXPECT_EQ(NumericsTag("fp32"), before);
+  for (const char* name : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
+                           "OV_CPU_MAX_ISA", "ONEDNN_CPU_ISA_HINTS"}) {
+    ::setenv(name, "AVX2", 1);
+    EXPECT_NE(NumericsTag("fp32"), before) << name;
+    ::unsetenv(name);
+    EXPECT_EQ(NumericsTag("fp32"), before);
+  }
+}
+
+TEST(NumericsTagTest, TheEngineIsNamedWithoutItsVersion) {
+  EXPECT_EQ(EngineOf("cpu/openvino-2026.4.1/fp32/avx512"), "openvino");
+  EXPECT_EQ(EngineOf("cuda/libtorch-2.15.0/fp32/nvidia-h100"), "libtorch");
+  EXPECT_EQ(EngineOf("nonsense"), "");
+}
+
+TEST(NumericsTagTest, TheGpuIsOfferedFirstAndTheCpusLibTorchLast) {
+  std::vector<std::string> offered = OfferedNumerics("NVIDIA H100");
+  EXPECT_EQ(offered.front(), NumericsTag("fp32", "cuda", "NVIDIA H100"));
+  offered.erase(offered.begin());
+  EXPECT_EQ(offered, OfferedNumerics(""));
+  // OpenVINO's comes first where it is there.
+  EXPECT_EQ(offered.front(), NumericsTag("fp32"));
+  if (offered.size() > 1) {
+    EXPECT_EQ(EngineOf(offered.front()), "openvino");
+    EXPECT_EQ(EngineOf(offered.back()), "libtorch");
+  }
+  EXPECT_LE(offered.size(), 2u);
+  for (const std::string& tag : offered) {
+    EXPECT_EQ(DeviceKindOf(tag), "cpu");
+    EXPECT_EQ(PrecisionOf(tag), "fp32");
+  }
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+#include <openvino/core/model.hpp>
+
+#include "stages/model/folded_network.h"
+
+namespace besom::stages {
+
+/// A folded network as an OpenVINO graph, float32: images of shape `input` in,
+/// the last layer's maps out, both (batch, height, width, channels). Copies
+/// the weights. Throws as OpenVINO does.
+std::shared_ptr<ov::Model> BuildOpenVinoModel(const FoldedNetwork& network,
+                                              int batch, const MapShape& input);
+
+}  // namespace besom::stages
