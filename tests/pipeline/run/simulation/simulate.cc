@@ -64,10 +64,10 @@ SimPlan MakePlan(std::size_t plan) {
                      plan < kSizes ? SimTrials::kOfOneRank : several);
 }
 
-/// One seed in six has trials of several ranks.
+/// One seed in ten has trials of several ranks.
 std::size_t PlanOf(std::uint64_t seed) {
   const std::uint64_t drawn = seed * 2654435761u % 4294967291u;
-  return drawn % kSizes + (drawn / kSizes % 6 == 0 ? kSizes : 0);
+  return drawn % kSizes + (drawn / kSizes % 10 == 0 ? kSizes : 0);
 }
 
 struct Totals {
