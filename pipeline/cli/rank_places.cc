@@ -42,11 +42,15 @@ void PlaceOnHost(const std::vector<RankCard>& cards,
     place.shares_gpu = choices[i]->sharers > 1;
     const int next = static_cast<int>(numbers.size());
     traits.gpu = numbers.emplace(choices[i]->name, next).first->second;
-    traits.numerics = stages::OfferedNumerics(
+    // Of what this process would offer beside such a GPU, that GPU's alone: the
+    // rank's CPU may be another.
+    std::vector<std::string> offered = stages::OfferedNumerics(
         card.gpus[static_cast<std::size_t>(choices[i]->device)].model);
-    for (const std::string& tag : card.numerics)
-      if (std::ranges::find(traits.numerics, tag) == traits.numerics.end())
-        traits.numerics.push_back(tag);
+    std::erase_if(offered, [](const std::string& tag) {
+      return stages::DeviceKindOf(tag) == "cpu";
+    });
+    traits.numerics.insert(traits.numerics.begin(), offered.begin(),
+                           offered.end());
   }
 }
 

@@ -53,8 +53,10 @@ TEST(PlaceRanksTest, OneRankOneGpu) {
   EXPECT_THAT(job.places, Each(Field(&RankPlace::shares_gpu, false)));
   EXPECT_THAT(job.places, Each(Field(&RankPlace::threads, 2)));
   EXPECT_NE(job.traits[0].gpu, job.traits[1].gpu);
+  // Its own CPU's tags, not those of whoever works the places out.
   EXPECT_THAT(job.traits[0].numerics,
-              Contains(stages::NumericsTag("fp32", "cuda", "NVIDIA H100")));
+              ElementsAre(stages::NumericsTag("fp32", "cuda", "NVIDIA H100"),
+                          "cpu/e/fp32/x"));
   EXPECT_THAT(job.traits[1].numerics,
               Contains(stages::NumericsTag("fp32", "cuda", "NVIDIA L4")));
   EXPECT_THAT(job.traits[1].numerics, Contains("cpu/e/fp32/x"));
