@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "pipeline/base/file_system.h"
 #include "pipeline/base/subprocess.h"
 
 namespace besom::cli {
@@ -41,19 +42,16 @@ std::optional<std::uint64_t> GroupLimit() {
 struct FilesystemKind {
   long magic;
   const char* name;
-  bool network;
 };
 
 // statfs(2), and the sources of Lustre, GPFS and BeeGFS.
 constexpr FilesystemKind kFilesystems[] = {
-    {0xEF53, "ext4", false},      {0x58465342, "xfs", false},
-    {0x9123683E, "btrfs", false}, {0x2FC12FC1, "zfs", false},
-    {0x01021994, "tmpfs", false}, {0x794C7630, "overlay", false},
-    {0x6969, "nfs", true},        {0x0BD00BD0, "lustre", true},
-    {0x47504653, "gpfs", true},   {0x19830326, "beegfs", true},
-    {0x00C36400, "ceph", true},   {0xFE534D42, "smb", true},
-    {0xFF534D42, "cifs", true},   {0x65735546, "fuse", true},
-    {0x01021997, "9p", true},     {0xF2F52010, "f2fs", false}};
+    {0xEF53, "ext4"},       {0x58465342, "xfs"},    {0x9123683E, "btrfs"},
+    {0x2FC12FC1, "zfs"},    {0x01021994, "tmpfs"},  {0x794C7630, "overlay"},
+    {0x6969, "nfs"},        {0x0BD00BD0, "lustre"}, {0x47504653, "gpfs"},
+    {0x19830326, "beegfs"}, {0x00C36400, "ceph"},   {0xFE534D42, "smb"},
+    {0xFF534D42, "cifs"},   {0x65735546, "fuse"},   {0x01021997, "9p"},
+    {0xF2F52010, "f2fs"}};
 
 /// Two open files with one lock each: the second must be refused.
 Status TryLocks(const std::string& file) {
@@ -127,10 +125,11 @@ WorkspaceFacts ReadWorkspace(const Path& workspace) {
   struct statfs kind {};
   if (::statfs(folder.c_str(), &kind) == 0) {
     facts.filesystem = fmt::format("type {:x}", kind.f_type);
+    facts.network =
+        IsNetworkFileSystem(static_cast<std::uint32_t>(kind.f_type));
     for (const FilesystemKind& known : kFilesystems) {
       if (known.magic != static_cast<long>(kind.f_type)) continue;
       facts.filesystem = known.name;
-      facts.network = known.network;
     }
   }
   struct statvfs space {};
