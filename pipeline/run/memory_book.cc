@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "stages/model/numerics_tag.h"
+
 namespace besom::run {
 namespace {
 
@@ -34,7 +36,7 @@ MemoryBook::MemoryBook(const TaskGraph& graph,
   space_of_.reserve(graph.size());
   for (TaskId task = 0; task < graph.size(); ++task) {
     const TaskNode& node = graph[task];
-    const bool on_gpu = node.numerics.starts_with("cuda/");
+    const bool on_gpu = stages::DeviceKindOf(node.numerics) == "cuda";
     if (node.numerics.empty() || !(on_gpu ? counts_gpus : counts_hosts)) {
       space_of_.push_back(-1);
       continue;

@@ -10,6 +10,7 @@
 #include "cluster/self_group.h"
 #include "pipeline/base/log.h"
 #include "pipeline/store/blob_search.h"
+#include "stages/model/numerics_tag.h"
 
 namespace besom::run {
 
@@ -169,7 +170,7 @@ TaskReport TaskRunner::Run(const TaskRequest& request,
   report.task = request.task;
   report.attempt = request.attempt;
   report.host = rank_.host;
-  const bool on_gpu = request.numerics.starts_with("cuda/");
+  const bool on_gpu = stages::DeviceKindOf(request.numerics) == "cuda";
   keeps_device_ = keeps_device_ || on_gpu;
   report.device = on_gpu ? rank_.gpu : "cpu";
   const std::string key = request.key.Hex();
