@@ -1,4 +1,4 @@
-#include "stages/model/head/flushed_denormals.h"
+#include "stages/model/flushed_denormals.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "pipeline/base/check.h"
-#include "stages/model/denormals.h"
 #include "stages/model/engine_plan.h"
+#include "stages/model/flushed_denormals.h"
 #include "stages/model/openvino_network.h"
 
 namespace besom::stages {
@@ -64,7 +64,7 @@ class OpenVinoEngine final : public FeatureEngine {
   Status Extract(int images, std::span<const float> input,
                  std::span<float> rows) override {
     plan_->CheckArguments(images, batch_, input, rows);
-    const DenormalsAsZero scope;
+    const FlushedDenormals flushed;
     try {
       // Read where it stands.
       request_.set_input_tensor(
@@ -103,7 +103,7 @@ Result<Engines> MakeOpenVinoEngines(const EngineSpec& spec, int lanes) {
   const int batch = BatchOf(plan->backbone);
   try {
     // The streams' threads start here and inherit it.
-    const DenormalsAsZero scope;
+    const FlushedDenormals flushed;
     ov::CompiledModel compiled = TheCore().compile_model(
         BuildOpenVinoModel(network, batch, {3, spec.size, spec.size}), "CPU",
         Settings(spec.threads, lanes));

@@ -10,8 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "stages/model/flushed_denormals.h"
 #include "stages/model/head/epoch_draws.h"
-#include "stages/model/head/flushed_denormals.h"
 #include "stages/model/head/head_run.h"
 #include "stages/model/head/head_training.h"
 

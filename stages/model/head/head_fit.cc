@@ -10,9 +10,9 @@
 
 #include "cluster/self_group.h"
 #include "pipeline/base/check.h"
+#include "stages/model/flushed_denormals.h"
 #include "stages/model/head/epoch_draws.h"
 #include "stages/model/head/fit_agreement.h"
-#include "stages/model/head/flushed_denormals.h"
 #include "stages/model/head/fused_fit.h"
 #include "stages/model/head/head_run.h"
 #include "stages/model/head/sharded_training.h"
