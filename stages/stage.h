@@ -4,8 +4,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
@@ -72,6 +74,18 @@ class Stage {
   /// then stop matching.
   virtual int version() const noexcept = 0;
   virtual Result<StageOutput> Run(const StageInput& input) = 0;
+  /// Computes many tasks that differ in their params alone, by default one
+  /// after another. `input` is the one of any of them but for its params; no
+  /// group. Returns for each what Run does for it alone, bit for bit; an error
+  /// of the whole is one of the shared input, or kInterrupted.
+  virtual Result<std::vector<Result<StageOutput>>> RunEach(
+      std::span<const Json> params, const StageInput& input) {
+    std::vector<Result<StageOutput>> outputs;
+    for (const Json& each : params)
+      outputs.push_back(
+          Run({each, input.hints, input.artifacts, input.progress}));
+    return outputs;
+  }
   /// Gives back what it keeps on a GPU between runs.
   virtual void ReleaseDevice() {}
 };

@@ -32,6 +32,9 @@ struct TaskNode {
   double cost = 0;   ///< Predicted seconds on one core.
   double units = 1;  ///< Units of work (images, epochs) that it reports.
   int ranks = 1;     ///< Ranks that compute it together, if there are so many.
+  /// Tasks of one number differ in their params alone, and their stage computes
+  /// them in one call (Stage::RunEach); -1 = computed by itself.
+  int fusion = -1;
 };
 
 /// A directed acyclic graph of tasks, unique by key.

@@ -20,6 +20,7 @@ struct SchedulerOptions {
   /// holds is predicted to take less than this.
   double prefetch_seconds = 0.02;
   std::size_t most_held = 64;       ///< Tasks that a rank holds at most.
+  std::size_t most_fused = 64;      ///< Tasks of one call.
   std::int64_t bytes_per_rank = 0;  ///< As in MemoryBook.
 };
 
@@ -28,6 +29,8 @@ struct Assignment {
   TaskId task = 0;
   int attempt = 0;         ///< Counts the times it was given out, from 1.
   std::vector<int> ranks;  ///< The first one leads and reports the outputs.
+  /// Those of one number are for one call; given out one after another.
+  std::int64_t bundle = 0;
 
   bool operator==(const Assignment&) const = default;
 };
@@ -49,7 +52,7 @@ struct TaskFailure {
 
 /// What a lost rank leaves behind.
 struct RankLoss {
-  std::vector<TaskId> running;  ///< What the rank was computing (0 or 1).
+  std::vector<TaskId> running;  ///< What the rank was computing.
   std::vector<TaskId> ended;    ///< Given up: lost too many ranks.
 };
 

@@ -1,5 +1,8 @@
 #include "pipeline/run/compute_thread.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace besom::run {
 
 ComputeThread::ComputeThread(TaskRunner& runner, std::function<void()> wake)
@@ -25,11 +28,21 @@ void ComputeThread::Submit(std::vector<TaskRequest> requests) {
   changed_.notify_all();
 }
 
-bool ComputeThread::Recall(TaskId task, int attempt) {
+std::vector<TaskReturned> ComputeThread::Recall(TaskId task, int attempt) {
+  const auto is_wanted = [&](const auto& it) {
+    return it.task == task && it.attempt == attempt;
+  };
+  std::vector<TaskReturned> returned;
   const std::lock_guard lock(mutex_);
-  return std::erase_if(requests_, [&](const TaskRequest& it) {
-           return it.task == task && it.attempt == attempt;
-         }) > 0;
+  const auto found = std::ranges::find_if(requests_, [&](const auto& it) {
+    return is_wanted(it) || std::ranges::any_of(it.companions, is_wanted);
+  });
+  if (found == requests_.end()) return returned;
+  returned.push_back({found->task, found->attempt});
+  for (const CompanionRequest& companion : found->companions)
+    returned.push_back({companion.task, companion.attempt});
+  requests_.erase(found);
+  return returned;
 }
 
 std::optional<Message> ComputeThread::Take() {
@@ -40,10 +53,10 @@ std::optional<Message> ComputeThread::Take() {
   return message;
 }
 
-void ComputeThread::Publish(Message message) {
+void ComputeThread::Publish(std::vector<Message> messages) {
   {
     const std::lock_guard lock(mutex_);
-    messages_.push_back(std::move(message));
+    for (Message& message : messages) messages_.push_back(std::move(message));
   }
   wake_();
 }
@@ -71,16 +84,25 @@ void ComputeThread::Loop() {
       request = std::move(requests_.front());
       requests_.pop_front();
     }
-    TaskReport report = Run(request);
+    std::vector<TaskReport> reports = Run(request);
     ReleaseUnlessNeeded();
-    Publish(std::move(report));
+    Publish({std::make_move_iterator(reports.begin()),
+             std::make_move_iterator(reports.end())});
   }
 }
 
-TaskReport ComputeThread::Run(const TaskRequest& request) {
+void ComputeThread::PublishProgress(const TaskRequest& request, double share) {
+  std::vector<Message> messages = {
+      TaskProgress{request.task, request.attempt, share}};
+  for (const CompanionRequest& companion : request.companions)
+    messages.push_back(TaskProgress{companion.task, companion.attempt, share});
+  Publish(std::move(messages));
+}
+
+std::vector<TaskReport> ComputeThread::Run(const TaskRequest& request) {
   if (interrupted_) return runner_.Decline(request);
   return runner_.Run(request, [&](double share) {
-    Publish(TaskProgress{request.task, request.attempt, share});
+    PublishProgress(request, share);
     return interrupted_.load();
   });
 }

@@ -29,8 +29,9 @@ class ComputeThread {
   void Submit(TaskRequest request) { Submit(std::vector{std::move(request)}); }
   /// None of them begins before all are queued.
   void Submit(std::vector<TaskRequest> requests);
-  /// Takes a task back that was not begun; false when it was, or is unknown.
-  bool Recall(TaskId task, int attempt);
+  /// Takes a task back that was not begun, with all that is in one call with
+  /// it; none when it was begun, or is unknown.
+  std::vector<TaskReturned> Recall(TaskId task, int attempt);
   /// The next report or progress; none when there is none yet.
   std::optional<Message> Take();
   /// Makes the running task end with kInterrupted at its next unit of work,
@@ -40,8 +41,9 @@ class ComputeThread {
  private:
   void Loop();
   void ReleaseUnlessNeeded();
-  TaskReport Run(const TaskRequest& request);
-  void Publish(Message message);
+  std::vector<TaskReport> Run(const TaskRequest& request);
+  void PublishProgress(const TaskRequest& request, double share);
+  void Publish(std::vector<Message> messages);
 
   TaskRunner& runner_;
   const std::function<void()> wake_;

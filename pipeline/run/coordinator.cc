@@ -167,8 +167,13 @@ Status Coordinator::HandOut() {
     given.push_back(*std::move(next));
   }
   if (claims_ && !given.empty()) BESOM_RETURN_IF_ERROR(FilterClaimed(given));
-  for (const Assignment& assignment : given)
-    BESOM_RETURN_IF_ERROR(StartTask(assignment));
+  for (auto first = given.begin(); first != given.end();) {
+    const auto end = std::find_if(
+        first, given.end(),
+        [&](const Assignment& it) { return it.bundle != first->bundle; });
+    BESOM_RETURN_IF_ERROR(StartBundle({first, end}));
+    first = end;
+  }
   while (const std::optional<Assignment> back = scheduler_->NextRecall())
     BESOM_RETURN_IF_ERROR(
         executor_.Recall(back->ranks[0], back->task, back->attempt));
@@ -228,22 +233,30 @@ Status Coordinator::AskForElsewhere() {
   return Status::Ok();
 }
 
-Status Coordinator::StartTask(const Assignment& assignment) {
-  const TaskNode& node = sweep_.graph[assignment.task];
-  if (node.stage == "fine_tune") recorder_.TrialRunning(assignment.task);
-  handed_out_[assignment.task] = ++moment_;
-  observer_.Started(assignment.task, node);
-  return executor_.Start(OrderFor(assignment));
+/// Sends tasks that one call computes.
+Status Coordinator::StartBundle(std::span<const Assignment> bundle) {
+  for (const Assignment& assignment : bundle) {
+    const TaskNode& node = sweep_.graph[assignment.task];
+    if (node.stage == "fine_tune") recorder_.TrialRunning(assignment.task);
+    handed_out_[assignment.task] = ++moment_;
+    observer_.Started(assignment.task, node);
+  }
+  return executor_.Start(OrderFor(bundle));
 }
 
-TaskOrder Coordinator::OrderFor(const Assignment& assignment) {
+TaskOrder Coordinator::OrderFor(std::span<const Assignment> bundle) {
+  const Assignment& assignment = bundle.front();
   const TaskNode& node = sweep_.graph[assignment.task];
   TaskOrder order{assignment.task,
                   assignment.attempt,
                   &node,
                   {},
                   assignment.ranks,
-                  static_cast<std::int64_t>(moment_)};
+                  static_cast<std::int64_t>(moment_),
+                  {}};
+  for (const Assignment& other : bundle.subspan(1))
+    order.companions.push_back(
+        {other.task, other.attempt, &sweep_.graph[other.task]});
   order.inputs.reserve(node.inputs.size());
   for (const TaskInput& input : node.inputs) {
     BESOM_CHECK(recorder_.outputs()[input.task].has_value(),

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,8 +64,8 @@ class Coordinator {
   Status HandOut();
   Status FilterClaimed(std::vector<Assignment>& given);
   Status AskForElsewhere();
-  Status StartTask(const Assignment& assignment);
-  TaskOrder OrderFor(const Assignment& assignment);
+  Status StartBundle(std::span<const Assignment> bundle);
+  TaskOrder OrderFor(std::span<const Assignment> bundle);
   void AddPriorRows(const TaskNode& node, std::vector<PortBlob>& inputs) const;
   Status HandleEvents();
   Status Handle(const ExecutorEvent& event);

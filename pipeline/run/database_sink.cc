@@ -113,7 +113,7 @@ Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
   attempt.rank = record.rank;
   attempt.outcome = record.outcome;
   attempt.message = report.status.ok() ? "" : report.status.ToString();
-  attempt.started = clock_.Wall() - report.seconds;
+  attempt.started = clock_.Wall() - report.elapsed;
   attempt.seconds = report.seconds;
   return Status::Ok();
 }

@@ -31,9 +31,11 @@ class Executor {
   int ranks() const { return static_cast<int>(traits().size()); }
   /// Tells the ranks about the run, before anything else.
   virtual Status Begin(const RunBegins& run) = 0;
-  /// Queues a task at all of order.ranks; each of them reports.
+  /// Queues a task at all of order.ranks; each of them reports. Its companions
+  /// go with it, and are reported one by one.
   virtual Status Start(const TaskOrder& order) = 0;
-  /// Asks for a task back that `rank` has not begun; if so it returns it.
+  /// Asks for a task back that `rank` has not begun; if so it returns it, and
+  /// all that is in one call with it.
   virtual Status Recall(int rank, TaskId task, int attempt) = 0;
   /// Waits up to `seconds` for the next event; none when the time is over.
   virtual Result<std::optional<ExecutorEvent>> Wait(double seconds) = 0;

@@ -72,6 +72,7 @@ class Planner {
   std::map<std::string, ResolvedBackbone> backbones_;
   std::map<std::string, DataSlot> slots_;
   std::map<std::string, std::vector<TaskInput>> features_;
+  std::map<std::string, int> fusions_;
 };
 
 /// Adds a task; `node` brings what is not an argument: space and cost.
@@ -330,6 +331,12 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   tune.cost = epochs * 40 * kSecondsPerHeadStep;
   tune.units = epochs;
   tune.ranks = shards;
+  if (shards == 1) {
+    const std::string shared = CanonicalText(
+        {split, plain.front().task, views.empty() ? 0 : views.front().task,
+         classes, config.at("augment"), config.at("seed"), repeat, fold});
+    tune.fusion = fusions_.try_emplace(shared, fusions_.size()).first->second;
+  }
   fit.fine_tune = AddTask("fine_tune", "fine_tune " + name, std::move(params),
                           Json::object(), std::move(inputs), std::move(tune));
   Json evaluate = config.at("evaluate");

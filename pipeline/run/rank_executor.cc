@@ -23,11 +23,14 @@ Result<ExecutorEvent> EventOf(int rank, Message message) {
       fmt::format("rank {} sent message kind {}", rank, message.index()));
 }
 
-/// Returns a task unless it was begun: then its report tells enough.
+/// Returns a task, with its companions, unless it was begun: then its report
+/// tells enough.
 Status Answer(const Recall& recall, ComputeThread& compute,
               cluster::Communicator& comm) {
-  if (!compute.Recall(recall.task, recall.attempt)) return Status::Ok();
-  return comm.Send(0, Encode(TaskReturned{recall.task, recall.attempt}));
+  for (const TaskReturned& returned :
+       compute.Recall(recall.task, recall.attempt))
+    BESOM_RETURN_IF_ERROR(comm.Send(0, Encode(returned)));
+  return Status::Ok();
 }
 
 }  // namespace
@@ -66,7 +69,8 @@ Status RankExecutor::Start(const TaskOrder& order) {
 
 Status RankExecutor::Recall(int rank, TaskId task, int attempt) {
   if (rank != 0) return comm_.Send(rank, Encode(run::Recall{task, attempt}));
-  if (compute_.Recall(task, attempt)) returned_.push_back({task, attempt});
+  for (const TaskReturned& returned : compute_.Recall(task, attempt))
+    returned_.push_back(returned);
   return Status::Ok();
 }
 

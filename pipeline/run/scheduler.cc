@@ -47,17 +47,10 @@ Scheduler::Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
   }
 }
 
-bool Scheduler::HasRoom(const Rank& rank) const {
-  if (rank.lost || rank.silent) return false;
-  if (rank.held.size() < 2) return rank.held.empty() || !rank.held[0].closed;
-  return rank.held.size() < options_.most_held &&
-         rank.seconds < options_.prefetch_seconds;
-}
-
 /// Puts a rank where it belongs in open_ and loaded_ after a change.
 void Scheduler::Relist(int number) {
   Rank& rank = ranks_[number];
-  const bool room = HasRoom(rank);
+  const bool room = rank.HasRoom(options_);
   if (rank.listed && (!room || *rank.listed != rank.held.size())) {
     open_.Remove(number, *rank.listed);
     rank.listed.reset();
@@ -66,10 +59,7 @@ void Scheduler::Relist(int number) {
     rank.listed = rank.held.size();
     open_.Add(number, *rank.listed);
   }
-  const bool loaded = !rank.lost && !rank.silent && rank.held.size() > 1 &&
-                      !rank.held.back().recalled &&
-                      !rank.held.back().given_up && !rank.held.back().closed;
-  if (loaded)
+  if (rank.MayGiveBack())
     loaded_.insert(number);
   else
     loaded_.erase(number);
@@ -80,7 +70,9 @@ void Scheduler::SetDeadline(int number, double now) {
   rank.deadline = std::numeric_limits<double>::infinity();
   if (rank.held.empty() || rank.held.front().closed) return;
   const TaskId task = rank.held.front().task;
-  const double unit = graph_[task].cost / std::max(graph_[task].units, 1.0);
+  // A call passes a unit of each of its tasks between two signs of life.
+  const double unit = graph_[task].cost / std::max(graph_[task].units, 1.0) *
+                      static_cast<double>(rank.Running());
   rank.deadline =
       now + std::ldexp(std::max(options_.lease_seconds, kLeaseUnits * unit),
                        expiries_[task]);
@@ -111,7 +103,7 @@ void Scheduler::Hold(int number, Held held, double now) {
   rank.held.push_back(held);
   rank.seconds += graph_[held.task].cost;
   if (!held.closed) memory_.Hold(number, held.task);
-  if (rank.held.size() == 1) SetDeadline(number, now);
+  if (rank.held.size() == rank.Running()) SetDeadline(number, now);
   Relist(number);
 }
 
@@ -206,7 +198,8 @@ std::optional<Assignment> Scheduler::GiveToSeveral(TaskId task, double now) {
   if (ranks.empty()) return std::nullopt;
   Assignment given = Give(task, ranks[0], now);
   for (std::size_t i = 1; i < ranks.size(); ++i) {
-    Hold(ranks[i], {task, given.attempt, /*leads=*/false, /*closed=*/alone},
+    Hold(ranks[i],
+         {task, given.attempt, given.bundle, /*leads=*/false, /*closed=*/alone},
          now);
     others_[task].push_back(ranks[i]);
     if (!alone) given.ranks.push_back(ranks[i]);
@@ -217,8 +210,52 @@ std::optional<Assignment> Scheduler::GiveToSeveral(TaskId task, double now) {
 Assignment Scheduler::Give(TaskId task, int rank, double now) {
   board_.Start(task);
   leader_[task] = rank;
-  Hold(rank, {task, ++attempts_[task]}, now);
-  return {task, attempts_[task], {rank}};
+  if (bundle_left_ == 0) ++bundle_;
+  Hold(rank, {task, ++attempts_[task], bundle_}, now);
+  return {task, attempts_[task], {rank}, bundle_};
+}
+
+/// Whether a task may be computed in one call with others.
+bool Scheduler::IsFused(TaskId task) const {
+  return graph_[task].fusion >= 0 && !NeedsSeveral(task) &&
+         !apart_.contains(task);
+}
+
+/// Gives `first`, and has the next calls of Next bring what goes with it: the
+/// rank's part of all that is ready.
+Assignment Scheduler::GiveFirst(TaskId first, int rank, double now) {
+  Assignment given = Give(first, rank, now);
+  if (!IsFused(first)) return given;
+  const std::size_t ready =
+      1 + board_.ready_of_fusion(graph_[first].fusion).size();
+  const std::size_t ranks = std::max<std::size_t>(UsableFor(first), 1);
+  bundle_left_ = std::min((ready + ranks - 1) / ranks, options_.most_fused) - 1;
+  bundle_rank_ = rank;
+  bundle_fusion_ = graph_[first].fusion;
+  return given;
+}
+
+std::optional<Assignment> Scheduler::NextCompanion(double now) {
+  if (!board_.any_ready()) bundle_left_ = 0;
+  if (bundle_left_ == 0) return std::nullopt;
+  const Rank& rank = ranks_[bundle_rank_];
+  SortClasses();
+  const TaskId urgent = board_.ready()[urgent_.front()].begin()->second;
+  for (const auto& [path, task] : board_.ready_of_fusion(bundle_fusion_)) {
+    if (rank.lost || rank.silent || NeedsSeveral(urgent)) break;
+    if (!IsFused(task) || !suits_.Suits(task, bundle_rank_)) continue;
+    Assignment given = Give(task, bundle_rank_, now);
+    --bundle_left_;
+    return given;
+  }
+  bundle_left_ = 0;
+  return std::nullopt;
+}
+
+/// A rank was lost or fell silent with the first `running` tasks of `held`.
+void Scheduler::Suspect(const std::vector<Held>& held, std::size_t running) {
+  for (std::size_t i = 0; i < running; ++i)
+    if (graph_[held[i].task].fusion >= 0) apart_.insert(held[i].task);
 }
 
 /// The rank that made most of a ready task's inputs.
@@ -259,13 +296,14 @@ std::optional<Assignment> Scheduler::GiveToOne(TaskId first, double now) {
     const int preferred = PreferredRank(task);
     if (preferred != kNobody && ranks_[preferred].listed == best->first &&
         suits_.Suits(task, preferred) && memory_.Fits(task, preferred))
-      return Give(task, preferred, now);
+      return GiveFirst(task, preferred, now);
   }
-  return Give(first, best->second, now);
+  return GiveFirst(first, best->second, now);
 }
 
 std::optional<Assignment> Scheduler::Next(double now) {
   stuck_ = false;
+  if (auto companion = NextCompanion(now)) return companion;
   if (!board_.any_ready() || !open_.any()) return std::nullopt;
   SortClasses();
   bool memory_waits = false;
@@ -297,7 +335,7 @@ std::optional<Assignment> Scheduler::NextRecall() {
   last.recalled = true;
   ++recalls_;
   Relist(busiest);
-  return Assignment{last.task, last.attempt, {busiest}};
+  return Assignment{last.task, last.attempt, {busiest}, last.bundle};
 }
 
 std::optional<TaskId> Scheduler::FirstUnsuited() const {
@@ -382,7 +420,9 @@ RankLoss Scheduler::RankLost(int number) {
   if (rank.lost) return loss;
   if (!rank.silent) --usable_[suits_.kind_of(number)];
   rank.lost = true;
+  const std::size_t running = rank.Running();
   const std::vector<Held> held = std::exchange(rank.held, {});
+  Suspect(held, running);
   rank.seconds = 0;
   rank.deadline = std::numeric_limits<double>::infinity();
   Relist(number);
@@ -391,9 +431,9 @@ RankLoss Scheduler::RankLost(int number) {
     if (!held[i].closed) memory_.Drop(number, held[i].task);
     if (held[i].given_up || held[i].closed) continue;
     GiveUp(held[i].task);
-    if (i == 0) loss.running.push_back(held[i].task);
+    if (i < running) loss.running.push_back(held[i].task);
     const std::vector<TaskId> ended =
-        i == 0 ? Retry(held[i].task) : board_.PutBack(held[i].task);
+        i < running ? Retry(held[i].task) : board_.PutBack(held[i].task);
     loss.ended.insert(loss.ended.end(), ended.begin(), ended.end());
   }
   return loss;
@@ -413,12 +453,15 @@ LeaseExpiry Scheduler::Expire(double now) {
     rank.silent = true;
     --usable_[suits_.kind_of(number)];
     rank.deadline = std::numeric_limits<double>::infinity();
+    const std::size_t running = rank.Running();
+    Suspect(rank.held, running);
     for (std::size_t i = 0; i < rank.held.size(); ++i) {
       const Held held = rank.held[i];
-      if (i > 0) expiry.held.push_back({held.task, held.attempt, {number}});
+      if (i >= running)
+        expiry.held.push_back({held.task, held.attempt, {number}, held.bundle});
       if (held.given_up) continue;
       GiveUp(held.task);
-      if (i == 0) {
+      if (i < running) {
         ++expiries_[held.task];
         expiry.running.push_back(held.task);
       }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "pipeline/run/assignment.h"
 #include "pipeline/run/open_ranks.h"
+#include "pipeline/run/rank_queue.h"
 #include "pipeline/run/task_board.h"
 
 namespace besom::run {
@@ -28,6 +30,9 @@ namespace besom::run {
 /// (3) A task that runs on several ranks, or alone on its host, is never
 ///     overtaken for ever: while it is the most urgent nothing else starts. Nor
 ///     is one that waits for memory: nothing less urgent takes that.
+/// (4) A rank gets tasks of one fusion together, as many as leave some for each
+///     other rank. Those of a call with which a rank was lost or fell silent
+///     are given out one by one from then on: only one of them may be at fault.
 class Scheduler {
  public:
   Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
@@ -90,23 +95,9 @@ class Scheduler {
   int attempt(TaskId task) const { return attempts_[task]; }
 
  private:
-  struct Held {
-    TaskId task = 0;
-    int attempt = 0;
-    bool leads = true;      // Of several ranks, the one that decides.
-    bool closed = false;    // Not sent: keeps the rank free for another's task.
-    bool given_up = false;  // Runs elsewhere, or nowhere any more.
-    bool recalled = false;
-  };
-  struct Rank {
-    std::vector<Held> held;  // The first one runs.
-    double seconds = 0;      // Predicted, of all that it holds.
-    double deadline = std::numeric_limits<double>::infinity();
-    bool lost = false, silent = false;
-    std::optional<std::size_t> listed;  // With what size in open_.
-  };
+  using Held = HeldTask;
+  using Rank = RankQueue;
 
-  bool HasRoom(const Rank& rank) const;
   void Relist(int rank);
   void SetDeadline(int rank, double now);
   void Hear(int rank);
@@ -123,6 +114,10 @@ class Scheduler {
   std::optional<Assignment> GiveToOne(TaskId first, double now);
   std::optional<Assignment> GiveToSeveral(TaskId task, double now);
   Assignment Give(TaskId task, int rank, double now);
+  bool IsFused(TaskId task) const;
+  Assignment GiveFirst(TaskId first, int rank, double now);
+  std::optional<Assignment> NextCompanion(double now);
+  void Suspect(const std::vector<Held>& held, std::size_t running);
   int PreferredRank(TaskId task);
 
   const TaskGraph& graph_;
@@ -136,7 +131,11 @@ class Scheduler {
   std::vector<int> preferred_;  // By task: the rank that made most inputs.
   std::vector<int> leader_;     // By task, while it runs.
   std::map<TaskId, std::vector<int>> others_;  // Beside the leader.
-  std::set<TaskId> alone_;  // Ran out of memory: need a host of their own.
+  std::set<TaskId> alone_;       // Ran out of memory: need a host of their own.
+  std::set<TaskId> apart_;       // Not in a call with others any more.
+  std::int64_t bundle_ = 0;      // The latest one.
+  std::size_t bundle_left_ = 0;  // How many more tasks it may take.
+  int bundle_rank_ = 0, bundle_fusion_ = 0;
   std::vector<Rank> ranks_;
   std::set<int> loaded_;             // Ranks whose last task may be recalled.
   std::vector<std::size_t> usable_;  // By kind.

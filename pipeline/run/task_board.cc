@@ -19,6 +19,9 @@ TaskBoard::TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
   for (const int task_class : class_of_)
     if (static_cast<std::size_t>(task_class) >= ready_.size())
       ready_.resize(static_cast<std::size_t>(task_class) + 1);
+  for (TaskId id = 0; id < graph.size(); ++id)
+    if (static_cast<std::ptrdiff_t>(ready_fused_.size()) <= graph[id].fusion)
+      ready_fused_.resize(static_cast<std::size_t>(graph[id].fusion) + 1);
   std::vector<bool> wanted(graph.size());
   for (const TaskId target : targets) wanted[target] = !done[target];
   // Ids are a topological order: readers come before their inputs here.
@@ -42,11 +45,15 @@ void TaskBoard::MakeReady(TaskId task) {
   states_[task] = TaskState::kReady;
   if (stopped_) return;
   ready_[class_of_[task]].emplace(-paths_[task], task);
+  if (const int fusion = graph_[task].fusion; fusion >= 0)
+    ready_fused_[fusion].emplace(-paths_[task], task);
   ++ready_count_;
 }
 
 void TaskBoard::TakeFromReady(TaskId task) {
   ready_count_ -= ready_[class_of_[task]].erase({-paths_[task], task});
+  if (const int fusion = graph_[task].fusion; fusion >= 0)
+    ready_fused_[fusion].erase({-paths_[task], task});
 }
 
 void TaskBoard::Start(TaskId task) {
@@ -176,6 +183,7 @@ bool TaskBoard::Reopen(TaskId task) {
 void TaskBoard::Stop() {
   stopped_ = true;
   for (ReadySet& ready : ready_) ready.clear();
+  for (ReadySet& ready : ready_fused_) ready.clear();
   ready_count_ = 0;
 }
 

@@ -39,6 +39,10 @@ class TaskBoard {
 
   /// The ready tasks of each class.
   const std::vector<ReadySet>& ready() const { return ready_; }
+  /// Those of one fusion (TaskNode), from 0.
+  const ReadySet& ready_of_fusion(int fusion) const {
+    return ready_fused_[fusion];
+  }
   bool any_ready() const { return ready_count_ > 0; }
   TaskState state(TaskId task) const { return states_[task]; }
   std::size_t running() const { return running_; }
@@ -78,7 +82,8 @@ class TaskBoard {
   std::vector<TaskState> states_;
   // Distinct inputs that are not done, of wanted tasks.
   std::vector<std::size_t> missing_inputs_;
-  std::vector<ReadySet> ready_;  // By class.
+  std::vector<ReadySet> ready_;        // By class.
+  std::vector<ReadySet> ready_fused_;  // By fusion.
   std::size_t ready_count_ = 0, running_ = 0, elsewhere_ = 0;
   bool stopped_ = false;
 };

@@ -12,7 +12,20 @@ BlobRef BlobRefFrom(const Json& json) {
           json.at(1).get<std::uint64_t>()};
 }
 
+Json ToJson(const CompanionRequest& companion) {
+  return {companion.task, companion.attempt, companion.key.Hex(),
+          companion.params};
+}
+
+CompanionRequest CompanionFrom(const Json& json) {
+  return {json.at(0), json.at(1),
+          Digest::FromHex(json.at(2).get<std::string>()).value(), json.at(3)};
+}
+
 Json ToJson(const TaskRequest& request) {
+  Json companions = Json::array();
+  for (const CompanionRequest& companion : request.companions)
+    companions.push_back(ToJson(companion));
   Json inputs = Json::object();
   for (const auto& [port, refs] : request.inputs) {
     Json& list = inputs[port] = Json::array();
@@ -23,7 +36,7 @@ Json ToJson(const TaskRequest& request) {
           {"stage", request.stage},      {"numerics", request.numerics},
           {"params", request.params},    {"hints", request.hints},
           {"inputs", std::move(inputs)}, {"ranks", request.ranks},
-          {"number", request.number}};
+          {"number", request.number},    {"companions", std::move(companions)}};
 }
 
 Json ToJson(const TaskReport& report) {
@@ -42,6 +55,7 @@ Json ToJson(const TaskReport& report) {
           {"outputs", std::move(outputs)},
           {"counters", report.counters},
           {"seconds", report.seconds},
+          {"elapsed", report.elapsed},
           {"host", report.host},
           {"device", report.device},
           {"device_peak", report.device_peak},
@@ -91,6 +105,8 @@ TaskRequest RequestFrom(const Json& json) {
       request.inputs[port].push_back(BlobRefFrom(ref));
   request.ranks = json.at("ranks").get<std::vector<int>>();
   request.number = json.at("number");
+  for (const Json& companion : json.at("companions"))
+    request.companions.push_back(CompanionFrom(companion));
   return request;
 }
 
@@ -108,6 +124,7 @@ TaskReport ReportFrom(const Json& json) {
     report.outputs.push_back({output.at(0), BlobRefFrom(output.at(1))});
   report.counters = json.at("counters");
   report.seconds = json.at("seconds");
+  report.elapsed = json.at("elapsed");
   report.host = json.at("host");
   report.device = json.at("device");
   report.device_peak = json.at("device_peak");
@@ -130,6 +147,9 @@ TaskRequest RequestOf(const TaskOrder& order) {
     request.inputs[port].push_back(blob);
   request.ranks = order.ranks;
   request.number = order.number;
+  for (const Companion& companion : order.companions)
+    request.companions.push_back({companion.task, companion.attempt,
+                                  companion.node->key, companion.node->params});
   return request;
 }
 

@@ -11,7 +11,15 @@
 
 namespace besom::run {
 
-/// Coordinator to worker: run this task.
+/// A task to be computed in one call with another one.
+struct CompanionRequest {
+  TaskId task = 0;
+  int attempt = 0;
+  Digest key;
+  Json params;
+};
+
+/// Coordinator to worker: run this task, and its companions with it.
 struct TaskRequest {
   TaskId task = 0;
   int attempt = 0;  ///< Counts the times the task was given out, from 1.
@@ -22,6 +30,7 @@ struct TaskRequest {
   std::map<std::string, std::vector<BlobRef>> inputs;
   std::vector<int> ranks;   ///< That compute it together, the leader first.
   std::int64_t number = 0;  ///< As in TaskOrder.
+  std::vector<CompanionRequest> companions;
 };
 
 /// The request that an order stands for.
@@ -35,8 +44,9 @@ struct TaskReport {
   /// The blob that the status is about: missing, or not what was written.
   std::optional<BlobRef> broken_input;
   TaskOutputs outputs;
-  Json counters;  ///< Small numbers about the work, by name; may be null.
-  double seconds = 0;
+  Json counters;       ///< Small numbers about the work, by name; may be null.
+  double seconds = 0;  ///< Of this task: of a call for many, an equal part.
+  double elapsed = 0;  ///< From begin to end of the call, seconds.
   std::string host;
   std::string device;  ///< "cpu", "cuda:0".
   /// Bytes that it took of its device at its peak, and that the device has for
@@ -68,7 +78,8 @@ struct RunBegins {
   int threads = 0;  ///< Of each rank's work; 0 = as many as it has cores.
 };
 
-/// Coordinator to worker: return the task unless it was begun.
+/// Coordinator to worker: return the task, and its companions, unless they were
+/// begun.
 struct Recall {
   TaskId task = 0;
   int attempt = 0;

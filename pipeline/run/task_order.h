@@ -19,6 +19,14 @@ struct PortBlob {
 };
 using TaskOutputs = std::vector<PortBlob>;
 
+/// A task to be computed in one call with another one, which has the same
+/// stage, hints and inputs. Borrows the node.
+struct Companion {
+  TaskId task = 0;
+  int attempt = 0;
+  const TaskNode* node = nullptr;
+};
+
 /// What rank 0 asks a rank for. Borrows the node.
 struct TaskOrder {
   TaskId task = 0;
@@ -29,6 +37,7 @@ struct TaskOrder {
   std::vector<int> ranks;
   /// Counts the orders of a run; no two have the same.
   std::int64_t number = 0;
+  std::vector<Companion> companions;  ///< Only of an order to one rank.
 };
 
 }  // namespace besom::run

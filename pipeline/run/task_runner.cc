@@ -13,6 +13,21 @@
 #include "stages/model/numerics_tag.h"
 
 namespace besom::run {
+namespace {
+
+/// A report of each task of a request, as yet without a result.
+std::vector<TaskReport> ReportsFor(const TaskRequest& request) {
+  std::vector<TaskReport> reports(1 + request.companions.size());
+  reports[0].task = request.task;
+  reports[0].attempt = request.attempt;
+  for (std::size_t i = 1; i < reports.size(); ++i) {
+    reports[i].task = request.companions[i - 1].task;
+    reports[i].attempt = request.companions[i - 1].attempt;
+  }
+  return reports;
+}
+
+}  // namespace
 
 TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
                        const Clock& clock, RankFacts rank)
@@ -53,7 +68,7 @@ Status TaskRunner::AwaitInputs(const TaskRequest& request,
 
 Result<ArtifactMap> TaskRunner::MapInputs(
     const TaskRequest& request, const std::function<bool(double)>& progress,
-    TaskReport& report) {
+    std::optional<BlobRef>& broken) {
   if (store_.patience().seconds > 0)
     BESOM_RETURN_IF_ERROR(AwaitInputs(request, progress));
   ArtifactMap artifacts;
@@ -62,7 +77,7 @@ Result<ArtifactMap> TaskRunner::MapInputs(
     for (const BlobRef& ref : refs) {
       Result<Artifact> artifact = store_.Get(ref);
       if (!artifact.ok()) {
-        report.broken_input = ref;
+        broken = ref;
         return artifact.status().Within(port);
       }
       inputs.push_back(*std::move(artifact));
@@ -85,10 +100,15 @@ Result<std::unique_ptr<cluster::Group>> TaskRunner::GroupFor(
 }
 
 /// The others of a group must not wait for one whom an exception took away.
-Result<stages::StageOutput> TaskRunner::RunTogether(
-    stages::Stage& stage, const stages::StageInput& input) {
+Result<TaskRunner::Outputs> TaskRunner::RunAll(
+    stages::Stage& stage, const TaskRequest& request,
+    const stages::StageInput& input) {
   try {
-    return stage.Run(input);
+    if (request.companions.empty()) return Outputs{stage.Run(input)};
+    std::vector<Json> params = {request.params};
+    for (const CompanionRequest& companion : request.companions)
+      params.push_back(companion.params);
+    return stage.RunEach(params, input);
   } catch (const std::exception& error) {
     if (input.group)
       input.group->Abort(IoError(std::string(stage.name()), error.what()));
@@ -96,54 +116,79 @@ Result<stages::StageOutput> TaskRunner::RunTogether(
   }
 }
 
-TaskReport TaskRunner::Decline(const TaskRequest& request) {
-  TaskReport report;
-  report.task = request.task;
-  report.attempt = request.attempt;
-  report.status =
-      Status(StatusCode::kInterrupted, request.stage, "asked to stop");
-  if (request.ranks.size() <= 1) return report;
+std::vector<TaskReport> TaskRunner::Decline(const TaskRequest& request) {
+  std::vector<TaskReport> reports = ReportsFor(request);
+  for (TaskReport& report : reports)
+    report.status =
+        Status(StatusCode::kInterrupted, request.stage, "asked to stop");
+  if (request.ranks.size() <= 1) return reports;
   if (const auto group = GroupFor(request); group.ok() && *group)
-    (*group)->Abort(report.status);
-  return report;
+    (*group)->Abort(reports.front().status);
+  return reports;
 }
 
+/// kCorrupt, with the input, when what was read turned out to be damaged.
+Status TaskRunner::CheckInputs(const ArtifactMap& artifacts,
+                               std::optional<BlobRef>& broken) const {
+  for (const auto& [port, inputs] : artifacts) {
+    for (const Artifact& input : inputs) {
+      const Status unhurt = store_.CheckUnhurt(input);
+      if (unhurt.ok()) continue;
+      broken = input.ref();
+      return unhurt.Within(port);
+    }
+  }
+  return Status::Ok();
+}
+
+Status TaskRunner::Keep(const stages::StageOutput& output, TaskReport& report) {
+  for (const auto& [port, bytes] : output.blobs) {
+    BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_.Put(bytes));
+    report.outputs.push_back({port, blob});
+  }
+  report.counters = output.counters;
+  report.device_peak = output.memory.peak;
+  report.device_bytes = output.memory.total;
+  return Status::Ok();
+}
+
+/// An error is that of all tasks of the request; else each report has its own
+/// status.
 Status TaskRunner::RunStage(const TaskRequest& request,
                             const std::function<bool(double)>& progress,
-                            TaskReport& report) {
+                            std::vector<TaskReport>& reports) {
   const auto stage = stages_.find(request.stage);
   if (stage == stages_.end())
     return InternalError(request.stage, "this program has no such stage");
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<cluster::Group> group,
                          GroupFor(request));
-  Result<ArtifactMap> artifacts = MapInputs(request, progress, report);
+  std::optional<BlobRef> broken;
+  const auto blame = [&] {
+    for (TaskReport& report : reports) report.broken_input = broken;
+  };
+  Result<ArtifactMap> artifacts = MapInputs(request, progress, broken);
   if (!artifacts.ok()) {
+    blame();
     if (group) group->Abort(artifacts.status());
     return artifacts.status();
   }
   Json hints = request.hints;
   hints["threads"] = threads_;
-  hints["device"] = report.device;
-  const Result<stages::StageOutput> output =
-      RunTogether(*stage->second,
-                  {request.params, hints, *artifacts, progress, group.get()});
-  // The stage itself has told the others where they do not know.
-  if (!output.ok()) return output.status();
-  for (const auto& [port, inputs] : *artifacts) {
-    for (const Artifact& input : inputs) {
-      const Status unhurt = store_.CheckUnhurt(input);
-      if (unhurt.ok()) continue;
-      report.broken_input = input.ref();
-      return unhurt.Within(port);
-    }
+  hints["device"] = reports.front().device;
+  BESOM_ASSIGN_OR_RETURN(
+      const Outputs outputs,
+      RunAll(*stage->second, request,
+             {request.params, hints, *artifacts, progress, group.get()}));
+  BESOM_CHECK(outputs.size() == reports.size(),
+              fmt::format("{} of {} outputs", outputs.size(), reports.size()));
+  const Status unhurt = CheckInputs(*artifacts, broken);
+  blame();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    // The stage itself has told the others of its group.
+    reports[i].status = !outputs[i].ok() ? outputs[i].status()
+                        : !unhurt.ok()   ? unhurt
+                                         : Keep(*outputs[i], reports[i]);
   }
-  for (const auto& [port, bytes] : output->blobs) {
-    BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_.Put(bytes));
-    report.outputs.push_back({port, blob});
-  }
-  report.counters = output->counters;
-  report.device_peak = output->memory.peak;
-  report.device_bytes = output->memory.total;
   return Status::Ok();
 }
 
@@ -164,32 +209,41 @@ void TaskRunner::ReleaseDevice() {
   for (const auto& [name, stage] : stages_) stage->ReleaseDevice();
 }
 
-TaskReport TaskRunner::Run(const TaskRequest& request,
-                           const std::function<bool(double)>& progress) {
-  TaskReport report;
-  report.task = request.task;
-  report.attempt = request.attempt;
-  report.host = rank_.host;
+std::vector<TaskReport> TaskRunner::Run(
+    const TaskRequest& request, const std::function<bool(double)>& progress) {
+  std::vector<TaskReport> reports = ReportsFor(request);
   const bool on_gpu = stages::DeviceKindOf(request.numerics) == "cuda";
   keeps_device_ = keeps_device_ || on_gpu;
-  report.device = on_gpu ? rank_.gpu : "cpu";
-  const std::string key = request.key.Hex();
-  Note({{"begin", key}, {"attempt", request.attempt}});
-  const double start = clock_.Monotonic();
-  try {
-    report.status = CheckNumerics(request);
-    if (report.status.ok()) report.status = RunStage(request, progress, report);
-  } catch (const std::bad_alloc&) {
-    report.status = Status(StatusCode::kOutOfMemory, request.stage,
-                           "out of memory", "use fewer ranks on this machine");
-  } catch (const std::exception& error) {
-    report.status = InternalError(request.stage, error.what());
+  std::vector<std::string> keys = {request.key.Hex()};
+  for (const CompanionRequest& companion : request.companions)
+    keys.push_back(companion.key.Hex());
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    reports[i].host = rank_.host;
+    reports[i].device = on_gpu ? rank_.gpu : "cpu";
+    Note({{"begin", keys[i]}, {"attempt", reports[i].attempt}});
   }
-  // What filled the memory must not stand in the way of the next task.
-  if (report.status.code() == StatusCode::kOutOfMemory) ReleaseDevice();
-  report.seconds = clock_.Monotonic() - start;
-  Note({{"end", key}, {"report", ReportToJson(report)}});
-  return report;
+  const double start = clock_.Monotonic();
+  Status status;
+  try {
+    status = CheckNumerics(request);
+    if (status.ok()) status = RunStage(request, progress, reports);
+  } catch (const std::bad_alloc&) {
+    status = Status(StatusCode::kOutOfMemory, request.stage, "out of memory",
+                    "use fewer ranks on this machine");
+  } catch (const std::exception& error) {
+    status = InternalError(request.stage, error.what());
+  }
+  const double elapsed = clock_.Monotonic() - start;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    TaskReport& report = reports[i];
+    if (!status.ok()) report.status = status;
+    // What filled the memory must not stand in the way of the next task.
+    if (report.status.code() == StatusCode::kOutOfMemory) ReleaseDevice();
+    report.elapsed = elapsed;
+    report.seconds = elapsed / static_cast<double>(reports.size());
+    Note({{"end", keys[i]}, {"report", ReportToJson(report)}});
+  }
+  return reports;
 }
 
 }  // namespace besom::run

@@ -29,10 +29,11 @@ struct RankFacts {
       join;
 };
 
-/// Runs one task on this rank: maps its inputs, runs its stage, stores its
-/// outputs, and keeps a journal of both. Inputs that are not visible yet are
-/// looked for (BlobSearch), with a word of progress before every pause, so that
-/// the task's lease holds. Borrows all references. One thread at a time.
+/// Runs a task, or several in one call, on this rank: maps the inputs, runs the
+/// stage, stores the outputs, and keeps a journal of both. Inputs that are not
+/// visible yet are looked for (BlobSearch), with a word of progress before
+/// every pause, so that the task's lease holds. Borrows all references. One
+/// thread at a time.
 class TaskRunner {
  public:
   TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
@@ -41,14 +42,15 @@ class TaskRunner {
   /// The run that begins, and this rank's number: where the journal is.
   void Begin(const RunBegins& run, int rank);
 
-  /// Never throws: what a stage or a library throws becomes the report's
-  /// status. `progress` as in StageInput.
-  TaskReport Run(const TaskRequest& request,
-                 const std::function<bool(double)>& progress);
+  /// The reports of the task and of its companions, in their order. Never
+  /// throws: what a stage or a library throws becomes their status. `progress`
+  /// as in StageInput.
+  std::vector<TaskReport> Run(const TaskRequest& request,
+                              const std::function<bool(double)>& progress);
 
-  /// The report of a task that is not begun because the run must stop; the
-  /// ranks that would compute it with this one are told.
-  TaskReport Decline(const TaskRequest& request);
+  /// The reports of what is not begun because the run must stop; the ranks that
+  /// would compute it with this one are told.
+  std::vector<TaskReport> Decline(const TaskRequest& request);
 
   /// Whether others of this job use this rank's GPU too: what it keeps there
   /// between tasks must be released when no task needs it.
@@ -57,17 +59,21 @@ class TaskRunner {
   void ReleaseDevice();
 
  private:
-  Result<stages::StageOutput> RunTogether(stages::Stage& stage,
-                                          const stages::StageInput& input);
+  using Outputs = std::vector<Result<stages::StageOutput>>;
+  Result<Outputs> RunAll(stages::Stage& stage, const TaskRequest& request,
+                         const stages::StageInput& input);
   Status CheckNumerics(const TaskRequest& request) const;
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,
-                  TaskReport& report);
+                  std::vector<TaskReport>& reports);
+  Status CheckInputs(const ArtifactMap& artifacts,
+                     std::optional<BlobRef>& broken) const;
+  Status Keep(const stages::StageOutput& output, TaskReport& report);
   Status AwaitInputs(const TaskRequest& request,
                      const std::function<bool(double)>& progress);
   Result<ArtifactMap> MapInputs(const TaskRequest& request,
                                 const std::function<bool(double)>& progress,
-                                TaskReport& report);
+                                std::optional<BlobRef>& broken);
   Result<std::unique_ptr<cluster::Group>> GroupFor(const TaskRequest& request);
   void Note(const Json& record);
 

@@ -25,8 +25,18 @@ class FakeExecutor final : public run::Executor {
   }
   Status Begin(const run::RunBegins&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override {
+    orders.push_back(order);
     started.push_back(run::RequestOf(order));
     queue_.emplace_back(order.ranks[0], started.back());
+    for (const run::Companion& companion : order.companions) {
+      run::TaskOrder alone = order;
+      alone.task = companion.task;
+      alone.attempt = companion.attempt;
+      alone.node = companion.node;
+      alone.companions.clear();
+      started.push_back(run::RequestOf(alone));
+      queue_.emplace_back(order.ranks[0], started.back());
+    }
     return Status::Ok();
   }
   Status Recall(int, TaskId, int) override { return Status::Ok(); }
@@ -45,9 +55,10 @@ class FakeExecutor final : public run::Executor {
   void Interrupt() override { interrupted = true; }
   Status Shutdown() override { return Status::Ok(); }
 
-  std::vector<run::TaskRequest> started;
-  std::set<TaskId> die_at_task;   ///< The rank that gets it dies.
-  std::set<TaskId> hang_at_task;  ///< Never ends.
+  std::vector<run::TaskOrder> orders;
+  std::vector<run::TaskRequest> started;  ///< With companions one by one.
+  std::set<TaskId> die_at_task;           ///< The rank that gets it dies.
+  std::set<TaskId> hang_at_task;          ///< Never ends.
   bool interrupted = false;
 
  private:

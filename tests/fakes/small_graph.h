@@ -16,6 +16,7 @@ struct SmallTask {
   std::string stage = "work";
   std::string numerics = "";
   std::string space = "";
+  int fusion = -1;
 };
 
 /// Builds a graph from tasks listed after their inputs; ids count from 0.
@@ -30,6 +31,7 @@ inline TaskGraph MakeGraph(std::initializer_list<SmallTask> tasks) {
     node.cost = task.cost;
     node.numerics = task.numerics;
     node.space = task.space;
+    node.fusion = task.fusion;
     node.params = Json::object();
     node.hints = Json::object();
     for (const std::string& input : task.inputs)

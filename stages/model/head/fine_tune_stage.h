@@ -32,13 +32,11 @@ class FineTuneStage final : public Stage {
   Result<StageOutput> Run(const StageInput& input) override;
 
   /// Trains the heads of many fits on features that they share, which pays
-  /// where there are threads or the features are large; see FitHeads. `input`
-  /// is the one of any of them but for its params: all have its classes,
-  /// augment, seed, repeat and fold, and no shards (else kInternal). Returns
-  /// for each what Run does for it alone, bit for bit; an error of the whole is
-  /// one of the shared input, or kInterrupted.
-  Result<std::vector<Result<StageOutput>>> RunEach(std::span<const Json> params,
-                                                   const StageInput& input);
+  /// where there are threads or the features are large; see FitHeads. All have
+  /// the same classes, augment, seed, repeat and fold, and no shards (else
+  /// kInternal).
+  Result<std::vector<Result<StageOutput>>> RunEach(
+      std::span<const Json> params, const StageInput& input) override;
 
  private:
   Result<StageOutput> RunSharded(const StageInput& input);

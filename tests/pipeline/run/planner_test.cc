@@ -162,6 +162,23 @@ TEST_F(PlannerTest, FoldsAndRepeatsAreFitsOfOneTrial) {
   EXPECT_EQ(Count(sweep)["features"], 8);
 }
 
+TEST_F(PlannerTest, FitsThatReadTheSameMayBeComputedInOneCall) {
+  Json folds = With("model.head", Json::array({16}));
+  folds["split"]["folds"] = 2;
+  Json of_two_ranks = BaseConfig();
+  of_two_ranks["resources"]["ranks_per_trial"] = 2;
+  const SweepGraph sweep =
+      Plan({BaseConfig(), With("model.dropout", 0.1), With("train.epochs", 9),
+            With("augment.rotation", 1.0), With("seed", 2),
+            With("model.backbone", "efficientnet_lite0"), folds, of_two_ranks});
+  std::vector<int> fusions;
+  for (const PlannedTrial& trial : sweep.trials)
+    for (const PlannedFit& fit : trial.fits)
+      fusions.push_back(sweep.graph[fit.fine_tune].fusion);
+  // The fits of a split with folds are on a split of their own.
+  EXPECT_EQ(fusions, (std::vector<int>{0, 0, 0, 1, 2, 3, 4, 5, -1}));
+}
+
 TEST_F(PlannerTest, WithoutAugmentationThereAreNoViews) {
   const SweepGraph sweep = Plan({With("augment.views", 0)});
   EXPECT_EQ(Count(sweep)["features"], 4);

@@ -51,7 +51,7 @@ class LateInputTest : public ::testing::Test {
   }
   TaskReport Run(const std::function<bool(double)>& progress) {
     TaskRunner runner(store_, stages_, clock_, {.host = "host"});
-    return runner.Run(request_, progress);
+    return runner.Run(request_, progress).at(0);
   }
 
   const WorkspaceLayout layout_{
@@ -152,13 +152,16 @@ class LeftAloneTest : public ::testing::Test {
 };
 
 TEST_F(LeftAloneTest, AnExceptionIsToldToTheOthers) {
-  const TaskReport report = runner_.Run(request_, [](double) { return false; });
-  EXPECT_EQ(report.status.code(), StatusCode::kOutOfMemory);
+  const auto reports = runner_.Run(request_, [](double) { return false; });
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].status.code(), StatusCode::kOutOfMemory);
   EXPECT_THAT(OthersWait().ToString(), ::testing::HasSubstr("throwing"));
 }
 
 TEST_F(LeftAloneTest, SoIsAStopBeforeTheTaskIsBegun) {
-  EXPECT_EQ(runner_.Decline(request_).status.code(), StatusCode::kInterrupted);
+  const auto reports = runner_.Decline(request_);
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].status.code(), StatusCode::kInterrupted);
   EXPECT_THAT(OthersWait().ToString(), ::testing::HasSubstr("asked to stop"));
 }
 

@@ -324,6 +324,25 @@ TEST_F(FitsTogetherTest, EachLeavesTheBytesOfItsOwnRun) {
   }
 }
 
+// More than fit into the memory for heads: trained some at a time.
+TEST_F(FitsTogetherTest, LargeHeadsAreTrainedSomeAtATime) {
+  for (Json& fit : fits_) {
+    fit["model"]["head"] = {2048, 2048, 2048};
+    fit["train"]["epochs"] = 1;
+  }
+  std::vector<double> shares;
+  progress_ = [&](double share) {
+    shares.push_back(share);
+    return false;
+  };
+  hints_["threads"] = 1;
+  const auto together = RunEach();
+  ASSERT_TRUE(together.ok()) << together.status().ToString();
+  EXPECT_THAT(shares, ElementsAre(0.25, 0.5, 0.75, 1));
+  params_ = fits_[3];
+  EXPECT_EQ((*together)[3]->blobs, Run(FineTuneStage())->blobs);
+}
+
 TEST_F(FitsTogetherTest, AFitThatFailsLeavesTheOthersAlone) {
   const auto before = RunEach();
   fits_[1]["train"]["optimizer"] = "sgd";

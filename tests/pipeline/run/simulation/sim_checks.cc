@@ -32,6 +32,24 @@ void SimWorld::CheckOrder(const run::TaskOrder& order) {
   if (board_) CheckOvertaking(task);
 }
 
+/// What one call computes is of one rank and reads the same.
+void SimWorld::CheckCompanions(const run::TaskOrder& order) {
+  if (!order.companions.empty() && order.ranks.size() != 1)
+    Violate("several ranks compute tasks in one call");
+  for (const run::Companion& companion : order.companions) {
+    run::TaskOrder alone = order;
+    alone.task = companion.task;
+    alone.attempt = companion.attempt;
+    alone.companions.clear();
+    CheckOrder(alone);
+    const TaskNode& node = plan_.sweep.graph[companion.task];
+    if (companion.node != &node || node.stage != order.node->stage ||
+        node.hints != order.node->hints)
+      Violate(fmt::format("'{}' is in one call with '{}'", node.label,
+                          order.node->label));
+  }
+}
+
 void SimWorld::CheckInputs(const run::TaskOrder& order) {
   const TaskNode& node = plan_.sweep.graph[order.task];
   if (order.inputs.size() != node.inputs.size())

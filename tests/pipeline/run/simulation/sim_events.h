@@ -28,6 +28,9 @@ struct SimOrder {
   int attempt = 0;
   std::size_t first_part = 0;  ///< The leader's, of those of all orders.
   std::size_t members = 1;
+  /// Of one call: its first order, which stands for all of them at the rank,
+  /// and how many follow that one.
+  std::size_t call = kNone, companions = 0;
   bool hung = false;
   bool told = false;    ///< The coordinator knows its end, or gave it up.
   bool broken = false;  ///< Of several: they cannot go on together.

@@ -68,7 +68,7 @@ void SimWorld::Join(int number, std::size_t index) {
   if (!AllJoined(order))
     return Push(now_ + kSimGroupWait, What::kWaitedLong, number, index);
   const double seconds = interrupted_ ? 0 : SecondsOfTask();
-  store_.seconds[order.task] = seconds;
+  store_.seconds[order.task] = store_.elapsed[order.task] = seconds;
   Push(now_ + seconds, What::kTogether, number, index);
   if (seconds <= settings_.task_seconds) return;
   for (const SimPart& member : Parts(order)) SendProgress(member.rank, order);

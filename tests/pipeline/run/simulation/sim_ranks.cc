@@ -87,25 +87,47 @@ void SimWorld::Push(double time, What what, int rank, std::size_t index) {
   events_.push({time, serial_++, what, rank, index});
 }
 
+SimOrder& SimWorld::AddOrder(TaskId task, int attempt) {
+  SimOrder& mine = orders_.emplace_back();
+  mine.task = task;
+  mine.attempt = attempt;
+  mine.first_part = parts_.size();
+  mine.call = orders_.size() - 1;
+  pending_[task] = mine.call;
+  return mine;
+}
+
+/// The orders that are computed in one call with this one, itself included.
+std::span<SimOrder> SimWorld::CallOf(std::size_t order) {
+  const std::size_t first = orders_[order].call;
+  return std::span(orders_).subspan(first, 1 + orders_[first].companions);
+}
+
 Status SimWorld::Start(const run::TaskOrder& order) {
   CheckOrder(order);
-  SimOrder& mine = orders_.emplace_back();
-  mine.task = order.task;
-  mine.attempt = order.attempt;
-  mine.first_part = parts_.size();
+  CheckCompanions(order);
+  SimOrder& mine = AddOrder(order.task, order.attempt);
   mine.members = order.ranks.size();
-  pending_[order.task] = orders_.size() - 1;
+  mine.companions = order.companions.size();
+  const std::size_t index = mine.call;
   for (const int number : order.ranks) {
     parts_.emplace_back().rank = number;
     SimRank& rank = At(number);
-    ++rank.unheard;
+    rank.unheard += 1 + static_cast<int>(order.companions.size());
     // As messages of MPI do, orders do not overtake each other.
     rank.last_order = std::max(rank.last_order, now_ + Delay());
-    Push(rank.last_order, What::kArrive, number, orders_.size() - 1);
+    Push(rank.last_order, What::kArrive, number, index);
   }
-  if (orders_.size() == kill_after_)
-    Push(now_ + Uniform(random_), What::kKill, 0, 0);
-  if (orders_.size() == stop_after_) stopped_ = true;
+  for (const run::Companion& companion : order.companions) {
+    AddOrder(companion.task, companion.attempt).call = index;
+    parts_.emplace_back().rank = order.ranks[0];
+    Count(Fault::kFused);
+  }
+  const auto comes = [&](std::size_t limit) {
+    return index < limit && limit <= orders_.size();
+  };
+  if (comes(kill_after_)) Push(now_ + Uniform(random_), What::kKill, 0, 0);
+  if (comes(stop_after_)) stopped_ = true;
   return Status::Ok();
 }
 
@@ -118,6 +140,16 @@ Status SimWorld::Recall(int rank, TaskId task, int) {
 double SimWorld::SecondsOfTask() {
   return std::min(-std::log1p(-Uniform(random_)) * settings_.task_seconds,
                   kLongestTask);
+}
+
+/// Draws how long each order of a call takes; returns the whole.
+double SimWorld::DrawSeconds(std::span<const SimOrder> call) {
+  double seconds = 0;
+  for (const SimOrder& one : call)
+    seconds += store_.seconds[one.task] = SecondsOfTask();
+  const double factor = std::min(1.0, kLongestTask / seconds);
+  for (const SimOrder& one : call) store_.seconds[one.task] *= factor;
+  return seconds * factor;
 }
 
 void SimWorld::SendProgress(int number, const SimOrder& order) {
@@ -154,7 +186,7 @@ void SimWorld::BeginFirst(int number) {
   SimOrder& order = orders_[index];
   if (order.OfSeveral()) return BeginPart(number, index);
   if (!plan_.sweep.graph[order.task].numerics.empty()) CheckMemory(number);
-  double seconds = SecondsOfTask();
+  double seconds = DrawSeconds(CallOf(index));
   if (Hangs(order, seconds)) {
   } else if (Dies(number)) {
     Push(now_ + Uniform(random_) * seconds, What::kDie, number, 0);
@@ -162,7 +194,7 @@ void SimWorld::BeginFirst(int number) {
     SendProgress(number, order);
   }
   if (interrupted_) seconds = 0;
-  store_.seconds[order.task] = seconds;
+  for (const SimOrder& one : CallOf(index)) store_.elapsed[one.task] = seconds;
   Push(now_ + seconds, What::kFinish, number, index);
 }
 
@@ -263,14 +295,19 @@ void SimWorld::Finish(int number, std::size_t index) {
   SimRank& rank = At(number);
   if (!rank.alive || rank.queue.empty() || rank.queue.front() != index) return;
   rank.queue.erase(rank.queue.begin());
-  if (SimOrder& order = orders_[index]; !order.OfSeveral()) {
-    ++result_.tasks_computed;
-    SimPart& part = Parts(order)[0];
-    part.status = ReadInputs(order.task, part);
-    if (part.status.ok()) part.status = Outcome(order);
+  const std::size_t end = index + CallOf(index).size();
+  for (std::size_t one = index; one < end; ++one) {
+    if (!orders_[one].OfSeveral()) ComputeAlone(orders_[one]);
+    Report(number, one);
   }
-  Report(number, index);
   BeginFirst(number);
+}
+
+void SimWorld::ComputeAlone(SimOrder& order) {
+  ++result_.tasks_computed;
+  SimPart& part = Parts(order)[0];
+  part.status = ReadInputs(order.task, part);
+  if (part.status.ok()) part.status = Outcome(order);
 }
 
 void SimWorld::Die(int number) {
@@ -288,11 +325,15 @@ void SimWorld::Die(int number) {
 
 void SimWorld::ReturnUnbegun(int number, std::size_t index) {
   std::vector<std::size_t>& queue = At(number).queue;
-  const auto place = std::ranges::find(queue, index);
+  const std::size_t first = orders_[index].call;
+  const auto place = std::ranges::find(queue, first);
   if (place == queue.end() || place == queue.begin()) return;
   queue.erase(place);
-  const SimOrder& order = orders_[index];
-  Send(number, {number, run::TaskReturned{order.task, order.attempt}}, index);
+  const std::size_t end = first + CallOf(first).size();
+  for (std::size_t one = first; one < end; ++one) {
+    const SimOrder& order = orders_[one];
+    Send(number, {number, run::TaskReturned{order.task, order.attempt}}, one);
+  }
 }
 
 void SimWorld::Interrupt() {

@@ -85,12 +85,16 @@ class SimWorld final : public run::Executor,
   std::size_t Keep(SimLetter letter);
   void Send(int rank, run::ExecutorEvent event, std::size_t order);
   double SecondsOfTask();
+  double DrawSeconds(std::span<const SimOrder> call);
   void SendProgress(int rank, const SimOrder& order);
   bool Hangs(SimOrder& order, double& seconds);
   bool Dies(int rank);
+  SimOrder& AddOrder(TaskId task, int attempt);
+  std::span<SimOrder> CallOf(std::size_t order);
   void Arrive(int rank, std::size_t order);
   void BeginFirst(int rank);
   void Finish(int rank, std::size_t order);
+  void ComputeAlone(SimOrder& order);
   std::size_t BrokenInput(TaskId task) const;
   Status ReadInputs(TaskId task, SimPart& part);
   Status Outcome(const SimOrder& order);
@@ -111,6 +115,7 @@ class SimWorld final : public run::Executor,
   void WaitedLong(std::size_t order);
 
   void CheckOrder(const run::TaskOrder& order);
+  void CheckCompanions(const run::TaskOrder& order);
   void CheckGroup(const run::TaskOrder& order);
   void CheckOvertaking(TaskId task);
   void CheckInputs(const run::TaskOrder& order);

@@ -20,7 +20,8 @@ class SimStore {
         known(plan.sweep.graph.size()),
         states(plan.sweep.trials.size(), db::TrialState::kPending),
         ends(plan.sweep.trials.size()),
-        seconds(plan.sweep.graph.size()) {}
+        seconds(plan.sweep.graph.size()),
+        elapsed(plan.sweep.graph.size()) {}
 
   bool Has(TaskId task) const {
     return blobs[task] == Blob::kWhole || blobs[task] == Blob::kFlipped;
@@ -34,6 +35,7 @@ class SimStore {
   std::vector<db::TrialState> states;  // By trial, committed.
   std::vector<int> ends;               // By trial: commits that ended it.
   std::vector<double> seconds;         // By task: of its last run.
+  std::vector<double> elapsed;         // By task: of that run's whole call.
   std::size_t silent_ranks = 0;        // Leases that were over.
 };
 

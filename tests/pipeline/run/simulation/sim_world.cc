@@ -32,7 +32,8 @@ void CheckRows(const SimPlan& plan, const SimSettings& settings,
 }
 
 /// Without faults the time is within Graham's bound of list scheduling (1969):
-/// while a task is ready fewer ranks idle than it needs.
+/// while a task is ready fewer ranks idle than it needs. What one call computes
+/// is one task in this.
 void CheckTime(const SimPlan& plan, const SimSettings& settings,
                const SimStore& store, SimResult& result) {
   const TaskGraph& graph = plan.sweep.graph;
@@ -42,7 +43,7 @@ void CheckTime(const SimPlan& plan, const SimSettings& settings,
   for (TaskId task = 0; task < graph.size(); ++task) {
     for (const TaskId producer : graph.producers(task))
       path[task] = std::max(path[task], path[producer]);
-    path[task] += store.seconds[task];
+    path[task] += store.elapsed[task];
     longest = std::max(longest, path[task]);
     const int ranks = std::min(graph[task].ranks, settings.ranks);
     most = std::max(most, ranks);
@@ -78,7 +79,8 @@ std::string_view NameOf(Fault fault) {
       "group waited too long",
       "one member failed",
       "input hurt at a member",
-      "GPU shared by ranks"};
+      "GPU shared by ranks",
+      "tasks in one call"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 

@@ -36,6 +36,7 @@ enum class Fault {
   kMemberFailed,
   kDamagedForMember,
   kGpuShared,
+  kFused,
   kCount
 };
 inline constexpr auto kFaults = static_cast<std::size_t>(Fault::kCount);
@@ -78,7 +79,7 @@ struct SimResult {
 ///     run;
 /// (6) without faults nobody idles: the time is within the bound of list
 ///     scheduling;
-/// (6) a task of several ranks is given to as many distinct ranks at most,
+/// (7) a task of several ranks is given to as many distinct ranks at most,
 ///     none of them lost, all of them free, so that groups do not wait for
 ///     each other; after want of memory to one; without faults nothing
 ///     overtakes it.
