@@ -104,7 +104,6 @@ class SimWorld final : public run::Executor,
   void ReturnUnbegun(int rank, std::size_t order);
   void Hear(const SimLetter& letter);
 
-  // Of orders to several ranks.
   void BeginPart(int rank, std::size_t order);
   void DamageInput(TaskId task);
   void Join(int rank, std::size_t order);
