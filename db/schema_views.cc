@@ -124,9 +124,14 @@ CREATE VIEW task_times AS
   SELECT s.name AS sweep, k.stage, count(*) AS tasks, sum(k.cached) AS cached,
     coalesce(sum(CASE WHEN k.cached THEN NULL ELSE a.seconds END), 0.0)
       AS seconds,
-    sum(CASE WHEN k.cached THEN NULL ELSE a.images END)
+    sum(CASE WHEN k.cached THEN NULL
+             ELSE coalesce(a.counters ->> 'computed', a.images) END)
       / nullif(sum(CASE WHEN k.cached OR a.images IS NULL THEN NULL
-                        ELSE a.seconds END), 0) AS images_per_second
+                        ELSE a.seconds END), 0) AS images_per_second,
+    sum(CASE WHEN k.cached THEN NULL
+             ELSE a.seconds * (1 - (a.counters ->> 'engine_seconds')
+                / nullif(a.counters ->> 'lane_seconds', 0)) END)
+      AS stall_seconds
   FROM task k JOIN sweep s ON s.sweep_id = k.sweep_id
     LEFT JOIN action a ON a.key = k.key
   GROUP BY s.sweep_id, k.stage;

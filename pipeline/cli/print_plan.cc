@@ -8,6 +8,7 @@
 #include "cluster/cpu.h"
 #include "pipeline/cli/rank_places.h"
 #include "pipeline/run/explain.h"
+#include "pipeline/run/task_costs.h"
 
 namespace besom::cli {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 struct Planned {
   run::PreparedSweep sweep;
   std::vector<run::StageForecast> stages;
-  double core_seconds = 0;
 };
 
 Result<Planned> Plan(const run::RunOptions& options) {
@@ -39,10 +39,9 @@ Result<Planned> Plan(const run::RunOptions& options) {
   run::StoredContentDigests digests(results.get());  // Reads only.
   BESOM_RETURN_IF_ERROR(
       run::PlanGraph(plan.sweep, digests, cluster::UsableCores()));
-  BESOM_ASSIGN_OR_RETURN(plan.stages,
-                         run::Forecast(plan.sweep, results.get(), blobs));
-  for (const run::StageForecast& stage : plan.stages)
-    plan.core_seconds += stage.core_seconds;
+  BESOM_ASSIGN_OR_RETURN(
+      plan.stages, run::Forecast(plan.sweep, results.get(), blobs,
+                                 run::RelativeSpeed(cluster::UsableCores())));
   return plan;
 }
 
@@ -99,7 +98,8 @@ void PrintText(const Planned& plan, const PlanOutput& output, double seconds) {
 Result<int> PrintPlan(const run::RunOptions& options,
                       const PlanOutput& output) {
   BESOM_ASSIGN_OR_RETURN(const Planned plan, Plan(options));
-  const double seconds = plan.core_seconds / output.ranks;
+  const double seconds =
+      run::WallSeconds(plan.stages, output.ranks, cluster::UsableCores());
   if (output.json)
     PrintJson(plan, seconds);
   else

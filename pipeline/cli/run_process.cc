@@ -42,6 +42,7 @@ int Summarise(const run::RunOutcome& outcome) {
   fmt::print("{} trials done, {} failed; {} tasks run, {} reused\n",
              outcome.trials_done, outcome.trials_failed, outcome.tasks_run,
              outcome.tasks_reused);
+  for (const std::string& line : outcome.work) fmt::print("{}\n", line);
   if (!outcome.best.empty()) fmt::print("{}\n", outcome.best);
   std::fflush(stdout);
   PrintFailures(outcome);

@@ -33,8 +33,9 @@ struct RunOutcome {
   /// Some rank still computes, or does not answer: the process should end
   /// without waiting for it.
   bool abandoned = false;
-  std::string why;   ///< Of the interruption.
-  std::string best;  ///< The best trial in one line; empty = none.
+  std::string why;                ///< Of the interruption.
+  std::string best;               ///< The best trial in one line; empty = none.
+  std::vector<std::string> work;  ///< What it did, in lines for people.
   /// Failed trials: id and why.
   std::vector<std::pair<std::string, std::string>> failures;
 };

@@ -7,6 +7,7 @@
 
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/stage_versions.h"
+#include "pipeline/run/task_costs.h"
 
 namespace besom::run {
 namespace {
@@ -23,19 +24,50 @@ std::string Dotted(std::string pointer) {
   return pointer.empty() ? pointer : pointer.substr(1);
 }
 
-/// Numbers that make tasks of one stage comparable: units of work, and what
-/// decides the cost of one.
-double UnitsOf(const std::string& stage, const Json& params) {
-  if (stage == "ingest") return static_cast<double>(params.at("files").size());
-  if (stage == "features")
-    return static_cast<double>(params.at("contents").size() *
-                               params.at("views").size());
-  if (stage == "fine_tune") return params.at("train").at("epochs");
+/// Whether a task of the stage uses all threads of its rank.
+bool IsParallel(std::string_view stage) {
+  return stage == "ingest" || stage == "features" || stage == "fine_tune";
+}
+
+/// A number that makes heads comparable which read features of one base; how
+/// long these are drops out.
+double UnitsOfHead(const Json& params, double images) {
+  constexpr double kInputs = 1000;
+  const Json& train = params.at("train");
+  return train.at("epochs").get<double>() *
+         TaskCosts::HeadEpoch(kInputs, params.at("model").at("head"),
+                              static_cast<double>(params.at("classes").size()),
+                              images, train.value("batch_size", 8.0));
+}
+
+/// How many units of the kind's work a finished action did.
+double UnitsDone(const db::ActionRow& row, const Json& params) {
+  const auto counted = [&](const char* name) {
+    return row.counters.value(name, 0.0);
+  };
+  if (row.stage == "ingest")
+    return static_cast<double>(params.at("files").size());
+  if (row.stage == "features") return counted("computed");
+  if (row.stage == "fine_tune") return UnitsOfHead(params, counted("images"));
   return 1;
 }
+
+/// The same of a task that is to be done.
+double UnitsToDo(const TaskNode& node, double trained) {
+  if (node.stage == "ingest" || node.stage == "features") return node.units;
+  if (node.stage == "fine_tune") return UnitsOfHead(node.params, trained);
+  return 1;
+}
+
+/// Tasks whose rates are comparable.
 std::string KindOf(const std::string& stage, const Json& params) {
-  if (stage != "features") return stage;
-  return stage + " " + params.at("backbone").get<std::string>();
+  if (stage == "features")
+    return fmt::format(
+        "features {} {} {}", params.at("backbone").get<std::string>(),
+        params.at("numerics").get<std::string>(), params.at("size").get<int>());
+  if (stage == "fine_tune")
+    return "fine_tune " + params.at("model").at("backbone").get<std::string>();
+  return stage;
 }
 
 /// A finished action, parsed.
@@ -67,8 +99,8 @@ std::string ReasonFor(const TaskNode& node,
 class Forecaster {
  public:
   Forecaster(const PreparedSweep& sweep, db::ResultsStore* results,
-             const BlobStore& blobs)
-      : sweep_(sweep), results_(results), blobs_(blobs) {}
+             const BlobStore& blobs, double speed)
+      : sweep_(sweep), results_(results), blobs_(blobs), speed_(speed) {}
 
   Result<std::vector<StageForecast>> Run() {
     const TaskGraph& graph = sweep_.graph.graph;
@@ -102,8 +134,12 @@ class Forecaster {
       for (const db::ActionRow& row : rows) {
         BESOM_ASSIGN_OR_RETURN(Json params, ParseJson(row.params, row.label));
         Rate& rate = rates_[KindOf(stage, params)];
-        rate.units += UnitsOf(stage, params);
-        rate.seconds += row.seconds;
+        rate.units += UnitsDone(row, params);
+        rate.seconds +=
+            row.seconds *
+            (IsParallel(stage) ? row.counters.value("threads", 1.0) : 1);
+        if (stage == "fine_tune")
+          trained_ = std::max(trained_, row.counters.value("images", 0.0));
         by_key_[row.key] = row;
         known_[stage].push_back({std::move(params), row});
       }
@@ -121,11 +157,12 @@ class Forecaster {
   void Add(const TaskNode& node, const std::vector<bool>& done,
            StageForecast& stage) {
     const auto rate = rates_.find(KindOf(node.stage, node.params));
-    stage.measured = rate != rates_.end() && rate->second.units > 0;
-    stage.core_seconds += stage.measured
-                              ? rate->second.seconds / rate->second.units *
-                                    UnitsOf(node.stage, node.params)
-                              : node.cost;
+    const bool measured = rate != rates_.end() && rate->second.units > 0;
+    if (stage.tasks == stage.done + 1) stage.measured = true;  // The first.
+    stage.measured = stage.measured && measured;
+    stage.core_seconds += measured ? rate->second.seconds / rate->second.units *
+                                         UnitsToDo(node, trained_)
+                                   : node.cost / speed_;
     std::string reason = ReasonFor(node, known_[node.stage]);
     if (by_key_.contains(node.key.Hex())) reason = "its output is gone";
     if (reason == "an input changed") {
@@ -148,6 +185,8 @@ class Forecaster {
   const PreparedSweep& sweep_;
   db::ResultsStore* const results_;
   const BlobStore& blobs_;
+  const double speed_;
+  double trained_ = 0;  // Images of a fit.
   std::map<std::string, Rate> rates_;
   std::map<std::string, db::ActionRow> by_key_;
   std::map<std::string, std::vector<KnownAction>> known_;
@@ -175,8 +214,28 @@ std::vector<std::string> DifferingFields(const Json& before,
 
 Result<std::vector<StageForecast>> Forecast(const PreparedSweep& sweep,
                                             db::ResultsStore* results,
-                                            const BlobStore& blobs) {
-  return Forecaster(sweep, results, blobs).Run();
+                                            const BlobStore& blobs,
+                                            double speed) {
+  return Forecaster(sweep, results, blobs, speed).Run();
+}
+
+double WallSeconds(const std::vector<StageForecast>& stages, int ranks,
+                   int cores) {
+  // Programs, libraries, the database; mpirun.
+  constexpr double kStart = 0.6, kStartOfRanks = 0.4;
+  double seconds = 0;
+  bool any = false;
+  for (const StageForecast& stage : stages) {
+    const auto left = static_cast<double>(stage.tasks - stage.done);
+    if (left == 0) continue;
+    any = true;
+    const double share = IsParallel(stage.stage)
+                             ? static_cast<double>(std::max(cores, ranks))
+                             : std::min<double>(ranks, left);
+    seconds += stage.core_seconds / share;
+  }
+  if (!any) return 0;
+  return seconds + kStart + (ranks > 1 ? kStartOfRanks : 0);
 }
 
 }  // namespace besom::run

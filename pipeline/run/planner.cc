@@ -5,16 +5,12 @@
 #include <algorithm>
 #include <set>
 
+#include "pipeline/run/task_costs.h"
 #include "pipeline/store/action_key.h"
 #include "stages/model/numerics_tag.h"
 
 namespace besom::run {
 namespace {
-
-/// Predicted seconds on one core, for priorities until rates are measured.
-constexpr double kSecondsPerDecode = 0.005;
-constexpr double kSecondsPerMultiplyAdd = 4e-11;
-constexpr double kSecondsPerHeadStep = 2e-4;
 
 /// Nothing but its predicted cost.
 TaskNode Costing(double seconds, double units = 1) {
@@ -40,6 +36,7 @@ struct KnownScan {
 struct DataSlot {
   std::size_t data = 0;  // Index into SweepGraph::data.
   std::vector<ImageRange> ranges;
+  double trained = 0;  // Share of the images.
 };
 
 class Planner {
@@ -64,7 +61,8 @@ class Planner {
                                      const DataSlot& slot, bool plain);
   PlannedFit AddFit(const Json& config, const Json& model, const DataSlot& slot,
                     const std::vector<TaskInput>& plain,
-                    const std::vector<TaskInput>& views, int repeat, int fold);
+                    const std::vector<TaskInput>& views, int dimension,
+                    int repeat, int fold);
 
   const PlannerServices& services_;
   SweepGraph& out_;
@@ -151,7 +149,7 @@ void Planner::AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data) {
     const TaskId task =
         AddTask("ingest", fmt::format("ingest images {}-{}", begin, end - 1),
                 std::move(params), {{"paths", std::move(paths)}}, {},
-                Costing(static_cast<double>(end - begin) * kSecondsPerDecode,
+                Costing(static_cast<double>(end - begin) * TaskCosts::kDecode,
                         static_cast<double>(end - begin)));
     data.ingest.push_back(task);
     for (std::size_t first = 0; first < contents.size();
@@ -182,12 +180,12 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
   for (const TaskId task : data.ingest)
     inputs.push_back({"pixels", task, "pixels"});
   data.split = AddTask("split", "split", std::move(params), Json::object(),
-                       inputs, Costing(0.1));
+                       inputs, Costing(TaskCosts::kSplit));
   inputs[0] = {"split", data.split, "split"};
   data.augment =
       AddTask("augment", "views",
               {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
-              Json::object(), std::move(inputs), Costing(0.5));
+              Json::object(), std::move(inputs), Costing(TaskCosts::kAugment));
   return Status::Ok();
 }
 
@@ -210,6 +208,9 @@ Result<const DataSlot*> Planner::DataOf(const Json& config,
   DataSlot slot;
   AddIngest(pixels, slot, data);
   BESOM_RETURN_IF_ERROR(AddSplit(config, data));
+  slot.trained =
+      ShareTrained(config.at("split"),
+                   out_.graph[data.split].params.value("file_rows", Json()));
   slot.data = out_.data.size();
   out_.data.push_back(std::move(data));
   return &slots_.emplace(key, std::move(slot)).first->second;
@@ -272,16 +273,21 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
       CanonicalText({params, space, out_.graph[data.split].key.Hex(), plain});
   if (const auto it = features_.find(memo); it != features_.end())
     return it->second;
+  // A network's work grows with the area of its images.
+  const double scale = pixels.at("size").get<double>() / backbone.input_size;
+  const double area = scale * scale;
   std::size_t first = 0;
   for (const ImageRange& range : slot.ranges) {
     Json task_params = params;
     task_params["contents"] = range.contents;
     std::vector<TaskInput> inputs = {{"pixels", range.ingest, "pixels"}};
     if (!plain) inputs.push_back({"split", data.split, "split"});
-    const double rows = static_cast<double>(range.contents.size()) *
-                        static_cast<double>(params["views"].size());
-    TaskNode node =
-        Costing(rows * backbone.multiply_adds * kSecondsPerMultiplyAdd, rows);
+    const double rows =
+        static_cast<double>(range.contents.size()) *
+        (plain ? 1.0
+               : static_cast<double>(params["views"].size()) * slot.trained);
+    TaskNode node = Costing(
+        rows * TaskCosts::Pass(backbone.multiply_adds * area, tag), rows);
     node.space = space;
     node.numerics = tag;
     const TaskId task = AddTask(
@@ -302,8 +308,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
 PlannedFit Planner::AddFit(const Json& config, const Json& model,
                            const DataSlot& slot,
                            const std::vector<TaskInput>& plain,
-                           const std::vector<TaskInput>& views, int repeat,
-                           int fold) {
+                           const std::vector<TaskInput>& views, int dimension,
+                           int repeat, int fold) {
   const TaskId split = out_.data[slot.data].split;
   const Json& classes = config.at("ingest").at("classes");
   const Json& train = config.at("train");
@@ -328,7 +334,13 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   if (shards > 1) params["shards"] = shards;
   const double epochs = train.at("epochs");
   TaskNode tune;
-  tune.cost = epochs * 40 * kSecondsPerHeadStep;
+  const PlannedData& data = out_.data[slot.data];
+  const double images =
+      static_cast<double>(data.scan.entries.size()) * slot.trained;
+  tune.cost =
+      epochs * TaskCosts::HeadEpoch(dimension, model.at("head"),
+                                    static_cast<double>(classes.size()), images,
+                                    train.value("batch_size", 8.0));
   tune.units = epochs;
   tune.ranks = shards;
   if (shards == 1) {
@@ -343,15 +355,15 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   evaluate.erase("external");  // The sets are in the split table.
   evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});
   evaluate_inputs.push_back({"history", fit.fine_tune, "history"});
-  fit.evaluate =
-      AddTask("evaluate", "evaluate " + name,
-              {{"classes", classes},
-               {"evaluate", std::move(evaluate)},
-               {"model", model},
-               {"train", train},
-               {"repeat", repeat},
-               {"fold", fold}},
-              Json::object(), std::move(evaluate_inputs), Costing(0.05));
+  fit.evaluate = AddTask("evaluate", "evaluate " + name,
+                         {{"classes", classes},
+                          {"evaluate", std::move(evaluate)},
+                          {"model", model},
+                          {"train", train},
+                          {"repeat", repeat},
+                          {"fold", fold}},
+                         Json::object(), std::move(evaluate_inputs),
+                         Costing(TaskCosts::kEvaluate));
   return fit;
 }
 
@@ -380,8 +392,8 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   const Json& split = config.at("split");
   for (int repeat = 0; repeat < split.at("repeats").get<int>(); ++repeat)
     for (int fold = 0; fold < split.at("folds").get<int>(); ++fold)
-      planned.fits.push_back(
-          AddFit(config, model, *slot, plain, views, repeat, fold));
+      planned.fits.push_back(AddFit(config, model, *slot, plain, views,
+                                    backbone->second.dimension, repeat, fold));
   out_.trials.push_back(std::move(planned));
   return Status::Ok();
 }

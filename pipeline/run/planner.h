@@ -23,7 +23,8 @@ struct ResolvedBackbone {
   std::string path;          ///< Of the file; empty for random weights.
   Json preprocessing;        ///< Resolved: what the engine does to pixels.
   int input_size = 0;        ///< Pixels.
-  double multiply_adds = 0;  ///< Of one image.
+  double multiply_adds = 0;  ///< Of one image of that size.
+  int dimension = 0;         ///< Numbers of its features.
 };
 
 /// What the planner asks of the world. Every function is pure for the life of

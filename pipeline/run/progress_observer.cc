@@ -14,8 +14,12 @@ constexpr double kSecondsBetweenLooks = 1;
 }  // namespace
 
 ProgressObserver::ProgressObserver(ProgressMode mode, const Clock& clock,
-                                   std::function<std::string()> best)
-    : progress_(mode, clock, stderr), clock_(clock), best_(std::move(best)) {}
+                                   std::function<std::string()> best,
+                                   WorkTally& tally)
+    : progress_(mode, clock, stderr),
+      clock_(clock),
+      best_(std::move(best)),
+      tally_(tally) {}
 
 void ProgressObserver::Expect(const std::string& stage, std::size_t tasks,
                               std::size_t cached) {
@@ -37,6 +41,7 @@ void ProgressObserver::Ended(const TaskReport& report, const TaskNode& node,
                   report.status.ToString()));
   if (!report.status.ok()) return;
   progress_.TaskDone(node.stage, report.task);
+  tally_.Add(report, node, rank);
   if (node.stage == "evaluate") new_trials_ = true;
 }
 

@@ -5,16 +5,18 @@
 
 #include "pipeline/run/progress.h"
 #include "pipeline/run/run_observer.h"
+#include "pipeline/run/work_tally.h"
 
 namespace besom::run {
 
-/// Shows a run on stderr and in the log. Borrows the clock.
+/// Shows a run on stderr and in the log, and counts what it does. Borrows the
+/// clock and the tally.
 class ProgressObserver final : public RunObserver {
  public:
   /// `best` describes the best trial so far; it may cost a query, so it is not
   /// asked for after every task.
   ProgressObserver(ProgressMode mode, const Clock& clock,
-                   std::function<std::string()> best);
+                   std::function<std::string()> best, WorkTally& tally);
 
   void Expect(const std::string& stage, std::size_t tasks,
               std::size_t cached) override;
@@ -28,6 +30,7 @@ class ProgressObserver final : public RunObserver {
   Progress progress_;
   const Clock& clock_;
   const std::function<std::string()> best_;
+  WorkTally& tally_;
   bool new_trials_ = false;
   double last_look_ = -1;
 };

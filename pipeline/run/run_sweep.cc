@@ -371,9 +371,10 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
 }
 
 Result<RunOutcome> SweepRun::Execute() {
-  ProgressObserver observer(options_.progress, services_.clock, [&] {
-    return BestLine(layout_.database(), sweep_.spec.name);
-  });
+  WorkTally tally(sweep_.graph);
+  ProgressObserver observer(
+      options_.progress, services_.clock,
+      [&] { return BestLine(layout_.database(), sweep_.spec.name); }, tally);
   if (!lock_->why().empty())
     observer.Say(fmt::format("took the sweep over from {}: {}", lock_->robbed(),
                              lock_->why()));
@@ -414,6 +415,7 @@ Result<RunOutcome> SweepRun::Execute() {
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
   outcome.best = BestLine(layout_.database(), sweep_.spec.name);
+  if (outcome.tasks_run > 0) outcome.work = tally.Lines();
   return outcome;
 }
 

@@ -49,6 +49,11 @@ Result<ResolvedBackbone> ResolveBackbone(const Json& model,
   resolved.preprocessing = preprocessing.ToJson();
   resolved.input_size = backbone.input_size;
   resolved.multiply_adds = static_cast<double>(multiply_adds);
+  BESOM_ASSIGN_OR_RETURN(
+      resolved.dimension,
+      stages::FeatureDimension(backbone, cut,
+                               model.at("pooling").get<std::string>(),
+                               backbone.input_size));
   return resolved;
 }
 

@@ -147,6 +147,7 @@ Status TaskRunner::Keep(const stages::StageOutput& output, TaskReport& report) {
     report.outputs.push_back({port, blob});
   }
   report.counters = output.counters;
+  report.counters["threads"] = threads_;
   report.device_peak = output.memory.peak;
   report.device_bytes = output.memory.total;
   return Status::Ok();

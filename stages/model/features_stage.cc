@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/base/clock.h"
 #include "stages/data/split_table.h"
 #include "stages/model/backbone_catalog.h"
 #include "stages/model/feature_work.h"
@@ -58,6 +59,12 @@ Result<RowTable> TakePrior(const std::vector<RowWork>& rows, int dimension,
   return table;
 }
 
+/// Seconds of all lanes.
+struct LaneTimes {
+  double lanes = 0;  ///< From begin to end of the task, each.
+  double input = 0, engine = 0;
+};
+
 /// Computes the missing rows in lanes: each takes the next batch, renders it
 /// and passes it through an engine of its own. Two passes of one thread each
 /// are faster than one of two threads, and rendering never holds up an engine.
@@ -65,13 +72,14 @@ class BatchLanes {
  public:
   BatchLanes(const FeaturesRequest& request, const PixelSource& pixels,
              const Engines& engines, RowTable& table,
-             const std::function<bool(double)>& progress)
+             const std::function<bool(double)>& progress, LaneTimes& times)
       : request_(request),
         pixels_(pixels),
         filler_(request.preprocessing),
         engines_(engines),
         table_(table),
         progress_(progress),
+        times_(times),
         batch_(static_cast<std::size_t>(engines.front()->batch())) {}
 
   Status Run() {
@@ -88,18 +96,24 @@ class BatchLanes {
     std::vector<float> input(batch_ * engine.image_numbers());
     std::vector<float> computed(batch_ * table_.width);
     const std::size_t total = table_.missing.size();
+    const SystemClock clock;
+    LaneTimes mine;
     while (!ended_) {
       const std::size_t first = next_.fetch_add(batch_);
-      if (first >= total) return;
+      if (first >= total) break;
       const std::size_t count = std::min(batch_, total - first);
+      const double start = clock.Monotonic();
       FillBatch(request_, pixels_, filler_,
                 std::span(table_.missing).subspan(first, count), input);
+      const double filled = clock.Monotonic();
       const std::span<float> rows =
           std::span(computed).first(count * table_.width);
       if (const Status status =
               engine.Extract(static_cast<int>(count), input, rows);
           !status.ok())
         return End(status);
+      mine.input += filled - start;
+      mine.engine += clock.Monotonic() - filled;
       for (std::size_t i = 0; i < count; ++i) {
         const auto row = rows.subspan(i * table_.width, table_.width);
         std::copy(row.begin(), row.end(),
@@ -108,6 +122,9 @@ class BatchLanes {
       if (Report(count))
         return End(Status(StatusCode::kInterrupted, kPlace, "asked to stop"));
     }
+    const std::lock_guard lock(mutex_);
+    times_.input += mine.input;
+    times_.engine += mine.engine;
   }
 
   /// Whether to stop, after `count` more rows.
@@ -131,6 +148,7 @@ class BatchLanes {
   const Engines& engines_;
   RowTable& table_;
   const std::function<bool(double)>& progress_;
+  LaneTimes& times_;  // Guarded by mutex_ while lanes run.
   const std::size_t batch_;
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> ended_{false};
@@ -152,7 +170,7 @@ Status CheckNumerics(const FeaturesRequest& request) {
 }
 
 StageOutput PackOutput(const std::vector<RowWork>& rows, int dimension,
-                       const RowTable& table) {
+                       const RowTable& table, const LaneTimes& times) {
   std::vector<FeatureKey> keys;
   std::set<Digest> images;
   for (const RowWork& row : rows) {
@@ -164,7 +182,10 @@ StageOutput PackOutput(const std::vector<RowWork>& rows, int dimension,
   output.counters = {{"rows", rows.size()},
                      {"computed", table.missing.size()},
                      {"reused", rows.size() - table.missing.size()},
-                     {"images", images.size()}};
+                     {"images", images.size()},
+                     {"lane_seconds", times.lanes},
+                     {"input_seconds", times.input},
+                     {"engine_seconds", times.engine}};
   return output;
 }
 
@@ -174,6 +195,8 @@ FeaturesStage::FeaturesStage(EnginesFactory make_engines)
     : make_engines_(std::move(make_engines)) {}
 
 Result<StageOutput> FeaturesStage::Run(const StageInput& input) {
+  const SystemClock clock;
+  const double start = clock.Monotonic();
   BESOM_ASSIGN_OR_RETURN(const FeaturesRequest request,
                          FeaturesRequest::Parse(input.params, input.hints));
   const EngineSpec& spec = request.engine;
@@ -196,14 +219,18 @@ Result<StageOutput> FeaturesStage::Run(const StageInput& input) {
       RowTable table,
       TakePrior(rows, dimension, PortOf(input.artifacts, "prior")));
   DeviceMemory memory;
+  LaneTimes times;
   if (!table.missing.empty()) {
     BESOM_ASSIGN_OR_RETURN(const Engines* engines,
                            EnginesFor(spec, request.weights));
     BESOM_RETURN_IF_ERROR(
-        BatchLanes(request, pixels, *engines, table, input.progress).Run());
+        BatchLanes(request, pixels, *engines, table, input.progress, times)
+            .Run());
     memory = engines->front()->Memory();
+    times.lanes =
+        static_cast<double>(engines->size()) * (clock.Monotonic() - start);
   }
-  StageOutput output = PackOutput(rows, dimension, table);
+  StageOutput output = PackOutput(rows, dimension, table, times);
   output.memory = memory;
   return output;
 }

@@ -27,10 +27,14 @@ using EnginesFactory =
 ///   taken as they are)
 /// blobs: "features", a FeatureShard: for each view in turn, the contents in
 ///   order, without those that could not be decoded.
-/// counters: {rows, computed, reused, images}
+/// counters: {rows, computed, reused, images}, and where time went, summed over
+///   the lanes: {lane_seconds, input_seconds, engine_seconds}. What is neither
+///   input (views rendered, pixels converted) nor engine was spent on reading,
+///   weights, compiling, packing, or waiting for another lane to end.
 ///
 /// Random weights are the same in every sweep: RandomParameters of seed 0.
-/// Views are rendered one batch ahead of the engine, by a thread of its own.
+/// There are as many lanes as threads; each renders a batch into the input of
+/// its own engine and passes it, so that no engine waits for another thread.
 /// Keeps the last engines and the last split between runs.
 class FeaturesStage final : public Stage {
  public:

@@ -52,7 +52,8 @@ class PlannerTest : public ::testing::Test {
       return Result<ResolvedBackbone>(backbone);
     };
     services_.split_rows = [](const std::string&) {
-      return Result<Json>(Json::array({{"x.png", "train"}}));
+      const Json row = {{"image", "x.png"}, {"split", "train"}};
+      return Result<Json>(Json::array({row}));
     };
     for (const char* stage : {"scan", "ingest", "split", "augment", "features",
                               "fine_tune", "evaluate"})

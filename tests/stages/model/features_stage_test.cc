@@ -183,8 +183,21 @@ TEST_F(FeaturesStageTest, PlainRowsOfEveryImageThatCouldBeDecoded) {
   EXPECT_THAT(shard.row(0), ElementsAreArray(Expected(0)));
   EXPECT_THAT(shard.row(2), ElementsAreArray(Expected(3)));
   EXPECT_THAT(shard.row(3), ElementsAreArray(Expected(4)));
-  EXPECT_EQ(counters_,
-            (Json{{"rows", 4}, {"computed", 4}, {"reused", 0}, {"images", 4}}));
+  for (const auto& [name, count] :
+       {std::pair("rows", 4), std::pair("computed", 4), std::pair("reused", 0),
+        std::pair("images", 4)})
+    EXPECT_EQ(counters_.at(name), count) << name;
+}
+
+TEST_F(FeaturesStageTest, TheTimeOfTheLanesIsToldByPart) {
+  hints_["threads"] = 3;
+  RunForShard(1);
+  const double input = counters_.at("input_seconds"),
+               engine = counters_.at("engine_seconds"),
+               lanes = counters_.at("lane_seconds");
+  EXPECT_GT(input, 0);
+  EXPECT_GT(engine, 0);
+  EXPECT_LE(input + engine, lanes);
 }
 
 TEST_F(FeaturesStageTest, AugmentedViewsAreMadeOfTrainingImagesOnly) {
