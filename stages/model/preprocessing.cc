@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <string>
 
 #include "pipeline/base/check.h"
@@ -101,31 +102,37 @@ Result<Preprocessing> ResolvePreprocessing(const Json& setting,
   return Preprocessing::FromJson(setting);
 }
 
-InputFiller::InputFiller(const Preprocessing& preprocessing) {
+InputFiller::InputFiller(const Preprocessing& preprocessing) : table_{} {
   for (std::size_t c = 0; c < 3; ++c) {
     for (int value = 0; value < 256; ++value)
-      table_[c][static_cast<std::size_t>(value)] = static_cast<float>(
+      table_[static_cast<std::size_t>(value)][c] = static_cast<float>(
           (value / 255.0 * preprocessing.range - preprocessing.mean[c]) /
           preprocessing.deviation[c]);
-    source_channel_[c] = preprocessing.order == Preprocessing::Order::kRgb
-                             ? static_cast<int>(c)
-                             : 2 - static_cast<int>(c);
+    source_channel_[c] =
+        preprocessing.order == Preprocessing::Order::kRgb ? c : 2 - c;
   }
 }
 
 void InputFiller::Fill(std::span<const std::uint8_t> pixels, int channels,
                        std::span<float> input) const {
   BESOM_CHECK(channels == 1 || channels == 3, std::to_string(channels));
-  const auto step = static_cast<std::size_t>(channels);
-  BESOM_CHECK(input.size() * step == pixels.size() * 3,
-              std::to_string(pixels.size()));
-  for (std::size_t c = 0; c < 3; ++c) {
-    const std::uint8_t* source =
-        pixels.data() + (channels == 1 ? 0 : source_channel_[c]);
-    const std::array<float, 256>& table = table_[c];
-    for (std::size_t out = c; out < input.size(); out += 3, source += step)
-      input[out] = table[*source];
+  BESOM_CHECK(
+      input.size() * static_cast<std::size_t>(channels) == pixels.size() * 3,
+      std::to_string(pixels.size()));
+  float* to = input.data();
+  const float* const end = to + input.size();
+  if (channels == 3) {
+    for (const std::uint8_t* from = pixels.data(); to != end;
+         to += 3, from += 3)
+      for (std::size_t c = 0; c < 3; ++c)
+        to[c] = table_[from[source_channel_[c]]][c];
+    return;
   }
+  // One store a pixel: its fourth number is overwritten by the next pixel.
+  const std::uint8_t* from = pixels.data();
+  for (; end - to > 3; to += 3, ++from)
+    std::memcpy(to, table_[*from].data(), sizeof(table_[*from]));
+  if (to != end) std::memcpy(to, table_[*from].data(), 3 * sizeof(float));
 }
 
 }  // namespace besom::stages

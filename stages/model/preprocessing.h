@@ -56,8 +56,10 @@ class InputFiller {
             std::span<float> input) const;
 
  private:
-  std::array<std::array<float, 256>, 3> table_;
-  std::array<int, 3> source_channel_;
+  // By grey level: the three channels of the input, and room for a store of
+  // four numbers.
+  std::array<std::array<float, 4>, 256> table_;
+  std::array<std::size_t, 3> source_channel_;
 };
 
 }  // namespace besom::stages
