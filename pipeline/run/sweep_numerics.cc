@@ -62,14 +62,8 @@ Status SweepNumerics::Resolve(const std::string& precision,
     wanted = stages::DeviceKindOf(first);
   }
   if (tags_.contains(precision)) return Status::Ok();
-  std::string tag;
-  if (precision != kAuto) {
-    tag = FirstWith(precision, wanted, offered);
-  } else if (!offered.empty()) {
-    if (wanted == kAuto) wanted = stages::DeviceKindOf(offered.front());
-    tag = FirstWith("bf16", wanted, offered);
-    if (tag.empty()) tag = FirstWith("fp32", wanted, offered);
-  }
+  const std::string tag =
+      FirstWith(precision == kAuto ? "fp32" : precision, wanted, offered);
   if (tag.empty())
     return Status(StatusCode::kUnavailable, "model.precision",
                   fmt::format("{}{} is not offered here; there are: {}",

@@ -21,10 +21,11 @@ class SweepNumerics {
 
   /// Resolves `precision` (fp32, bf16, auto), unless it is resolved. `device`:
   /// auto, cpu or cuda. `offered`: the tags that the job's ranks, or this
-  /// machine, can compute with, the preferred first; `auto` precision takes
-  /// bf16 where it is offered on the device that is taken. All tags of a sweep
-  /// are of one kind of device. kUnavailable when nothing fits; kInvalid when
-  /// the sweep began on another kind of device than `device`.
+  /// machine, can compute with, the preferred first; `auto` precision is fp32:
+  /// no engine's bf16 gives the answers of fp32 for every base (ARCHITECTURE,
+  /// Engines). All tags of a sweep are of one kind of device. kUnavailable when
+  /// nothing fits; kInvalid when the sweep began on another kind of device than
+  /// `device`.
   Status Resolve(const std::string& precision, const std::string& device,
                  const std::vector<std::string>& offered);
 

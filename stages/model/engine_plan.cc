@@ -10,10 +10,13 @@ namespace besom::stages {
 
 Result<EnginePlan> PlanEngine(const EngineSpec& spec) {
   BESOM_CHECK(spec.threads >= 1, fmt::to_string(spec.threads));
-  if (spec.precision != "fp32")
-    return InvalidError("model.precision",
-                        fmt::format("{} is not built yet", spec.precision),
-                        "use fp32");
+  const bool built = spec.precision == "fp32" ||
+                     (spec.precision == "bf16" && spec.engine == "openvino");
+  if (!built)
+    return InvalidError(
+        "model.precision",
+        fmt::format("{} is not built for {}", spec.precision, spec.engine),
+        "use fp32");
   EnginePlan plan{.spec = spec};
   BESOM_ASSIGN_OR_RETURN(plan.backbone, DescribeBackbone(spec.backbone));
   BESOM_ASSIGN_OR_RETURN(plan.last_layer, CutLayer(plan.backbone, spec.cut));

@@ -32,7 +32,7 @@ struct EnginePlan {
 };
 
 /// kInvalid for an unknown backbone, cut or pooling, a size too small, or a
-/// precision that is not built.
+/// precision that is not built for spec.engine.
 /// REQUIRES: spec.threads >= 1.
 Result<EnginePlan> PlanEngine(const EngineSpec& spec);
 

@@ -45,8 +45,9 @@ std::string_view PartOf(std::string_view tag, int index) {
 }
 
 std::string CpuTag(std::string_view engine, std::string_view precision) {
-  std::string tag =
-      fmt::format("cpu/{}/{}/{}", engine, precision, InstructionSetClass());
+  std::string tag = fmt::format(
+      "cpu/{}/{}/{}", engine, precision,
+      precision == "bf16" ? Bf16InstructionSetClass() : InstructionSetClass());
   for (const char* name : kKernelSettings)
     if (const char* value = std::getenv(name); value != nullptr && *value)
       tag += fmt::format("/{}={}", name, value);
@@ -65,6 +66,13 @@ std::string InstructionSetClass() {
   return "baseline";
 }
 
+std::string Bf16InstructionSetClass() {
+  __builtin_cpu_init();
+  if (InstructionSetClass() != "avx512") return "";
+  if (__builtin_cpu_supports("amx-bf16")) return "amx";
+  return __builtin_cpu_supports("avx512bf16") ? "avx512-bf16" : "";
+}
+
 std::string NumericsTag(std::string_view precision, std::string_view device,
                         std::string_view gpu_model) {
   if (device == "cpu")
@@ -79,6 +87,8 @@ std::vector<std::string> OfferedNumerics(std::string_view gpu_model) {
     offered.push_back(NumericsTag("fp32", "cuda", gpu_model));
   if (!kOpenVino.empty()) offered.push_back(CpuTag(kOpenVino, "fp32"));
   offered.push_back(CpuTag(kLibTorch, "fp32"));
+  if (!kOpenVino.empty() && !Bf16InstructionSetClass().empty())
+    offered.push_back(CpuTag(kOpenVino, "bf16"));
   return offered;
 }
 

@@ -20,7 +20,8 @@ std::string NumericsTag(std::string_view precision,
 /// The tags with which this process can compute: on a GPU of that model where
 /// it is not empty, then on the CPU: with OpenVINO where this program was built
 /// with it, then with LibTorch, so that sweeps which began without OpenVINO go
-/// on. A task is computed with the engine that its tag names.
+/// on; last bf16 with OpenVINO where the processor multiplies in bf16. A task
+/// is computed with the engine that its tag names.
 std::vector<std::string> OfferedNumerics(std::string_view gpu_model);
 
 /// Parts of a tag: "cpu" or "cuda"; "openvino" or "libtorch", without its
@@ -32,5 +33,7 @@ std::string_view PrecisionOf(std::string_view tag);
 /// The widest instruction set that this processor and system offer, as the
 /// engine classes them: "avx512", "avx2" or "baseline".
 std::string InstructionSetClass();
+/// The same of instructions that multiply bf16: "amx", "avx512-bf16" or empty.
+std::string Bf16InstructionSetClass();
 
 }  // namespace besom::stages

@@ -38,9 +38,11 @@ int BatchOf(const Backbone& backbone) {
 
 /// Everything that would otherwise be the plugin's own choice: what decides
 /// numbers, and how the lanes share the cores.
-ov::AnyMap Settings(int threads, int lanes) {
-  return {ov::hint::inference_precision(ov::element::f32),
-          ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY),
+ov::AnyMap Settings(bool bf16, int threads, int lanes) {
+  using Mode = ov::hint::ExecutionMode;
+  return {ov::hint::inference_precision(bf16 ? ov::element::bf16
+                                             : ov::element::f32),
+          ov::hint::execution_mode(bf16 ? Mode::PERFORMANCE : Mode::ACCURACY),
           ov::num_streams(ov::streams::Num(lanes)),
           ov::inference_num_threads(lanes * threads),
           // Ranks of one machine would all choose the same cores.
@@ -106,7 +108,7 @@ Result<Engines> MakeOpenVinoEngines(const EngineSpec& spec, int lanes) {
     const FlushedDenormals flushed;
     ov::CompiledModel compiled = TheCore().compile_model(
         BuildOpenVinoModel(network, batch, {3, spec.size, spec.size}), "CPU",
-        Settings(spec.threads, lanes));
+        Settings(spec.precision == "bf16", spec.threads, lanes));
     Engines engines;
     for (int lane = 0; lane < lanes; ++lane)
       engines.push_back(

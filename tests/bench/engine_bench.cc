@@ -83,12 +83,13 @@ class Lanes {
 /// OpenVINO as its own tools use it: as many requests as it asks for.
 class Bare {
  public:
-  Bare(const std::shared_ptr<ov::Model>& model, int threads)
+  Bare(const std::shared_ptr<ov::Model>& model, int threads, bool bf16)
       : batch_(static_cast<int>(model->input().get_shape()[0])),
         compiled_(core_.compile_model(
             model, "CPU",
             {ov::hint::performance_mode(ov::hint::PerformanceMode::THROUGHPUT),
-             ov::hint::inference_precision(ov::element::f32),
+             ov::hint::inference_precision(bf16 ? ov::element::bf16
+                                                : ov::element::f32),
              ov::inference_num_threads(threads)})),
         input_(RandomInput(batch_, std::size_t{kSize} * kSize * 3)) {
     const auto count =
@@ -128,17 +129,24 @@ class Bare {
 
 Status Run(const std::vector<std::string>& args) {
   const int threads = std::stoi(args[1]), images = std::stoi(args[2]);
-  const EngineSpec spec{.backbone = args[0], .size = kSize, .threads = 1};
+  const EngineSpec spec{.backbone = args[0],
+                        .precision = args[5],
+                        .engine = "openvino",
+                        .size = kSize,
+                        .threads = 1};
   BESOM_ASSIGN_OR_RETURN(const EnginePlan plan, PlanEngine(spec));
   BESOM_ASSIGN_OR_RETURN(const FoldedNetwork network, plan.LoadNetwork());
   BESOM_ASSIGN_OR_RETURN(Engines openvino, MakeOpenVinoEngines(spec, threads));
   Lanes ours(std::move(openvino));
-  BESOM_ASSIGN_OR_RETURN(Engines torch, MakeTorchEngines(spec, threads));
+  EngineSpec torch_spec = spec;
+  torch_spec.precision = "fp32";
+  torch_spec.engine = "libtorch";
+  BESOM_ASSIGN_OR_RETURN(Engines torch, MakeTorchEngines(torch_spec, threads));
   Lanes libtorch(std::move(torch));
   const auto model =
       BuildOpenVinoModel(network, ours.batch(), {3, kSize, kSize});
   ov::save_model(model, args[4], false);
-  Bare bare(model, threads);
+  Bare bare(model, threads, args[5] == "bf16");
   ours.Run(0);
   libtorch.Run(0);
   bare.Rate(0);  // Warm.
@@ -160,7 +168,7 @@ Status Run(const std::vector<std::string>& args) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.size() != 5) {
+  if (args.size() != 6) {
     fmt::print(stderr,
                "usage: engine_bench BACKBONE THREADS IMAGES REPEATS "
                "MODEL.xml\n");

@@ -120,11 +120,10 @@ TEST(SpecTest, SetReachesAxes) {
 
 TEST(SpecTest, PrecisionHasTwoNames) {
   EXPECT_EQ(
-      BaseOf(kBase + "resources: {precision: fp32}\n")["model"]["precision"],
-      "fp32");
-  EXPECT_THAT(
-      ErrorOf(kBase + "resources: {precision: bf16}\n"),
-      HasSubstr("/s/t.yaml:7:24: `model.precision: bf16` is not built"));
+      BaseOf(kBase + "resources: {precision: bf16}\n")["model"]["precision"],
+      "bf16");
+  EXPECT_THAT(ErrorOf(kBase + "resources: {precision: fp8}\n"),
+              HasSubstr("/s/t.yaml:7:24: `model.precision`"));
   EXPECT_THAT(ErrorOf(kBase + "resources: {precision: fp32}\n"
                               "model: {precision: fp32}\n"),
               HasSubstr("/s/t.yaml:7:13: `resources.precision` and"));

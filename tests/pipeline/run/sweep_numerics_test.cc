@@ -46,11 +46,10 @@ TEST(SweepNumericsTest, ALaterPrecisionIsOfTheSameKindOfDevice) {
   EXPECT_THAT(missing.cause(), HasSubstr("bf16 on cuda"));
 }
 
-TEST(SweepNumericsTest, AutoIsBf16WhereTheDeviceOffersIt) {
+TEST(SweepNumericsTest, AutoIsFp32OnThePreferredDevice) {
   SweepNumerics cpu;
   ASSERT_TRUE(cpu.Resolve("auto", "auto", kCpuMachine).ok());
-  EXPECT_EQ(cpu.TagOf("auto"), "cpu/e-1/bf16/amx");
-  // The device comes first: this GPU's engine has no bf16.
+  EXPECT_EQ(cpu.TagOf("auto"), "cpu/e-1/fp32/avx512");
   SweepNumerics gpu;
   ASSERT_TRUE(gpu.Resolve("auto", "auto", kGpuMachine).ok());
   EXPECT_EQ(gpu.TagOf("auto"), "cuda/e-1/fp32/h100");
@@ -60,7 +59,9 @@ TEST(SweepNumericsTest, TextKeepsAutoApartFromThePrecisionsByName) {
   SweepNumerics numerics;
   ASSERT_TRUE(numerics.Resolve("auto", "cpu", kCpuMachine).ok());
   ASSERT_TRUE(numerics.Resolve("fp32", "cpu", kCpuMachine).ok());
-  EXPECT_EQ(numerics.ToText(), "auto=cpu/e-1/bf16/amx cpu/e-1/fp32/avx512");
+  ASSERT_TRUE(numerics.Resolve("bf16", "cpu", kCpuMachine).ok());
+  EXPECT_EQ(numerics.ToText(),
+            "auto=cpu/e-1/fp32/avx512 cpu/e-1/bf16/amx cpu/e-1/fp32/avx512");
   EXPECT_EQ(SweepNumerics::FromText(numerics.ToText()).tags(), numerics.tags());
   EXPECT_EQ(SweepNumerics::FromText("").ToText(), "");
 }

@@ -58,10 +58,11 @@ std::vector<float> Extract(FeatureEngine& engine, const Images& images) {
 struct Case {
   const char* engine;
   const char* backbone;
+  const char* precision = "fp32";
 };
 
 void PrintTo(const Case& test, std::ostream* out) {
-  *out << test.engine << "/" << test.backbone;
+  *out << test.engine << "/" << test.backbone << "/" << test.precision;
 }
 
 std::vector<const char*> BuiltEngines() {
@@ -77,12 +78,20 @@ std::vector<Case> CasesOf(std::initializer_list<const char*> backbones) {
   return cases;
 }
 
+/// bf16, where OpenVINO and the processor have it.
+std::vector<Case> Bf16Cases() {
+  if (!HasOpenVino() || Bf16InstructionSetClass().empty()) return {};
+  return {{"openvino", "vgg16", "bf16"},
+          {"openvino", "efficientnet_lite0", "bf16"}};
+}
+
 class FeatureEngineBitsTest : public ::testing::TestWithParam<Case> {
  protected:
   static Engines Make(int threads, int lanes = 1) {
     // Random weights: what is tested here does not depend on their values.
     auto engines = MakeFeatureEngines({.backbone = GetParam().backbone,
                                        .pooling = "flatten",
+                                       .precision = GetParam().precision,
                                        .engine = GetParam().engine,
                                        .size = kSize,
                                        .threads = threads},
@@ -132,6 +141,27 @@ TEST_P(FeatureEngineBitsTest, LanesComputeSideBySide) {
   EXPECT_THAT(found, Each(rows));
 }
 
+/// Rows of bf16 are near those of fp32, and are not the same.
+class Bf16Test : public FeatureEngineBitsTest {};
+
+TEST_P(Bf16Test, IsRoundedFp32) {
+  const Images images = {RandomImage(1), RandomImage(2)};
+  const std::vector<float> rows = Extract(*Make(1).front(), images);
+  const auto engine = MakeFeatureEngine({.backbone = GetParam().backbone,
+                                         .pooling = "flatten",
+                                         .engine = GetParam().engine,
+                                         .size = kSize});
+  ASSERT_TRUE(engine.ok());
+  const std::vector<float> exact = Extract(**engine, images);
+  float largest = 0, apart = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    largest = std::max(largest, std::abs(exact[i]));
+    apart = std::max(apart, std::abs(rows[i] - exact[i]));
+  }
+  EXPECT_GT(apart, 0);
+  EXPECT_LT(apart, 0.05F * largest);
+}
+
 /// Without batch norms, which hide small numbers.
 class DenormalsTest : public FeatureEngineBitsTest {};
 
@@ -149,6 +179,10 @@ TEST_P(DenormalsTest, AreZeroForAnyThread) {
 INSTANTIATE_TEST_SUITE_P(AllBuilt, FeatureEngineBitsTest,
                          ::testing::ValuesIn(CasesOf({"vgg16",
                                                       "efficientnet_lite0"})));
+INSTANTIATE_TEST_SUITE_P(Bf16, FeatureEngineBitsTest,
+                         ::testing::ValuesIn(Bf16Cases()));
+INSTANTIATE_TEST_SUITE_P(Bf16, Bf16Test, ::testing::ValuesIn(Bf16Cases()));
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Bf16Test);
 INSTANTIATE_TEST_SUITE_P(Vgg16, DenormalsTest,
                          ::testing::ValuesIn(CasesOf({"vgg16"})));
 
@@ -163,10 +197,15 @@ class RefusalTest : public ::testing::TestWithParam<const char*> {
 TEST_P(RefusalTest, WhatIsNotBuilt) {
   EXPECT_EQ(CodeOf({.backbone = "resnet18", .size = 224}),
             StatusCode::kInvalid);
-  for (const char* precision : {"bf16", "auto", "fp8"})
+  for (const char* precision : {"auto", "fp8"})
     EXPECT_EQ(
         CodeOf({.backbone = "vgg16", .precision = precision, .size = 224}),
         StatusCode::kInvalid);
+  EXPECT_EQ(MakeTorchEngines(
+                {.backbone = "vgg16", .precision = "bf16", .size = 224}, 1)
+                .status()
+                .code(),
+            StatusCode::kInvalid);
   EXPECT_EQ(CodeOf({.backbone = "vgg16", .cut = "block9", .size = 224}),
             StatusCode::kInvalid);
   EXPECT_EQ(CodeOf({.backbone = "vgg16", .device = "tpu", .size = 224}),
