@@ -18,14 +18,15 @@ constexpr std::string_view kJpegMagic = "\xFF\xD8\xFF";
 constexpr std::string_view kPngMagic = "\x89PNG\r\n\x1A\n";
 constexpr double kPercentile = 0.005;  // Of both ends; see BitDepthRange.
 
-Result<RawImage> DecodeRaw(std::span<const std::byte> bytes) {
+Result<RawImage> DecodeRaw(std::span<const std::byte> bytes,
+                           const LeastSides& least) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
                               bytes.size());
   if (text.empty()) return BadImage("the file is empty");
   if (text.size() > kMaxFileBytes)
     return BadImage(
         fmt::format("{} bytes, the limit is {}", text.size(), kMaxFileBytes));
-  if (text.starts_with(kJpegMagic)) return DecodeJpeg(bytes);
+  if (text.starts_with(kJpegMagic)) return DecodeJpeg(bytes, least);
   if (text.starts_with(kPngMagic)) return DecodePng(bytes);
   return BadImage("neither a JPEG nor a PNG");
 }
@@ -122,15 +123,17 @@ Status CheckDimensions(std::uint64_t width, std::uint64_t height) {
 }
 
 Result<DecodedImage> DecodeImage(std::span<const std::byte> bytes,
-                                 BitDepthRange range) {
+                                 BitDepthRange range, const LeastSides& least) {
   try {
-    BESOM_ASSIGN_OR_RETURN(RawImage raw, DecodeRaw(bytes));
+    BESOM_ASSIGN_OR_RETURN(RawImage raw, DecodeRaw(bytes, least));
     if (raw.bits == 16) ReduceTo8Bits(raw, range);
     DropEqualChannels(raw);
     DecodedImage image;
     const bool swapped = raw.orientation >= 5;
     image.width = swapped ? raw.height : raw.width;
     image.height = swapped ? raw.width : raw.height;
+    image.file_width = swapped ? raw.file_height : raw.file_width;
+    image.file_height = swapped ? raw.file_width : raw.file_height;
     image.channels = raw.channels;
     image.pixels = raw.orientation == 1 ? std::move(raw.samples) : Turned(raw);
     image.mode = std::move(raw.mode);

@@ -41,6 +41,16 @@ struct DecodedImage {
   int channels = 0;  ///< 1 (grey) or 3 (RGB, interleaved).
   std::string mode;  ///< Of the file, as Pillow names it: L, RGBA, I;16 ...
   std::vector<std::uint8_t> pixels;  ///< height * width * channels, row-major.
+  int file_width = 0;  ///< As width, of the file: larger when it was shrunk.
+  int file_height = 0;
+};
+
+/// What a JPEG's sides must stay when it is decoded smaller than it is, by a
+/// half, a quarter or an eighth (libjpeg does so while it transforms, in a
+/// fraction of the time). Zeros: it is decoded as it is.
+struct LeastSides {
+  int shorter = 0;  ///< Of the decoded image, pixels.
+  int longer = 0;
 };
 
 /// Decodes a JPEG or PNG file held in `bytes`, whatever its name: alpha is
@@ -49,7 +59,8 @@ struct DecodedImage {
 /// kFailed with the reason as its cause when this is no image, an unknown
 /// kind, damaged, cut off, or beyond the limits above. Reentrant; any thread.
 Result<DecodedImage> DecodeImage(std::span<const std::byte> bytes,
-                                 BitDepthRange range);
+                                 BitDepthRange range,
+                                 const LeastSides& least = {});
 
 /// True when the file name ends as one that besom decodes: .jpg .jpeg .jpe
 /// .jfif .png, in any case.

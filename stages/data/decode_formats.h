@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipeline/base/result.h"
+#include "stages/data/decode.h"
 
 namespace besom::stages {
 
@@ -14,6 +15,8 @@ namespace besom::stages {
 struct RawImage {
   int width = 0;
   int height = 0;
+  int file_width = 0;  ///< Before it was shrunk while decoding.
+  int file_height = 0;
   int channels = 0;     ///< 1 or 3; alpha, palette and CMYK are resolved.
   int bits = 8;         ///< 8, or 16 (PNG only).
   int orientation = 1;  ///< EXIF: 1 to 8; 1 when absent or nonsense.
@@ -23,7 +26,8 @@ struct RawImage {
 };
 
 /// Decode one format. kFailed with the reason as its cause; see DecodeImage.
-Result<RawImage> DecodeJpeg(std::span<const std::byte> bytes);
+Result<RawImage> DecodeJpeg(std::span<const std::byte> bytes,
+                            const LeastSides& least);
 Result<RawImage> DecodePng(std::span<const std::byte> bytes);
 
 /// The error of an image that cannot be used.

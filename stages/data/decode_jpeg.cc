@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <string_view>
@@ -105,6 +106,8 @@ void StepHeader(JpegJob* job) {
   jpeg_read_header(&job->info, TRUE);
 }
 
+void StepDimensions(JpegJob* job) { jpeg_calc_output_dimensions(&job->info); }
+
 void StepPixels(JpegJob* job) {
   jpeg_decompress_struct& info = job->info;
   switch (info.num_components) {
@@ -148,6 +151,18 @@ void Prepare(JpegJob& job, std::span<const std::byte> bytes) {
   job.source.term_source = IgnoreStream;
 }
 
+/// The largest of 1, 2, 4 and 8 by which the sides may be divided.
+unsigned ShrinkBy(const jpeg_decompress_struct& info, const LeastSides& least) {
+  if (least.shorter <= 0 && least.longer <= 0) return 1;
+  const auto shorter = std::min(info.image_width, info.image_height);
+  const auto longer = std::max(info.image_width, info.image_height);
+  unsigned by = 8;
+  while (by > 1 && (shorter < by * static_cast<unsigned>(least.shorter) ||
+                    longer < by * static_cast<unsigned>(least.longer)))
+    by /= 2;
+  return by;
+}
+
 int OrientationOf(const jpeg_decompress_struct& info) {
   for (auto* marker = info.marker_list; marker != nullptr;
        marker = marker->next) {
@@ -181,7 +196,8 @@ Status JpegError(const JpegJob& job) {
 
 }  // namespace
 
-Result<RawImage> DecodeJpeg(std::span<const std::byte> bytes) {
+Result<RawImage> DecodeJpeg(std::span<const std::byte> bytes,
+                            const LeastSides& least) {
   JpegJob job;
   Prepare(job, bytes);
   if (!RunGuarded(&job, StepHeader)) return JpegError(job);
@@ -191,9 +207,14 @@ Result<RawImage> DecodeJpeg(std::span<const std::byte> bytes) {
   if (components != 1 && components != 3 && components != 4)
     return BadImage(fmt::format("a JPEG with {} channels", components));
 
+  job.info.scale_num = 1;
+  job.info.scale_denom = ShrinkBy(job.info, least);
+  if (!RunGuarded(&job, StepDimensions)) return JpegError(job);
   RawImage image;
-  image.width = static_cast<int>(job.info.image_width);
-  image.height = static_cast<int>(job.info.image_height);
+  image.file_width = static_cast<int>(job.info.image_width);
+  image.file_height = static_cast<int>(job.info.image_height);
+  image.width = static_cast<int>(job.info.output_width);
+  image.height = static_cast<int>(job.info.output_height);
   image.mode = components == 1 ? "L" : components == 3 ? "RGB" : "CMYK";
   image.orientation = OrientationOf(job.info);
   job.row_bytes = static_cast<std::size_t>(image.width) *

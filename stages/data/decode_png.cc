@@ -119,8 +119,8 @@ Result<RawImage> DecodePng(std::span<const std::byte> bytes) {
   BESOM_RETURN_IF_ERROR(CheckDimensions(width, height));
 
   RawImage image;
-  image.width = static_cast<int>(width);
-  image.height = static_cast<int>(height);
+  image.width = image.file_width = static_cast<int>(width);
+  image.height = image.file_height = static_cast<int>(height);
   image.mode = ModeOf(png_get_color_type(job.png, job.info),
                       png_get_bit_depth(job.png, job.info));
   if (!RunGuarded(&job, StepFormat)) return PngError(job);

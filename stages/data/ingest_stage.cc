@@ -82,19 +82,22 @@ Result<DecodedImage> Draw(const FileTask& task, const PhantomRender& render) {
       area > 0 && (pixels->size() == area || pixels->size() == 3 * area),
       fmt::format("{} bytes drawn for {} x {}", pixels->size(), image.width,
                   image.height));
+  image.file_width = image.width;
+  image.file_height = image.height;
   image.channels = pixels->size() == area ? 1 : 3;
   image.mode = image.channels == 1 ? "L" : "RGB";
   image.pixels = *std::move(pixels);
   return image;
 }
 
-Result<DecodedImage> Decode(const FileTask& task, BitDepthRange range) {
+Result<DecodedImage> Decode(const FileTask& task, const Plan& plan) {
   BESOM_ASSIGN_OR_RETURN(const std::string file, ReadFile(task.path));
   if (DigestOf(file) != task.content)
     return Status(StatusCode::kFailed, task.path.string(),
                   "the file changed since the sources were scanned",
                   "run the sweep again: it scans them anew");
-  return DecodeImage(std::as_bytes(std::span(file)), range);
+  return DecodeImage(std::as_bytes(std::span(file)), plan.range,
+                     LeastSidesFor(plan.resize));
 }
 
 /// Decodes the files of a plan by several threads.
@@ -146,9 +149,8 @@ class Decoding {
     const FileTask& task = plan_.files[i];
     PixelRecord& record = records_[i];
     record.content = task.content;
-    const Result<DecodedImage> image = task.generator.is_null()
-                                           ? Decode(task, plan_.range)
-                                           : Draw(task, render_);
+    const Result<DecodedImage> image =
+        task.generator.is_null() ? Decode(task, plan_) : Draw(task, render_);
     if (!image.ok()) {
       // An image's own error has no place; all others are about the task.
       const bool bad_image = image.status().code() == StatusCode::kFailed &&
@@ -158,8 +160,8 @@ class Decoding {
       return Status::Ok();
     }
     record.mode = image->mode;
-    record.source_width = image->width;
-    record.source_height = image->height;
+    record.source_width = image->file_width;
+    record.source_height = image->file_height;
     record.channels = image->channels;
     pixels_[i] = ResizeImage(*image, plan_.resize);
     return Status::Ok();

@@ -33,7 +33,7 @@ class IngestStage final : public Stage {
       : render_(std::move(render)) {}
 
   std::string_view name() const noexcept override { return "ingest"; }
-  int version() const noexcept override { return 1; }
+  int version() const noexcept override { return 2; }
   Result<StageOutput> Run(const StageInput& input) override;
 
  private:

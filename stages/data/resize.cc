@@ -215,6 +215,12 @@ Result<Value> ParseWord(
 
 }  // namespace
 
+LeastSides LeastSidesFor(const ResizeSettings& settings) {
+  // Padding brings the longer side to the target, the others the shorter one.
+  if (settings.mode == ResizeMode::kPad) return {0, 2 * settings.size};
+  return {2 * settings.size, 0};
+}
+
 Result<ResizeMode> ParseResizeMode(std::string_view word) {
   return ParseWord<ResizeMode>("resize", word,
                                {{"stretch", ResizeMode::kStretch},

@@ -31,6 +31,10 @@ struct ResizeSettings {
   Interpolation interpolation = Interpolation::kBilinear;
 };
 
+/// What a JPEG's sides must at least stay before it is resized: twice the
+/// target's, so that the resize still averages over two pixels or more.
+LeastSides LeastSidesFor(const ResizeSettings& settings);
+
 /// Read the values of INTERFACE's keys; kInvalid for any other word.
 Result<ResizeMode> ParseResizeMode(std::string_view word);
 Result<Interpolation> ParseInterpolation(std::string_view word);

@@ -65,7 +65,8 @@ Status ReadWithMemory(const Recipe& recipe, const InputFiller& filler,
   BESOM_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
   BESOM_ASSIGN_OR_RETURN(
       const DecodedImage image,
-      DecodeImage(std::as_bytes(std::span(file)), recipe.range));
+      DecodeImage(std::as_bytes(std::span(file)), recipe.range,
+                  LeastSidesFor(recipe.resize)));
   filler.Fill(ResizeImage(image, recipe.resize), image.channels, input);
   return Status::Ok();
 }

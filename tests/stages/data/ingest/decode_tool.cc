@@ -27,15 +27,17 @@ Result<Json> Answer(const Json& job) {
   BESOM_ASSIGN_OR_RETURN(
       settings.interpolation,
       ParseInterpolation(job.at("interpolation").get<std::string>()));
-  BESOM_ASSIGN_OR_RETURN(const DecodedImage image,
-                         DecodeImage(std::as_bytes(std::span(file)), range));
+  BESOM_ASSIGN_OR_RETURN(
+      const DecodedImage image,
+      DecodeImage(std::as_bytes(std::span(file)), range,
+                  settings.size == 0 ? LeastSides() : LeastSidesFor(settings)));
   const std::vector<std::uint8_t> pixels =
       settings.size == 0 ? image.pixels : ResizeImage(image, settings);
   BESOM_RETURN_IF_ERROR(
       WriteFileAtomic(job.at("out").get_ref<const std::string&>(),
                       std::as_bytes(std::span(pixels))));
-  return Json{{"width", image.width},
-              {"height", image.height},
+  return Json{{"width", image.file_width},
+              {"height", image.file_height},
               {"channels", image.channels},
               {"mode", image.mode}};
 }

@@ -24,6 +24,7 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR,
 failures = []
 checked = 0
 exact = 0
+shrunk = 0
 
 
 class Tool:
@@ -50,10 +51,20 @@ class Tool:
         return answer, np.broadcast_to(pixels, (*shape, 3))
 
 
-def reference(path):
+def shrunk_by(image, size, resize):
+    """How many times a JPEG's sides may be shorter when it is decoded."""
+    if image.format != "JPEG" or size == 0:
+        return 1
+    side = max(image.size) if resize == "pad" else min(image.size)
+    return next(by for by in (8, 4, 2, 1) if by == 1 or side >= by * 2 * size)
+
+
+def reference(path, by=1):
     """What Pillow makes of the file, and its mode."""
     with Image.open(path) as image:
         mode = image.mode
+        if by > 1:
+            image.draft(None, (image.width // by, image.height // by))
         image = ImageOps.exif_transpose(image)
         if mode == "I;16":
             # Pillow's own way from 16 bits to 8 has changed between versions.
@@ -98,9 +109,12 @@ def thin(image, size, method):
     return out
 
 
-def compare(tool, path, what, **settings):
-    global checked, exact
-    image, mode = reference(path)
+def compare(tool, path, what, real=False, **settings):
+    global checked, exact, shrunk
+    with Image.open(path) as image:
+        by = shrunk_by(image, settings.get("size", 0),
+                       settings.get("resize", "stretch"))
+    image, mode = reference(path, by)
     wanted = np.asarray(resized(image, settings.get("size", 0),
                                 settings.get("resize", "stretch"),
                                 settings.get("interpolation", "bilinear")))
@@ -120,6 +134,14 @@ def compare(tool, path, what, **settings):
         failures.append(f"{name}: {answer['channels']} channels, grey {grey}")
     off = np.abs(pixels.astype(int) - wanted.astype(int))
     exact += not off.any()
+    shrunk += by > 1
+    if by > 1 and real:
+        whole = np.asarray(resized(reference(path)[0], settings["size"],
+                                   settings.get("resize", "stretch"),
+                                   settings.get("interpolation", "bilinear")))
+        apart = np.abs(pixels.astype(int) - whole.astype(int)).mean()
+        if apart > 3:
+            failures.append(f"{name}: {apart:.2f} levels from the whole image")
     far = off > 2
     if far.mean() > 0.001:
         failures.append(f"{name}: {far.mean():.2%} of samples are off by > 2")
@@ -197,6 +219,12 @@ def odd_files(folder):
                             **options), f"{name} {sampling} jpeg", (33,))
     yield (save(picture(64, 48, "RGB").convert("CMYK"), "cmyk.jpg"),
            "CMYK jpeg", (32,))
+    for name, options in (("L", {}), ("RGB", {}), ("RGB", {"progressive": True}),
+                          ("RGB", {"exif": exif_of(6)}), ("CMYK", {})):
+        large = picture(611, 407, "RGB").convert(name)
+        yield (save(large, f"large{name}{'-'.join(options)}.jpg", quality=92,
+                    **options), f"large {name} jpeg {options}",
+               (20, 45, 90, 102))
     grey = picture(50, 50, "L").convert("RGB")
     yield save(grey, "grey-rgb.png"), "RGB that is grey", (24,)
     palette = picture(64, 64, "RGB").quantize(200)
@@ -275,6 +303,8 @@ def main():
                              {"size": 600, "resize": "pad",
                               "interpolation": "bicubic"}):
                 compare(tool, path, path.name, **settings)
+            for size in (28, 56, 112):  # Shrunk while decoding, most of them.
+                compare(tool, path, path.name, real=True, size=size)
         (folder / "odd").mkdir()
         for path, what, sizes in odd_files(folder / "odd"):
             compare_all_ways(tool, path, what, sizes)
@@ -282,9 +312,10 @@ def main():
         tool.process.stdin.close()
         if tool.process.wait() != 0:
             failures.append("the tool ended badly")
-    print(f"{checked} comparisons, {exact} exact, {len(failures)} failures")
+    print(f"{checked} comparisons, {exact} exact, {shrunk} shrunk while "
+          f"decoding, {len(failures)} failures")
     print("\n".join(failures[:40]))
-    sys.exit(1 if failures or checked < 500 else 0)
+    sys.exit(1 if failures or checked < 500 or shrunk < 100 else 0)
 
 
 if __name__ == "__main__":
