@@ -126,8 +126,11 @@ std::vector<Key> SearchKeys() {
        "auto",
        "MiB",
        "What a rank's features task needs of its GPU, or else of its host: so "
-       "many ranks of one compute features at once as fit. auto = measured on "
-       "GPUs, not looked at on CPUs."},
+       "many ranks of one compute features at once as fit, and heads are "
+       "trained "
+       "side by side in half of it. auto = measured on GPUs; on CPUs not "
+       "looked "
+       "at, and 256 MiB for heads."},
       {"limits.time", {Number(0)}, 0.0, "seconds of wall time", "0 = none."},
       {"limits.failures",
        {Percent(), Integer(0)},

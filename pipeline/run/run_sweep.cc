@@ -113,6 +113,12 @@ std::size_t StayFailed(const SweepGraph& sweep, const RunOptions& options,
       }));
 }
 
+/// resources.memory_per_rank in bytes; 0 = auto.
+std::int64_t BytesPerRank(const PreparedSweep& sweep) {
+  const Json& memory = sweep.spec.base.at("resources").at("memory_per_rank");
+  return memory.is_number() ? memory.get<std::int64_t>() << 20 : 0;
+}
+
 CoordinatorOptions HowToRun(const PreparedSweep& sweep,
                             const RunOptions& options) {
   const Json& limits = sweep.spec.base.at("limits");
@@ -124,8 +130,7 @@ CoordinatorOptions HowToRun(const PreparedSweep& sweep,
       options.keep_going ? trials : MostFailures(limits, trials);
   how.time_limit = limits.at("time");
   how.lease_seconds = limits.at("lease");
-  const Json& memory = sweep.spec.base.at("resources").at("memory_per_rank");
-  if (memory.is_number()) how.bytes_per_rank = memory.get<std::int64_t>() << 20;
+  how.bytes_per_rank = BytesPerRank(sweep);
   return how;
 }
 
@@ -144,7 +149,8 @@ std::vector<std::string> OfferedBy(const std::vector<RankTraits>& ranks) {
 /// What the ranks are told of the run.
 RunBegins BeginningOf(const PreparedSweep& sweep, const std::string& run) {
   const Json& threads = sweep.spec.base.at("resources").at("threads_per_rank");
-  return {run, threads.is_number() ? threads.get<int>() : 0};
+  return {run, threads.is_number() ? threads.get<int>() : 0,
+          BytesPerRank(sweep)};
 }
 
 /// Whether a run comes to the stages that compute with the sweep's numerics.

@@ -80,7 +80,10 @@ Json ToJson(const TaskReturned& returned) {
 }
 
 Json ToJson(const RunBegins& begins) {
-  return {{"kind", "run"}, {"run", begins.run}, {"threads", begins.threads}};
+  return {{"kind", "run"},
+          {"run", begins.run},
+          {"threads", begins.threads},
+          {"memory", begins.memory}};
 }
 
 Json ToJson(const Recall& recall) {
@@ -184,7 +187,8 @@ Result<Message> Decode(std::string_view bytes) {
     if (kind == "returned")
       return Message(TaskReturned{json.at("task"), json.at("attempt")});
     if (kind == "run")
-      return Message(RunBegins{json.at("run"), json.at("threads")});
+      return Message(
+          RunBegins{json.at("run"), json.at("threads"), json.at("memory")});
     if (kind == "recall")
       return Message(Recall{json.at("task"), json.at("attempt")});
     if (kind == "shutdown") return Message(Shutdown{});

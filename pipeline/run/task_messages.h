@@ -76,6 +76,7 @@ struct TaskReturned {
 struct RunBegins {
   std::string run;  ///< Its name.
   int threads = 0;  ///< Of each rank's work; 0 = as many as it has cores.
+  std::int64_t memory = 0;  ///< Bytes for it; 0 = not said.
 };
 
 /// Coordinator to worker: return the task, and its companions, unless they were

@@ -39,6 +39,7 @@ TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
 
 void TaskRunner::Begin(const RunBegins& run, int rank) {
   threads_ = run.threads > 0 ? run.threads : rank_.threads;
+  memory_ = run.memory;
   Result<Journal> journal =
       Journal::Open(store_.layout().journal(run.run, rank));
   if (journal.ok())
@@ -175,6 +176,7 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   }
   Json hints = request.hints;
   hints["threads"] = threads_;
+  if (memory_ > 0) hints["memory"] = memory_;
   hints["device"] = reports.front().device;
   BESOM_ASSIGN_OR_RETURN(
       const Outputs outputs,

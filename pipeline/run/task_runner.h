@@ -82,6 +82,7 @@ class TaskRunner {
   const Clock& clock_;
   const RankFacts rank_;
   int threads_;
+  std::int64_t memory_ = 0;
   bool keeps_device_ = false;  // A task has computed on the GPU.
   std::optional<Journal> journal_;
 };

@@ -123,9 +123,10 @@ Status CheckAlike(const Json& one, const Json& other) {
   return Status::Ok();
 }
 
-/// Memory of the heads that are trained side by side. Twenty-four of 64 hidden
-/// units on VGG16's flattened maps (25,088 numbers) take 620 MB.
-constexpr std::size_t kMostHeadBytes = std::size_t{256} << 20;
+/// Memory of a rank of which heads that are trained side by side take a half,
+/// where the user does not say. Twenty-four heads of 64 hidden units on VGG16's
+/// flattened maps (25,088 numbers) take 620 MB.
+constexpr std::int64_t kMemory = std::int64_t{512} << 20;
 
 /// What a head in training keeps: weights, two moments, the best weights.
 std::size_t BytesOf(const HeadToFit& fit, const FitData& data) {
@@ -141,14 +142,14 @@ std::size_t BytesOf(const HeadToFit& fit, const FitData& data) {
   return 4 * numbers * sizeof(float);
 }
 
-/// How many of `heads`, from the first one, fit into kMostHeadBytes; at least
+/// How many of `heads`, from the first one, fit into half of `memory`; at least
 /// one. Where a call is cut changes no bit.
-std::size_t HeadsAtATime(std::span<const HeadToFit> heads,
-                         const FitData& data) {
+std::size_t HeadsAtATime(std::span<const HeadToFit> heads, const FitData& data,
+                         std::int64_t memory) {
   std::size_t count = 0, bytes = 0;
   while (count < heads.size()) {
     bytes += BytesOf(heads[count], data);
-    if (count > 0 && bytes > kMostHeadBytes) break;
+    if (count > 0 && bytes > static_cast<std::size_t>(memory) / 2) break;
     ++count;
   }
   return count;
@@ -219,7 +220,8 @@ Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
   const int threads = input.hints.value("threads", 1);
   for (std::size_t begin = 0; begin < heads.size();) {
     const std::size_t count =
-        HeadsAtATime(std::span(heads).subspan(begin), shared.data);
+        HeadsAtATime(std::span(heads).subspan(begin), shared.data,
+                     input.hints.value("memory", kMemory));
     const auto progress = [&](double share) {
       return input.progress(
           (static_cast<double>(begin) + share * static_cast<double>(count)) /
