@@ -262,7 +262,9 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                  {"numerics", tag},
                  {"size", pixels.at("size")}};
   // The space also knows how pixels were made: rows of other pixels differ.
-  const std::string space = DigestOfJson({params, pixels}).Hex().substr(0, 32);
+  const int ingest = services_.stage_versions.find("ingest")->second;
+  const std::string space =
+      DigestOfJson({params, pixels, ingest}).Hex().substr(0, 32);
   params["augment"] = plain ? Json() : augment;
   params["seed"] = plain ? Json(0) : config.at("seed");
   params["views"] = Json::array();

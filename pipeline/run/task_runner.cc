@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
+#include <mutex>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "cluster/self_group.h"
@@ -14,6 +17,31 @@
 
 namespace besom::run {
 namespace {
+
+/// Calls work(i) for i < count by a few threads. Writing to a disk is waiting
+/// for it, and a disk serves several who wait at once.
+void SideBySide(std::size_t count,
+                const std::function<void(std::size_t)>& work) {
+  constexpr std::size_t kMost = 8;
+  std::atomic<std::size_t> next = 0;
+  std::exception_ptr thrown;
+  std::mutex mutex;  // Guards `thrown`.
+  const auto take = [&] {
+    try {
+      for (std::size_t i = next++; i < count; i = next++) work(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      thrown = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < std::min(kMost, count); ++i)
+      others.emplace_back(take);
+    take();
+  }
+  if (thrown) std::rethrow_exception(thrown);
+}
 
 /// A report of each task of a request, as yet without a result.
 std::vector<TaskReport> ReportsFor(const TaskRequest& request) {
@@ -186,12 +214,12 @@ Status TaskRunner::RunStage(const TaskRequest& request,
               fmt::format("{} of {} outputs", outputs.size(), reports.size()));
   const Status unhurt = CheckInputs(*artifacts, broken);
   blame();
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    // The stage itself has told the others of its group.
+  // The stage itself has told the others of its group.
+  SideBySide(outputs.size(), [&](std::size_t i) {
     reports[i].status = !outputs[i].ok() ? outputs[i].status()
                         : !unhurt.ok()   ? unhurt
                                          : Keep(*outputs[i], reports[i]);
-  }
+  });
   return Status::Ok();
 }
 

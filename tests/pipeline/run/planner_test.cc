@@ -138,6 +138,20 @@ TEST_F(PlannerTest, PlainFeaturesDoNotDependOnTheSeedOfTheSweep) {
   EXPECT_EQ(shared_views, 0);
 }
 
+TEST_F(PlannerTest, RowsOfPixelsThatWereMadeAnotherWayAreNotTaken) {
+  const auto spaces = [](const SweepGraph& sweep) {
+    std::set<std::string> found;
+    for (TaskId id = 0; id < sweep.graph.size(); ++id)
+      if (!sweep.graph[id].space.empty()) found.insert(sweep.graph[id].space);
+    return found;
+  };
+  const std::set<std::string> before = spaces(Plan({BaseConfig()}));
+  EXPECT_EQ(spaces(Plan({With("model.dropout", 0.1)})), before);
+  EXPECT_NE(spaces(Plan({With("ingest.resize", "crop")})), before);
+  services_.stage_versions["ingest"] = 2;
+  EXPECT_NE(spaces(Plan({BaseConfig()})), before);
+}
+
 TEST_F(PlannerTest, EqualContentsAreDecodedOnce) {
   const auto scan = services_.scan;
   services_.scan = [scan](const Json& a, const Json& b, std::uint64_t seed) {
