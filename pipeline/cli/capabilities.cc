@@ -12,13 +12,14 @@
 namespace besom::cli {
 
 int PrintCapabilities() {
-  const stages::EngineFacts engine = stages::FindEngineFacts();
+  const Result<stages::EngineFacts> engine = stages::FindEngineFacts();
   const auto session = cluster::MpiSession::Start();
   const Result<std::string> nccl = cluster::NcclVersion();
+  if (!engine.ok()) return ReportStatus(engine.status());
   if (!session.ok()) return ReportStatus(session.status());
   if (!nccl.ok()) return ReportStatus(nccl.status());
-  const Json facts = {{"libtorch", engine.libtorch},
-                      {"cuda_devices", engine.cuda_devices},
+  const Json facts = {{"libtorch", engine->libtorch},
+                      {"cuda_devices", engine->cuda_devices},
                       {"mpi", (*session)->library()},
                       {"ulfm", cluster::BuiltMpi().has_ulfm},
                       {"nccl", *nccl}};

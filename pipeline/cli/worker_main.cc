@@ -1,4 +1,5 @@
-// besom-worker: the program that mpirun starts; links LibTorch, MPI and NCCL.
+// besom-worker: the program that mpirun starts; links MPI and NCCL,
+// and loads the engines when the first is needed.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -23,6 +24,7 @@
 #include "pipeline/cli/run_arguments.h"
 #include "pipeline/cli/run_process.h"
 #include "pipeline/run/stage_versions.h"
+#include "stages/model/engine_loader.h"
 #include "stages/model/features_stage.h"
 
 namespace besom::cli {
@@ -34,7 +36,20 @@ stages::StageRegistry AllStages() {
   return stages;
 }
 
+/// This process without its engines: it can do all but features.
+RankCard WithoutEngines(const Status& why) {
+  Log(LogLevel::kWarning, "no features are computed here: " + why.ToString());
+  RankCard card = RankCard::OfThisProcess(
+      {}, static_cast<std::int64_t>(ReadMemory().total));
+  card.numerics.clear();
+  return card;
+}
+
 RankCard ThisRank() {
+  if (const Status engines =
+          stages::FindEngineModule(stages::EngineModulePath());
+      !engines.ok())
+    return WithoutEngines(engines);
   // The numbering of the driver's files, by which a sweep was planned.
   ::setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", /*overwrite=*/0);
   Result<std::vector<cluster::Gpu>> gpus = cluster::CudaDevices();

@@ -5,7 +5,7 @@
 
 namespace besom::stages {
 
-EngineFacts FindEngineFacts() {
+Result<EngineFacts> FindEngineFacts() {
   EngineFacts facts;
   facts.libtorch = TORCH_VERSION;
   const at::CUDAHooksInterface& cuda = at::detail::getCUDAHooks();

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "pipeline/base/result.h"
+
 namespace besom::stages {
 
 /// What the engine of this program is, and what it finds on this machine.
@@ -10,6 +12,8 @@ struct EngineFacts {
   int cuda_devices = 0;  ///< 0 without a driver.
 };
 
-EngineFacts FindEngineFacts();
+/// Loads the engines where they are not linked (stages/model/engine_loader.h);
+/// errors are those of loading them.
+Result<EngineFacts> FindEngineFacts();
 
 }  // namespace besom::stages

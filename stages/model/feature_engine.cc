@@ -1,7 +1,5 @@
 #include "stages/model/feature_engine.h"
 
-#include <utility>
-
 #include "stages/model/openvino_engine.h"
 #include "stages/model/torch_engine.h"
 
@@ -12,12 +10,6 @@ Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes) {
   if (spec.engine == "libtorch") return MakeTorchEngines(spec, lanes);
   return InvalidError("engine", "there is none named " + spec.engine,
                       "use openvino or libtorch");
-}
-
-Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
-    const EngineSpec& spec) {
-  BESOM_ASSIGN_OR_RETURN(Engines engines, MakeFeatureEngines(spec, 1));
-  return std::move(engines.front());
 }
 
 }  // namespace besom::stages

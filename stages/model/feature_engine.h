@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/base/files.h"
@@ -62,13 +63,16 @@ using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
 
 /// Makes `lanes` of the engine that the spec names, which compute side by side,
 /// each with `spec.threads` threads. kInvalid for a spec that is not built
-/// (bf16 with LibTorch, an unknown cut, OpenVINO on GPUs), kUnavailable when
-/// the device or OpenVINO is not there. REQUIRES: lanes >= 1, spec.threads
-/// >= 1.
+/// (bf16 with LibTorch, an unknown cut, OpenVINO on GPUs), kUnavailable when the
+/// device or OpenVINO is not there. Whoever calls it links besom::model, or
+/// besom::engine_loader, which loads that at the first call.
 Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes);
 
 /// The same for one lane.
-Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
-    const EngineSpec& spec);
+inline Result<std::unique_ptr<FeatureEngine>> MakeFeatureEngine(
+    const EngineSpec& spec) {
+  BESOM_ASSIGN_OR_RETURN(Engines engines, MakeFeatureEngines(spec, 1));
+  return std::move(engines.front());
+}
 
 }  // namespace besom::stages

@@ -40,6 +40,7 @@ if [[ $1 == --build ]]; then
   mkdir -p "$2/bin"
   cp "$tools/bin/program" "$2/bin/besom"
   cp "$tools/bin/program" "$2/bin/besom-worker"
+  : >"$2/bin/libbesom-engines.so"
 else
   while [[ $1 != -B ]]; do shift; done
   mkdir -p "$2"

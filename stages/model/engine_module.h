@@ -1,0 +1,20 @@
+#pragma once
+
+#include "stages/model/engine_facts.h"
+#include "stages/model/feature_engine.h"
+
+namespace besom::stages {
+
+/// What the library of engines offers to the program that loads it. Both come
+/// from one build: nothing here is kept compatible between builds.
+struct EngineModule {
+  Result<Engines> (*make_engines)(const EngineSpec& spec, int lanes);
+  Result<EngineFacts> (*find_facts)();
+};
+
+/// The only symbol that the library exports, of type EngineModuleEntry. The
+/// value lives as long as the library.
+inline constexpr char kEngineModuleEntry[] = "BesomEngineModule";
+using EngineModuleEntry = const EngineModule*();
+
+}  // namespace besom::stages

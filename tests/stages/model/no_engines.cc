@@ -1,0 +1,2 @@
+// A library that is not one of engines.
+extern "C" int BesomOtherEntry() { return 0; }
