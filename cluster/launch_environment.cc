@@ -66,6 +66,14 @@ bool IsMpiRank(const Environment& environment) {
          environment("PMI_RANK");
 }
 
+std::map<std::string, std::string> EnvironmentWithoutMpi(
+    const Environment& environment) {
+  if (IsMpiRank(environment)) return {};
+  // UCX rewrites the functions that map memory as soon as it is loaded, which
+  // takes 40 ms; only its transports need to know of maps.
+  return {{"UCX_MEM_EVENTS", "no"}};
+}
+
 Status CheckLaunchedByOwnMpi(const LaunchEnvironment& launch, int mpi_size) {
   if (mpi_size > 1) return Status::Ok();
   const bool several = launch.size.value_or(1) > 1 ||

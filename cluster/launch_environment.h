@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ LaunchEnvironment ReadLaunchEnvironment(const Environment& environment);
 
 /// True for a process that mpirun or a PMIx launcher started as a rank.
 bool IsMpiRank(const Environment& environment);
+
+/// What a program that is linked with MPI and will not start it needs in its
+/// environment, so that loading the library is cheap; empty for a rank.
+std::map<std::string, std::string> EnvironmentWithoutMpi(
+    const Environment& environment);
 
 /// kUnavailable, with the cure, when the launcher started several ranks and
 /// MPI sees a world of `mpi_size` = 1: they belong to different MPIs.

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "cluster/launch_environment.h"
 #include "pipeline/base/files.h"
 
 namespace besom::cli {
@@ -30,6 +31,9 @@ Status ExecWorker(const std::vector<std::string>& arguments) {
     argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   SetWorkerEnvironment();
+  for (const auto& [name, value] :
+       cluster::EnvironmentWithoutMpi(cluster::ProcessEnvironment()))
+    ::setenv(name.c_str(), value.c_str(), 0);
   ::execv(worker.c_str(), argv.data());
   return ErrnoError(worker, "start");
 }

@@ -15,7 +15,8 @@ Result<std::string> WorkerProgram();
 /// threads of OpenMP that wait must not spin (another rank needs the core).
 void SetWorkerEnvironment();
 
-/// Becomes the worker with these arguments; returns only an error.
+/// Becomes the worker with these arguments, as the rank that this process is
+/// or alone; returns only an error.
 Status ExecWorker(const std::vector<std::string>& arguments);
 
 }  // namespace besom::cli

@@ -1,5 +1,6 @@
 #include "cluster/launch_environment.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -44,6 +45,15 @@ TEST(LaunchEnvironmentTest, ABatchScriptIsNoRank) {
       Of({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}});
   EXPECT_FALSE(IsMpiRank(environment));
   EXPECT_EQ(ReadLaunchEnvironment(environment).launcher, "");
+}
+
+TEST(LaunchEnvironmentTest, OnlyRanksNeedUcxToWatchMemory) {
+  using testing::IsEmpty;
+  const Environment alone = Of({{"SLURM_PROCID", "0"}});
+  EXPECT_EQ(EnvironmentWithoutMpi(alone).at("UCX_MEM_EVENTS"), "no");
+  EXPECT_THAT(EnvironmentWithoutMpi(Of({{"PMIX_RANK", "0"}})), IsEmpty());
+  EXPECT_THAT(EnvironmentWithoutMpi(Of({{"OMPI_COMM_WORLD_RANK", "1"}})),
+              IsEmpty());
 }
 
 TEST(LaunchEnvironmentTest, RanksOfAnotherMpiAreRefused) {

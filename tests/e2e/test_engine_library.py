@@ -55,6 +55,15 @@ class EngineLibrary(unittest.TestCase):
         self.assertEqual([line.split()[-1] for line in told.splitlines()],
                          ["BesomEngineModule"])
 
+    def test_a_worker_alone_is_spared_what_loading_mpi_does_for_ranks(self):
+        self.worker.unlink()
+        self.worker.write_text("#!/bin/sh\necho events=$UCX_MEM_EVENTS\n")
+        self.worker.chmod(0o755)
+        done = self.run_smoke("-n", "1", BESOM_WORKER=self.worker)
+        self.assertEqual(done.stdout, "events=no\n")
+        done = self.run_smoke(BESOM_WORKER=self.worker, PMIX_RANK="0")
+        self.assertEqual(done.stdout, "events=\n")
+
     def test_without_it_nothing_begins_that_computes_features(self):
         for ranks in ("1", "2"):
             done = self.run_smoke("-n", ranks, code=4, BESOM_WORKER=self.worker)
