@@ -66,6 +66,7 @@ using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
 /// (bf16 with LibTorch, an unknown cut, OpenVINO on GPUs), kUnavailable when the
 /// device or OpenVINO is not there. Whoever calls it links besom::model, or
 /// besom::engine_loader, which loads that at the first call.
+/// REQUIRES: lanes >= 1, spec.threads >= 1.
 Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes);
 
 /// The same for one lane.
