@@ -63,8 +63,8 @@ using Engines = std::vector<std::unique_ptr<FeatureEngine>>;
 
 /// Makes `lanes` of the engine that the spec names, which compute side by side,
 /// each with `spec.threads` threads. kInvalid for a spec that is not built
-/// (bf16 with LibTorch, an unknown cut, OpenVINO on GPUs), kUnavailable when the
-/// device or OpenVINO is not there. Whoever calls it links besom::model, or
+/// (bf16 with LibTorch, an unknown cut, OpenVINO on GPUs), kUnavailable when
+/// the device or OpenVINO is not there. Whoever calls it links besom::model, or
 /// besom::engine_loader, which loads that at the first call.
 /// REQUIRES: lanes >= 1, spec.threads >= 1.
 Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes);
