@@ -17,6 +17,7 @@
 #include "cluster/self_communicator.h"
 #include "pipeline/base/log.h"
 #include "pipeline/cli/capabilities.h"
+#include "pipeline/cli/engine_source.h"
 #include "pipeline/cli/machine/machine_facts.h"
 #include "pipeline/cli/predict_worker.h"
 #include "pipeline/cli/rank_places.h"
@@ -30,9 +31,13 @@
 namespace besom::cli {
 namespace {
 
-stages::StageRegistry AllStages() {
+stages::StageRegistry AllStages(EngineSource& engines) {
   stages::StageRegistry stages = run::EngineFreeStages();
-  stages.emplace("features", stages::MakeFeaturesStage());
+  stages.emplace("features",
+                 std::make_unique<stages::FeaturesStage>(
+                     [&engines](const stages::EngineSpec& spec, int lanes) {
+                       return engines.Make(spec, lanes);
+                     }));
   return stages;
 }
 
@@ -72,18 +77,20 @@ Result<JobPlaces> PlaceJob(cluster::MpiSession& session) {
 }
 
 int RunAlone(const run::RunOptions& options) {
-  const stages::StageRegistry stages = AllStages();
   cluster::SelfCommunicator comm;
   cluster::Interrupt interrupt;
+  EngineSource engines(interrupt);
+  const stages::StageRegistry stages = AllStages(engines);
   const JobPlaces job = PlaceRanks({ThisRank()}, {0});
-  return RunAsRank(options, {comm,
-                             interrupt,
-                             stages,
-                             cluster::HostName(),
-                             job.places[0],
-                             job.traits,
-                             {},
-                             [](int code) { std::_Exit(code); }});
+  return engines.ExitCodeOf(
+      RunAsRank(options, {comm,
+                          interrupt,
+                          stages,
+                          cluster::HostName(),
+                          job.places[0],
+                          job.traits,
+                          {},
+                          [](int code) { std::_Exit(code); }}));
 }
 
 int RunAsMpiRank(const run::RunOptions& options) {
@@ -104,12 +111,13 @@ int RunAsMpiRank(const run::RunOptions& options) {
   const auto join = [&](const run::TaskRequest& request, int shards) {
     return (*groups)->Join({request.ranks, request.number, shards});
   };
-  const stages::StageRegistry stages = AllStages();
-  const int code = RunAsRank(
+  EngineSource engines(interrupt);
+  const stages::StageRegistry stages = AllStages(engines);
+  const int code = engines.ExitCodeOf(RunAsRank(
       options,
       {**comm, interrupt, stages, (*session)->host(),
        job->places[static_cast<std::size_t>((*session)->rank())], job->traits,
-       join, [&](int exit_code) { (*session)->Abort(exit_code); }});
+       join, [&](int exit_code) { (*session)->Abort(exit_code); }}));
   groups->reset();
   comm->reset();
   return code;

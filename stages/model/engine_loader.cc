@@ -65,6 +65,8 @@ Result<const EngineModule*> LoadEngineModule(const Path& path) {
   return reinterpret_cast<EngineModuleEntry*>(entry)();
 }
 
+Status LoadEngines() { return TheModule().status(); }
+
 Result<Engines> MakeFeatureEngines(const EngineSpec& spec, int lanes) {
   BESOM_ASSIGN_OR_RETURN(const EngineModule* module, TheModule());
   return module->make_engines(spec, lanes);

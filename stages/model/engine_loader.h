@@ -21,4 +21,7 @@ Status FindEngineModule(const Path& path);
 /// cure, when it is not there, lacks a library, or is something else.
 Result<const EngineModule*> LoadEngineModule(const Path& path);
 
+/// Loads this program's library, unless it is; as LoadEngineModule.
+Status LoadEngines();
+
 }  // namespace besom::stages

@@ -88,6 +88,14 @@ class EngineLibrary(unittest.TestCase):
         self.expect_the_library_named(done)
         self.run_smoke()  # No trial was given up.
 
+    def test_one_that_does_not_load_stops_the_run_and_fails_no_trial(self):
+        self.worker.with_name(LIBRARY).write_bytes(b"half a download")
+        done = self.run_smoke(code=4, BESOM_WORKER=self.worker)
+        self.expect_the_library_named(done)
+        self.assertEqual(select(self.workspace, "select count(*) from trials "
+                                "where state = 'failed'"), [(0,)])
+        self.run_smoke()
+
     def test_without_it_predict_says_so(self):
         self.run_smoke()
         [(trial,)] = select(self.workspace, "select trial from trials limit 1")
