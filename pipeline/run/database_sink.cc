@@ -166,6 +166,22 @@ Result<Artifact> DatabaseSink::OutputOf(TaskId task, const std::string& port) {
                       fmt::format("left nothing at port '{}'", port));
 }
 
+/// The shard for its table: to read all pixels for their digest would take
+/// longer than to train some heads.
+Result<stages::PixelShard> DatabaseSink::TableOf(TaskId ingest) {
+  for (const PortBlob& output : known_[ingest]->outputs) {
+    if (output.port != "pixels") continue;
+    Result<Artifact> pixels = blobs_.Peek(output.blob);
+    if (!pixels.ok()) break;
+    Result<stages::PixelShard> shard =
+        stages::PixelShard::Open(*std::move(pixels));
+    if (shard.ok()) return shard;
+  }
+  // Not there yet, or damaged.
+  BESOM_ASSIGN_OR_RETURN(Artifact pixels, OutputOf(ingest, "pixels"));
+  return stages::PixelShard::Open(std::move(pixels));
+}
+
 Status DatabaseSink::AddEvaluation(TaskId task) {
   const std::vector<FitPlace>& places = fits_of_[task];
   if (std::ranges::all_of(
@@ -201,9 +217,7 @@ Status DatabaseSink::AddImages(TaskId split) {
   std::vector<stages::PixelShard> shards;
   for (const TaskId task : sweep_.data[0].ingest) {
     if (!known_[task]) continue;
-    BESOM_ASSIGN_OR_RETURN(Artifact pixels, OutputOf(task, "pixels"));
-    BESOM_ASSIGN_OR_RETURN(stages::PixelShard shard,
-                           stages::PixelShard::Open(std::move(pixels)));
+    BESOM_ASSIGN_OR_RETURN(stages::PixelShard shard, TableOf(task));
     shards.push_back(std::move(shard));
   }
   batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};

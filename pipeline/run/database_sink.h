@@ -10,6 +10,7 @@
 #include "pipeline/run/record_sink.h"
 #include "pipeline/store/blob_search.h"
 #include "pipeline/store/blob_store.h"
+#include "stages/data/pixel_shard.h"
 
 namespace besom::run {
 
@@ -49,6 +50,7 @@ class DatabaseSink final : public RecordSink {
   Status AddImages(TaskId split);
   Status WriteContactSheet(TaskId augment);
   Result<Artifact> OutputOf(TaskId task, const std::string& port);
+  Result<stages::PixelShard> TableOf(TaskId ingest);
 
   const SweepGraph& sweep_;
   const db::SweepId id_;

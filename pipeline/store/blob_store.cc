@@ -125,6 +125,15 @@ Result<Artifact> BlobStore::Get(const BlobRef& ref) {
   return Artifact(ref, std::move(map));
 }
 
+Result<Artifact> BlobStore::Peek(const BlobRef& ref) const {
+  const Path path = layout_.blob(ref.digest);
+  BESOM_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> map,
+                         MappedFile::Open(path));
+  if (map->stat().size != ref.size)
+    return CorruptError(path.string(), "the blob has another size");
+  return Artifact(ref, std::move(map));
+}
+
 std::shared_ptr<const MappedFile> BlobStore::FindOpen(const Digest& digest,
                                                       const Path& path) const {
   std::shared_ptr<const MappedFile> map;

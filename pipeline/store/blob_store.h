@@ -43,6 +43,10 @@ class BlobStore {
   /// Maps a blob; as long as somebody holds the map of a file that has not
   /// changed since, all get that one, so that a fault in it is seen by all.
   Result<Artifact> Get(const BlobRef& ref);
+  /// Maps a blob and reads nothing of it, so that only its size is known to be
+  /// right: for the reader of a part that carries a digest of its own. What is
+  /// wrong stays where it is, for Get to find.
+  Result<Artifact> Peek(const BlobRef& ref) const;
 
   /// To be asked after the bytes of `artifacts` were used and before anything
   /// made of them is stored: kIo, naming the file, when a map of one was hit by

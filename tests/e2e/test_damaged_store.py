@@ -16,9 +16,9 @@ GROWN = ["--set", "parameters.model.dropout={values: [0.2, 0.5, 0.7]}"]
 LONG = ["--set", "train.epochs=400", "--set", "train.batch_size=2"]
 
 
-def flip(path):
+def flip(path, at=None):
     with open(path, "r+b") as file:
-        file.seek(path.stat().st_size // 2)
+        file.seek(path.stat().st_size // 2 if at is None else at)
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 0x10]))
@@ -95,6 +95,30 @@ class DamagedStore(unittest.TestCase):
                 flip(blob)
         self.run_smoke(workspace, *GROWN)
         self.assertEqual(same_rows(workspace), same_rows(reference))
+
+    def test_pixels_that_no_task_reads_are_not_read(self):
+        reference = self.workspace()
+        self.run_smoke(reference, *GROWN, "--set", "name=other")
+        workspace = self.workspace()
+        self.run_smoke(workspace)
+        blob = blobs_of(workspace, "ingest")[0]
+        flip(blob)
+        before = blob.stat()
+        self.run_smoke(workspace, *GROWN, "--set", "name=other")
+        self.assertEqual(self.told_of(workspace, blob), [])
+        self.assertEqual(blob.stat().st_ino, before.st_ino)
+        images = ("select path, width, height, mode from images "
+                  "where sweep = 'other' order by path")
+        self.assertEqual(select(workspace, images), select(reference, images))
+
+    def test_a_damaged_table_of_pixels(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace)
+        blob = blobs_of(workspace, "ingest")[0]
+        flip(blob, at=200)
+        self.run_smoke(workspace, *GROWN, "--set", "name=other")
+        self.assertTrue(self.told_of(workspace, blob))
+        self.run_smoke(workspace, *GROWN, "--set", "name=third")
 
     def test_damage_while_the_heads_are_trained(self):
         reference = self.workspace()

@@ -66,6 +66,28 @@ TEST_F(BlobStoreTest, HoldersShareTheMapOfAFileThatHasNotChanged) {
   EXPECT_NE(store.Get(ref)->map(), first.map());
 }
 
+TEST_F(BlobStoreTest, APeekVouchesForNothing) {
+  const BlobRef ref = *Reopen().Put("hello");
+  const Path path = WorkspaceLayout(root_).blob(ref.digest);
+  BlobStore store = Reopen();
+  EXPECT_EQ(store.Peek(ref)->text(), "hello");
+  std::ofstream(path, std::ios::binary) << "hellp";
+  const Artifact peeked = *store.Peek(ref);
+  EXPECT_EQ(peeked.text(), "hellp");
+  // Nor does it make others believe in them.
+  EXPECT_EQ(store.Get(ref).status().code(), StatusCode::kCorrupt);
+}
+
+TEST_F(BlobStoreTest, APeekAtAnotherSizeIsCorruptAndMovesNothing) {
+  const BlobRef ref = *Reopen().Put("hello");
+  const Path path = WorkspaceLayout(root_).blob(ref.digest);
+  std::filesystem::resize_file(path, 3);
+  EXPECT_EQ(Reopen().Peek(ref).status().code(), StatusCode::kCorrupt);
+  EXPECT_TRUE(StatFile(path).ok());
+  std::filesystem::remove(path);
+  EXPECT_EQ(Reopen().Peek(ref).status().code(), StatusCode::kNotFound);
+}
+
 TEST_F(BlobStoreTest, AnArtifactOutlivesTheFile) {
   BlobStore store = Reopen();
   const BlobRef ref = *store.Put("hello");
