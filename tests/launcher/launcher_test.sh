@@ -84,6 +84,18 @@ test_second_call_does_nothing_but_run() {
   expect_equal "$(<"$calls")" ''
 }
 
+test_a_part_that_is_gone_is_built_again() {
+  local part
+  run build
+  for part in besom besom-worker libbesom-engines.so; do
+    rm "$root/build/release/bin/$part"
+    : >"$calls"
+    run query
+    expect_code 7
+    expect_equal "$(count 'cmake .*--target besom besom-worker')" 1
+  done
+}
+
 test_a_rank_never_prepares() {
   local variable
   for variable in OMPI_COMM_WORLD_RANK PMIX_RANK SLURM_PROCID; do
