@@ -371,8 +371,11 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
 
 Status Planner::AddTrial(const TrialConfig& trial) {
   const Json& config = trial.config;
-  const std::string model_key =
-      CanonicalText({config.at("model"), config.at("ingest").at("image_size")});
+  // What the services read: weights are not opened for every head.
+  const Json& of_model = config.at("model");
+  const std::string model_key = CanonicalText(
+      {of_model.at("backbone"), of_model.at("weights"), of_model.at("cut"),
+       of_model.at("pooling"), of_model.at("preprocessing")});
   auto backbone = backbones_.find(model_key);
   if (backbone == backbones_.end()) {
     BESOM_ASSIGN_OR_RETURN(ResolvedBackbone resolved,

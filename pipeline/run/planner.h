@@ -33,6 +33,7 @@ struct PlannerServices {
   std::function<Result<stages::SourceScan>(
       const Json& ingest, const Json& external, std::uint64_t seed)>
       scan;
+  /// Reads backbone, weights, cut, pooling and preprocessing.
   std::function<Result<ResolvedBackbone>(const Json& model)> backbone;
   std::function<Result<Json>(const std::string& path)> split_rows;
   std::map<std::string, int, std::less<>> stage_versions;

@@ -61,10 +61,4 @@ class FeaturesStage final : public Stage {
   std::set<Digest> trained_;
 };
 
-/// The stage with the engines of this program: whoever calls it links
-/// besom::model.
-inline std::unique_ptr<Stage> MakeFeaturesStage() {
-  return std::make_unique<FeaturesStage>(MakeFeatureEngines);
-}
-
 }  // namespace besom::stages

@@ -43,6 +43,7 @@ class PlannerTest : public ::testing::Test {
       return Result<stages::SourceScan>(scan);
     };
     services_.backbone = [this](const Json& model) {
+      ++bases_;
       ResolvedBackbone backbone;
       backbone.weights =
           DigestOf(model.at("backbone").get<std::string>()).Hex();
@@ -87,7 +88,7 @@ class PlannerTest : public ::testing::Test {
 
   std::size_t images_ = 100;
   std::string folder_ = "/here/";
-  int scans_ = 0;
+  int scans_ = 0, bases_ = 0;
   PlannerServices services_;
 };
 
@@ -105,6 +106,7 @@ TEST_F(PlannerTest, TrialsShareEverythingButTheirHeads) {
                                                       {"fine_tune", 3},
                                                       {"evaluate", 3}}));
   EXPECT_EQ(scans_, 1);
+  EXPECT_EQ(bases_, 1);
 }
 
 TEST_F(PlannerTest, ASecondBackboneSharesTheData) {
