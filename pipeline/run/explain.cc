@@ -221,14 +221,15 @@ Result<std::vector<StageForecast>> Forecast(const PreparedSweep& sweep,
 
 double WallSeconds(const std::vector<StageForecast>& stages, int ranks,
                    int cores) {
-  // Programs, libraries, the database; mpirun.
-  constexpr double kStart = 0.6, kStartOfRanks = 0.4;
+  // Programs and the database; LibTorch, OpenVINO and their networks; mpirun.
+  constexpr double kStart = 0.12, kEngines = 0.45, kStartOfRanks = 0.15;
   double seconds = 0;
   bool any = false;
   for (const StageForecast& stage : stages) {
     const auto left = static_cast<double>(stage.tasks - stage.done);
     if (left == 0) continue;
     any = true;
+    if (stage.stage == "features") seconds += kEngines;
     const double share = IsParallel(stage.stage)
                              ? static_cast<double>(std::max(cores, ranks))
                              : std::min<double>(ranks, left);
