@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "stages/data/view_rows.h"
 #include "stages/model/backbone_catalog.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/weights_store.h"
@@ -47,6 +48,19 @@ Result<FeaturesRequest> ParseKeys(const Json& params, const Json& hints) {
     request.contents.push_back(content);
   }
   return request;
+}
+
+/// Draws the view row by row into the input.
+void FillView(const ViewRows& view, int size, int channels,
+              const InputFiller& filler, std::span<float> input) {
+  const InputFiller levelled =
+      view.changes_levels() ? filler.After(view.levels()) : filler;
+  const std::size_t numbers = static_cast<std::size_t>(size) * 3;
+  std::vector<std::uint8_t> space(static_cast<std::size_t>(size) * channels);
+  for (int row = 0; row < size; ++row)
+    levelled.Fill(
+        view.Row(row, space), channels,
+        input.subspan(static_cast<std::size_t>(row) * numbers, numbers));
 }
 
 }  // namespace
@@ -150,9 +164,9 @@ void FillBatch(const FeaturesRequest& request, const PixelSource& pixels,
     if (row.plain)
       filler.Fill(pixels.pixels(row.place), channels, out);
     else
-      filler.Fill(RenderView(pixels.pixels(row.place), size, channels, row.view,
-                             request.augment.fill),
-                  channels, out);
+      FillView({pixels.pixels(row.place), size, channels, row.view,
+                request.augment.fill},
+               size, channels, filler, out);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "stages/model/preprocessing.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -102,7 +103,7 @@ Result<Preprocessing> ResolvePreprocessing(const Json& setting,
   return Preprocessing::FromJson(setting);
 }
 
-InputFiller::InputFiller(const Preprocessing& preprocessing) : table_{} {
+InputFiller::InputFiller(const Preprocessing& preprocessing) {
   for (std::size_t c = 0; c < 3; ++c) {
     for (int value = 0; value < 256; ++value)
       table_[static_cast<std::size_t>(value)][c] = static_cast<float>(
@@ -113,26 +114,46 @@ InputFiller::InputFiller(const Preprocessing& preprocessing) : table_{} {
   }
 }
 
+InputFiller InputFiller::After(
+    const std::array<std::uint8_t, 256>& levels) const {
+  InputFiller after = *this;
+  for (std::size_t value = 0; value < 256; ++value)
+    after.table_[value] = table_[levels[value]];
+  return after;
+}
+
 void InputFiller::Fill(std::span<const std::uint8_t> pixels, int channels,
                        std::span<float> input) const {
   BESOM_CHECK(channels == 1 || channels == 3, std::to_string(channels));
   BESOM_CHECK(
       input.size() * static_cast<std::size_t>(channels) == pixels.size() * 3,
       std::to_string(pixels.size()));
-  float* to = input.data();
-  const float* const end = to + input.size();
-  if (channels == 3) {
-    for (const std::uint8_t* from = pixels.data(); to != end;
-         to += 3, from += 3)
-      for (std::size_t c = 0; c < 3; ++c)
-        to[c] = table_[from[source_channel_[c]]][c];
-    return;
+  if (pixels.empty()) return;
+  if (channels == 1)
+    FillGrey(pixels, input.data());
+  else
+    FillColours(pixels, input.data());
+}
+
+void InputFiller::FillGrey(std::span<const std::uint8_t> pixels,
+                           float* input) const {
+  // One store a pixel; the next one's covers the fourth number. The last has
+  // no next one.
+  for (const std::uint8_t pixel : pixels.first(pixels.size() - 1)) {
+    std::memcpy(input, table_[pixel].data(), 4 * sizeof(float));
+    input += 3;
   }
-  // One store a pixel: its fourth number is overwritten by the next pixel.
-  const std::uint8_t* from = pixels.data();
-  for (; end - to > 3; to += 3, ++from)
-    std::memcpy(to, table_[*from].data(), sizeof(table_[*from]));
-  if (to != end) std::memcpy(to, table_[*from].data(), 3 * sizeof(float));
+  std::copy_n(table_[pixels.back()].data(), 3, input);
+}
+
+void InputFiller::FillColours(std::span<const std::uint8_t> pixels,
+                              float* input) const {
+  const auto [first, second, third] = source_channel_;
+  for (std::size_t at = 0; at < pixels.size(); at += 3) {
+    input[at] = table_[pixels[at + first]][0];
+    input[at + 1] = table_[pixels[at + second]][1];
+    input[at + 2] = table_[pixels[at + third]][2];
+  }
 }
 
 }  // namespace besom::stages

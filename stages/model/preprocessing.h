@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -48,17 +49,23 @@ class InputFiller {
  public:
   explicit InputFiller(const Preprocessing& preprocessing);
 
-  /// Writes one image: `pixels` has 1 (grey, used for all three) or 3 (RGB)
-  /// interleaved channels; `input` takes 3 numbers a pixel, interleaved
-  /// (channels last), in the order that the weights want.
+  /// The filler whose input is levels[pixel] of each pixel.
+  InputFiller After(const std::array<std::uint8_t, 256>& levels) const;
+
+  /// Writes pixels of an image, a row or all of them: `pixels` has 1 (grey,
+  /// used for all three) or 3 (RGB) interleaved channels; `input` takes 3
+  /// numbers a pixel, interleaved (channels last), in the order that the
+  /// weights want.
   /// REQUIRES: input.size() * channels == pixels.size() * 3.
   void Fill(std::span<const std::uint8_t> pixels, int channels,
             std::span<float> input) const;
 
  private:
-  // By grey level: the three channels of the input, and room for a store of
-  // four numbers.
-  std::array<std::array<float, 4>, 256> table_;
+  void FillGrey(std::span<const std::uint8_t> pixels, float* input) const;
+  void FillColours(std::span<const std::uint8_t> pixels, float* input) const;
+
+  /// The three numbers of each value, and one to make it a register's width.
+  std::array<std::array<float, 4>, 256> table_{};
   std::array<std::size_t, 3> source_channel_;
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <vector>
 
 namespace besom::stages {
@@ -37,6 +38,27 @@ TEST(PreprocessingTest, ColourPixelInEveryConvention) {
 TEST(PreprocessingTest, GreyPixelStandsForAllThreeChannels) {
   EXPECT_EQ(Fill(Preprocessing::Caffe(), 1, {7, 200}),
             Fill(Preprocessing::Caffe(), 3, {7, 7, 7, 200, 200, 200}));
+}
+
+TEST(PreprocessingTest, NothingIsWrittenBehindTheLastPixel) {
+  const std::vector<std::uint8_t> pixels = {7, 200};
+  std::vector<float> input(7, -5);
+  InputFiller(Preprocessing::Unit()).Fill(pixels, 1, std::span(input).first(6));
+  EXPECT_EQ(input.back(), -5);
+  EXPECT_EQ(input[5], 200 / 255.0F);
+}
+
+TEST(PreprocessingTest, LevelsChangeBeforeTheFiller) {
+  std::array<std::uint8_t, 256> levels;
+  for (std::size_t level = 0; level < 256; ++level)
+    levels[level] = static_cast<std::uint8_t>(255 - level);
+  const InputFiller filler(Preprocessing::Caffe());
+  for (const int channels : {1, 3}) {
+    const std::vector<std::uint8_t> pixels = {7, 0, 200};
+    std::vector<float> input(pixels.size() / channels * 3);
+    filler.After(levels).Fill(pixels, channels, input);
+    EXPECT_EQ(input, Fill(Preprocessing::Caffe(), channels, {248, 255, 55}));
+  }
 }
 
 TEST(PreprocessingTest, JsonReadsBackEqual) {
