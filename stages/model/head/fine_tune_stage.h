@@ -13,12 +13,11 @@ namespace besom::stages {
 /// params: {classes, model, train, augment, seed, repeat, fold, shards}.
 /// "shards" (absent = 1) cuts each batch; a group's ranks compute them, and
 /// fewer ranks, down to one, give the same bits (see ShardedTraining).
-/// hints: {threads, memory, group_seconds}: how many heads are trained at a time
-/// (default 1), bytes of which those that are trained side by side take a half
-/// (default 512 MiB), how long a rank of a group waits for the others (default
-/// 120).
-/// artifacts: "split" (SplitTable), "plain" (view 0 shards of all images),
-/// "views" (shards of views >= 1; absent when augment.views = 0).
+/// hints: {threads, memory, group_seconds}: how many heads are trained at a
+/// time (default 1), bytes of which those that are trained side by side take a
+/// half (default 512 MiB), how long a rank of a group waits for the others
+/// (default 120). artifacts: "split" (SplitTable), "plain" (view 0 shards of
+/// all images), "views" (shards of views >= 1; absent when augment.views = 0).
 /// blobs: "weights", a HeadModel; "history", JSON {epochs: [{epoch, train:
 /// {loss}, validation: {loss, accuracy, balanced_accuracy}}], chosen_epoch,
 /// stopped_early, class_weights}. "validation" is absent without such images.
