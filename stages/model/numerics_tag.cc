@@ -1,8 +1,10 @@
 #include "stages/model/numerics_tag.h"
 
+#include <cpuid.h>
 #include <fmt/format.h>
 
 #include <cctype>
+#include <cstdint>
 #include <cstdlib>
 
 namespace besom::stages {
@@ -54,6 +56,13 @@ std::string CpuTag(std::string_view engine, std::string_view precision) {
   return tag;
 }
 
+/// The low half of XCR0. REQUIRES: a processor with AVX.
+std::uint32_t EnabledState() {
+  std::uint32_t low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
 }  // namespace
 
 std::string InstructionSetClass() {
@@ -67,10 +76,19 @@ std::string InstructionSetClass() {
 }
 
 std::string Bf16InstructionSetClass() {
-  __builtin_cpu_init();
   if (InstructionSetClass() != "avx512") return "";
-  if (__builtin_cpu_supports("amx-bf16")) return "amx";
-  return __builtin_cpu_supports("avx512bf16") ? "avx512-bf16" : "";
+  // Compilers name these features differently: bits of CPUID leaf 7 (Intel SDM,
+  // volume 2A), AMX_BF16 of sub-leaf 0 and AVX512_BF16 of sub-leaf 1; the state
+  // of tiles must be saved by the system, bits 17 and 18 of XCR0.
+  constexpr std::uint32_t kAmxBf16 = 1U << 22, kAvx512Bf16 = 1U << 5,
+                          kTiles = 3U << 17;
+  std::uint32_t a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kAmxBf16) != 0 &&
+      (EnabledState() & kTiles) == kTiles)
+    return "amx";
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvx512Bf16) != 0)
+    return "avx512-bf16";
+  return "";
 }
 
 std::string NumericsTag(std::string_view precision, std::string_view device,
