@@ -108,8 +108,8 @@ void SimWorld::CheckMemory(int number) {
   if (gpu < 0) return;
   std::int64_t bytes = 0;
   int running = 0;
-  const int first = gpu * settings_.ranks_per_gpu;
-  const int last = std::min(first + settings_.ranks_per_gpu, settings_.ranks);
+  const int first = number / kSimRanksPerHost * kSimRanksPerHost;
+  const int last = std::min(first + kSimRanksPerHost, settings_.ranks);
   for (int rank = first; rank < last; ++rank) {
     if (GpuOf(rank) != gpu || !At(rank).alive || At(rank).queue.empty())
       continue;

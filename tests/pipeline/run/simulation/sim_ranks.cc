@@ -54,17 +54,19 @@ SimWorld::SimWorld(const SimPlan& plan, const SimSettings& settings,
                    std::vector<int>(plan.sweep.graph.size()));
 }
 
-/// Where ranks share GPUs one in three has none, the first ones have.
+/// Where ranks share GPUs one in three has none, the first ones have. A GPU is
+/// of one host.
 int SimWorld::GpuOf(int rank) const {
   if (settings_.ranks_per_gpu == 0 || rank % 3 == 2) return -1;
-  return rank / settings_.ranks_per_gpu;
+  const int first = rank / kSimRanksPerHost * kSimRanksPerHost;
+  return first + rank % kSimRanksPerHost / settings_.ranks_per_gpu;
 }
 
 std::vector<run::RankTraits> SimWorld::traits() const {
   std::vector<run::RankTraits> traits;
   for (int rank = 0; rank < settings_.ranks; ++rank) {
     run::RankTraits& mine = traits.emplace_back();
-    mine.host = rank / 8;
+    mine.host = rank / kSimRanksPerHost;
     mine.gpu = GpuOf(rank);
     mine.numerics = {"cpu/simulated/fp32/any"};
     if (settings_.ranks_per_gpu == 0 || mine.gpu >= 0)

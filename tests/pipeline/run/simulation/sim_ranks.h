@@ -20,13 +20,13 @@ using SimRandom = std::mt19937_64;
 double Uniform(SimRandom& random);
 double LogUniform(SimRandom& random, double low, double high);
 
-/// Seconds of the simulated runs' leases.
-inline constexpr double kSimLease = 5;
+inline constexpr double kSimLease = 5;  ///< Seconds, of simulated runs.
 /// How long ranks that compute a task together wait for each other.
 inline constexpr double kSimGroupWait = 2 * kSimLease;
 /// A sweep that takes longer than this has lost a task.
 inline constexpr double kSimPatience = 1e6;
 
+inline constexpr int kSimRanksPerHost = 8;
 /// Memory of a simulated GPU, and what a task of a space takes of it.
 inline constexpr std::int64_t kSimDeviceBytes = 1000;
 std::int64_t SimPeakBytes(const std::string& space);
