@@ -91,18 +91,11 @@ void ComputeThread::Loop() {
   }
 }
 
-void ComputeThread::PublishProgress(const TaskRequest& request, double share) {
-  std::vector<Message> messages = {
-      TaskProgress{request.task, request.attempt, share}};
-  for (const CompanionRequest& companion : request.companions)
-    messages.push_back(TaskProgress{companion.task, companion.attempt, share});
-  Publish(std::move(messages));
-}
-
 std::vector<TaskReport> ComputeThread::Run(const TaskRequest& request) {
   if (interrupted_) return runner_.Decline(request);
   return runner_.Run(request, [&](double share) {
-    PublishProgress(request, share);
+    // Rank 0 knows what else is in this call.
+    Publish({TaskProgress{request.task, request.attempt, share}});
     return interrupted_.load();
   });
 }

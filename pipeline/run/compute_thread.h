@@ -42,7 +42,6 @@ class ComputeThread {
   void Loop();
   void ReleaseUnlessNeeded();
   std::vector<TaskReport> Run(const TaskRequest& request);
-  void PublishProgress(const TaskRequest& request, double share);
   void Publish(std::vector<Message> messages);
 
   TaskRunner& runner_;

@@ -295,8 +295,7 @@ Status Coordinator::Handle(const ExecutorEvent& event) {
   if (const auto* progress = std::get_if<TaskProgress>(&event.what)) {
     scheduler_->Renew(event.rank, progress->task, progress->attempt,
                       clock_.Monotonic());
-    observer_.Share(progress->task, sweep_.graph[progress->task],
-                    progress->share);
+    ShowProgress(event.rank, *progress);
     return Status::Ok();
   }
   if (const auto* returned = std::get_if<TaskReturned>(&event.what)) {
@@ -306,6 +305,17 @@ Status Coordinator::Handle(const ExecutorEvent& event) {
     return Status::Ok();
   }
   return HandleLostRank(event.rank);
+}
+
+/// Shows it for all that is in one call with the task.
+void Coordinator::ShowProgress(int rank, const TaskProgress& progress) {
+  const RankQueue& queue = scheduler_->queue(rank);
+  const std::size_t running = queue.Running();
+  const bool is_now = running > 0 && queue.held[0].task == progress.task;
+  for (std::size_t i = 0; i < (is_now ? running : 1); ++i) {
+    const TaskId task = is_now ? queue.held[i].task : progress.task;
+    observer_.Share(task, sweep_.graph[task], progress.share);
+  }
 }
 
 Status Coordinator::HandleReport(int rank, const TaskReport& report) {

@@ -70,6 +70,7 @@ class Coordinator {
   void AddPriorRows(const TaskNode& node, std::vector<PortBlob>& inputs) const;
   Status HandleEvents();
   Status Handle(const ExecutorEvent& event);
+  void ShowProgress(int rank, const TaskProgress& progress);
   Status HandleReport(int rank, const TaskReport& report);
   Status HandleDone(int rank, const TaskReport& report);
   Status HandleNotDone(int rank, const TaskReport& report);

@@ -47,6 +47,7 @@ class Planner {
   Status AddTrial(const TrialConfig& trial);
 
  private:
+  int VersionOf(std::string_view stage) const;
   TaskId AddTask(std::string_view stage, std::string label, Json params,
                  Json hints, std::vector<TaskInput> inputs, TaskNode node);
   Result<const KnownScan*> ScanOf(const Json& config);
@@ -73,6 +74,13 @@ class Planner {
   std::map<std::string, int> fusions_;
 };
 
+int Planner::VersionOf(std::string_view stage) const {
+  const auto version = services_.stage_versions.find(stage);
+  BESOM_CHECK(version != services_.stage_versions.end(),
+              fmt::format("no version of stage {}", stage));
+  return version->second;
+}
+
 /// Adds a task; `node` brings what is not an argument: space and cost.
 TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
                         Json hints, std::vector<TaskInput> inputs,
@@ -80,10 +88,7 @@ TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
   std::vector<std::pair<std::string, Digest>> keys;
   for (const TaskInput& input : inputs)
     keys.emplace_back(input.port, out_.graph[input.task].key);
-  const auto version = services_.stage_versions.find(stage);
-  BESOM_CHECK(version != services_.stage_versions.end(),
-              fmt::format("no version of stage {}", stage));
-  node.key = ActionKey({stage, version->second, params, keys});
+  node.key = ActionKey({stage, VersionOf(stage), params, keys});
   node.stage = stage;
   node.label = std::move(label);
   node.params = std::move(params);
@@ -262,9 +267,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                  {"numerics", tag},
                  {"size", pixels.at("size")}};
   // The space also knows how pixels were made: rows of other pixels differ.
-  const int ingest = services_.stage_versions.find("ingest")->second;
   const std::string space =
-      DigestOfJson({params, pixels, ingest}).Hex().substr(0, 32);
+      DigestOfJson({params, pixels, VersionOf("ingest")}).Hex().substr(0, 32);
   params["augment"] = plain ? Json() : augment;
   params["seed"] = plain ? Json(0) : config.at("seed");
   params["views"] = Json::array();

@@ -82,6 +82,7 @@ class Scheduler {
 
   TaskState state(TaskId task) const { return board_.state(task); }
   const TaskBoard& board() const { return board_; }
+  const RankQueue& queue(int rank) const { return ranks_[rank]; }
   /// As TaskBoard::finished.
   bool finished() const { return board_.finished(); }
   /// A wanted task that no rank of this job, lost or not, can compute.

@@ -54,7 +54,8 @@ struct TaskReport {
   std::int64_t device_peak = 0, device_bytes = 0;
 };
 
-/// Worker to coordinator: a unit of work was completed.
+/// Worker to coordinator: a unit of work was completed, of the task or of those
+/// that are in one call with it.
 struct TaskProgress {
   TaskId task = 0;
   int attempt = 0;

@@ -25,7 +25,6 @@ class FakeExecutor final : public run::Executor {
   }
   Status Begin(const run::RunBegins&) override { return Status::Ok(); }
   Status Start(const run::TaskOrder& order) override {
-    orders.push_back(order);
     started.push_back(run::RequestOf(order));
     queue_.emplace_back(order.ranks[0], started.back());
     for (const run::Companion& companion : order.companions) {
@@ -55,7 +54,6 @@ class FakeExecutor final : public run::Executor {
   void Interrupt() override { interrupted = true; }
   Status Shutdown() override { return Status::Ok(); }
 
-  std::vector<run::TaskOrder> orders;
   std::vector<run::TaskRequest> started;  ///< With companions one by one.
   std::set<TaskId> die_at_task;           ///< The rank that gets it dies.
   std::set<TaskId> hang_at_task;          ///< Never ends.

@@ -315,6 +315,19 @@ TEST_F(FusedRequestTest, AWholeCallIsReturnedWhoeverOfItIsAskedFor) {
   EXPECT_EQ(returned[2].task, 6U);
 }
 
+TEST_F(FusedRequestTest, ACallTellsOfItsProgressOnce) {
+  std::counting_semaphore<> woken(0);
+  std::size_t progress = 0, reports = 0;
+  ComputeThread compute(runner_, [&] { woken.release(); });
+  compute.Submit(request_);
+  while (reports < 3) {
+    woken.acquire();
+    while (const auto message = compute.Take())
+      ++(std::holds_alternative<TaskProgress>(*message) ? progress : reports);
+  }
+  EXPECT_EQ(progress, 1U);
+}
+
 TEST_F(FusedRequestTest, CompanionsTravelWithTheirRequest) {
   const auto back = std::get<TaskRequest>(*Decode(Encode(request_)));
   ASSERT_THAT(back.companions, SizeIs(2));
