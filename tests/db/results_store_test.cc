@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <limits>
 
+#include "db/connection.h"
 #include "tests/db/sample_sweep.h"
 
 namespace besom::db {
@@ -472,6 +475,20 @@ TEST_P(ResultsStoreTest, AReaderSeesOneSnapshotWhileTheWriterGoesOn) {
 }
 
 INSTANTIATE_FOR_JOURNAL_MODES(ResultsStoreTest);
+
+// Two runs that begin in a new workspace at once open its file at once.
+TEST(OpeningTogether, TheSwitchOfTheJournalModeWaitsForAnotherWriter) {
+  const ScratchFolder folder;
+  const Path path = folder / "besom.db";
+  auto other = Connection::OpenWritable(path, std::chrono::milliseconds(0));
+  ASSERT_TRUE(other.ok() && other->Execute("BEGIN IMMEDIATE").ok());
+  auto opening = std::async(std::launch::async,
+                            [&] { return ResultsStore::Open(path, {}); });
+  opening.wait_for(std::chrono::milliseconds(200));
+  ASSERT_TRUE(other->Execute("ROLLBACK").ok());
+  const auto opened = opening.get();
+  EXPECT_TRUE(opened.ok()) << opened.status().ToString();
+}
 
 }  // namespace
 }  // namespace besom::db
