@@ -1,5 +1,6 @@
 #include "stages/model/folded_network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -33,6 +34,9 @@ class Folder {
     for (int i = 0; i <= last_layer; ++i)
       for (const int input : At(i).inputs)
         if (input != Layer::kImage) ++readers_[static_cast<std::size_t>(input)];
+    // Whether or not this network ends there.
+    for (const Block& block : backbone.blocks)
+      ++readers_[static_cast<std::size_t>(block.last_layer)];
   }
 
   Status Fold(int index) {
@@ -60,7 +64,12 @@ class Folder {
     return Status::Ok();
   }
 
-  FoldedNetwork Take() { return std::move(network_); }
+  FoldedNetwork Take(std::span<const int> outputs) {
+    for (const int output : outputs)
+      network_.outputs.push_back(
+          folded_index_[static_cast<std::size_t>(output)]);
+    return std::move(network_);
+  }
 
  private:
   const Layer& At(int index) const {
@@ -166,11 +175,13 @@ ParameterSource RandomParameters(std::uint64_t seed, std::string backbone) {
   };
 }
 
-Result<FoldedNetwork> FoldNetwork(const Backbone& backbone, int last_layer,
+Result<FoldedNetwork> FoldNetwork(const Backbone& backbone,
+                                  std::span<const int> outputs,
                                   const ParameterSource& source) {
+  const int last_layer = std::ranges::max(outputs);
   Folder folder(backbone, last_layer, source);
   for (int i = 0; i <= last_layer; ++i) BESOM_RETURN_IF_ERROR(folder.Fold(i));
-  return folder.Take();
+  return folder.Take(outputs);
 }
 
 }  // namespace besom::stages

@@ -118,10 +118,11 @@ std::shared_ptr<ov::Model> BuildOpenVinoModel(const FoldedNetwork& network,
     }
     outputs.push_back(Activate(folded.activation, output));
   }
-  const auto result = std::make_shared<ov::op::v0::Result>(
-      Transpose(outputs.back(), {0, 2, 3, 1}));
-  return std::make_shared<ov::Model>(ov::ResultVector{result},
-                                     ov::ParameterVector{image});
+  ov::ResultVector results;
+  for (const int output : network.outputs)
+    results.push_back(std::make_shared<ov::op::v0::Result>(
+        Transpose(outputs[static_cast<std::size_t>(output)], {0, 2, 3, 1})));
+  return std::make_shared<ov::Model>(results, ov::ParameterVector{image});
 }
 
 }  // namespace besom::stages

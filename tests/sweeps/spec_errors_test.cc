@@ -218,11 +218,11 @@ INSTANTIATE_TEST_SUITE_P(Every, SpecErrorsTest, ::testing::ValuesIn(Mistakes()),
 TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
        {"model.backbone=resnet50", "model.backbone={torchscript: a.pt}",
-        "model.cut=block4", "model.unfreeze=all", "model.unfreeze=block5",
-        "train.schedule=cosine", "train.balance=oversample",
-        "train.keep.metric=accuracy", "evaluate.predictions=best",
-        "method=sobol", "method=tpe", "method=gp", "early_terminate.type=asha",
-        "metric.subject_to=[x]", "ingest.sources.p.format=dicom_folder",
+        "model.unfreeze=all", "model.unfreeze=block5", "train.schedule=cosine",
+        "train.balance=oversample", "train.keep.metric=accuracy",
+        "evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",
+        "early_terminate.type=asha", "metric.subject_to=[x]",
+        "ingest.sources.p.format=dicom_folder",
         "ingest.sources.p.format=idx"}) {
     EXPECT_THAT(ErrorOf(kBase, {text}), HasSubstr("not built yet")) << text;
   }
