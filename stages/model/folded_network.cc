@@ -67,7 +67,9 @@ class Folder {
   FoldedNetwork Take(std::span<const int> outputs) {
     for (const int output : outputs)
       network_.outputs.push_back(
-          folded_index_[static_cast<std::size_t>(output)]);
+          output == Layer::kImage
+              ? Layer::kImage
+              : folded_index_[static_cast<std::size_t>(output)]);
     return std::move(network_);
   }
 

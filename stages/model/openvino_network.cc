@@ -120,8 +120,10 @@ std::shared_ptr<ov::Model> BuildOpenVinoModel(const FoldedNetwork& network,
   }
   ov::ResultVector results;
   for (const int output : network.outputs)
-    results.push_back(std::make_shared<ov::op::v0::Result>(
-        Transpose(outputs[static_cast<std::size_t>(output)], {0, 2, 3, 1})));
+    results.push_back(std::make_shared<ov::op::v0::Result>(Transpose(
+        output == Layer::kImage ? first
+                                : outputs[static_cast<std::size_t>(output)],
+        {0, 2, 3, 1})));
   return std::make_shared<ov::Model>(results, ov::ParameterVector{image});
 }
 
