@@ -99,10 +99,11 @@ std::vector<Key> OnlyModelKeys() {
        "fast and moves probabilities by up to 0.4; auto = fp32. "
        "`resources.precision` is the same key."},
       {"model.cut",
-       {Words({"full"}), Later(Text())},
+       {Words({"full"}), Text()},
        "full",
        "",
-       "Block after which the base is cut off."},
+       "Block after which the base is cut off; a sweep over cuts takes one "
+       "pass."},
       {"model.unfreeze",
        {Words({"none"}, {"all"}), Later(Text())},
        "none",

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "pipeline/run/task_costs.h"
 #include "pipeline/store/action_key.h"
+#include "stages/model/feature_engine.h"
 #include "stages/model/numerics_tag.h"
 
 namespace besom::run {
@@ -54,6 +56,7 @@ class Planner {
   Result<const DataSlot*> DataOf(const Json& config,
                                  const ResolvedBackbone& backbone);
   const std::string& TagOf(const Json& model) const;
+  int FusionOf(const Json& shared);
   Json ModelParams(const Json& model, const ResolvedBackbone& backbone) const;
   void AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data);
   Status AddSplit(const Json& config, PlannedData& data);
@@ -236,6 +239,12 @@ const std::string& Planner::TagOf(const Json& model) const {
   return found->second;
 }
 
+/// The number of the tasks that have `shared` in common.
+int Planner::FusionOf(const Json& shared) {
+  return fusions_.try_emplace(CanonicalText(shared), fusions_.size())
+      .first->second;
+}
+
 /// The model section as keys may hold it: the weights by digest, not by path,
 /// and the precision that `auto` stands for.
 Json Planner::ModelParams(const Json& model,
@@ -296,6 +305,14 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
         rows * TaskCosts::Pass(backbone.multiply_adds * area, tag), rows);
     node.space = space;
     node.numerics = tag;
+    if (stages::SharesPasses(stages::PrecisionOf(tag))) {
+      // With those of other cuts.
+      Json pass = task_params;
+      pass.erase("cut");
+      pass.erase("pooling");
+      node.fusion = FusionOf({range.ingest, plain ? 0 : data.split, pass});
+      node.one_pass = true;
+    }
     const TaskId task = AddTask(
         "features",
         fmt::format("features {} images {}-{} {}",
@@ -350,10 +367,9 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   tune.units = epochs;
   tune.ranks = shards;
   if (shards == 1) {
-    const std::string shared = CanonicalText(
+    tune.fusion = FusionOf(
         {split, plain.front().task, views.empty() ? 0 : views.front().task,
          classes, config.at("augment"), config.at("seed"), repeat, fold});
-    tune.fusion = fusions_.try_emplace(shared, fusions_.size()).first->second;
   }
   fit.fine_tune = AddTask("fine_tune", "fine_tune " + name, std::move(params),
                           Json::object(), std::move(inputs), std::move(tune));
@@ -407,6 +423,22 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   return Status::Ok();
 }
 
+/// Of tasks that come from one pass, each costs what it adds to the shallower
+/// ones.
+void ShareCosts(TaskGraph& graph) {
+  std::map<int, std::vector<TaskId>> of_fusion;
+  for (TaskId task = 0; task < graph.size(); ++task)
+    if (graph[task].one_pass) of_fusion[graph[task].fusion].push_back(task);
+  for (auto& [fusion, tasks] : of_fusion) {
+    std::ranges::sort(tasks, {}, [&](TaskId task) { return graph[task].cost; });
+    double known = 0;
+    for (const TaskId task : tasks) {
+      const double whole = graph[task].cost;
+      graph.SetCost(task, whole - std::exchange(known, whole));
+    }
+  }
+}
+
 }  // namespace
 
 Result<SweepGraph> PlanSweep(const std::vector<TrialConfig>& trials,
@@ -415,6 +447,7 @@ Result<SweepGraph> PlanSweep(const std::vector<TrialConfig>& trials,
   Planner planner(services, out);
   for (const TrialConfig& trial : trials)
     BESOM_RETURN_IF_ERROR(planner.AddTrial(trial));
+  ShareCosts(out.graph);
   if (out.data.empty())
     return InvalidError("parameters", "the sweep holds no trial",
                         "loosen `constraints`, or add values");

@@ -23,7 +23,7 @@ struct ResolvedBackbone {
   std::string path;          ///< Of the file; empty for random weights.
   Json preprocessing;        ///< Resolved: what the engine does to pixels.
   int input_size = 0;        ///< Pixels.
-  double multiply_adds = 0;  ///< Of one image of that size.
+  double multiply_adds = 0;  ///< Of one image of that size, up to the cut.
   int dimension = 0;         ///< Numbers of its features.
 };
 

@@ -1,5 +1,6 @@
 #include "stages/model/folded_network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -74,21 +75,25 @@ bool IsProduct(LayerKind kind) {
 /// Folds one backbone layer after the other.
 class Folder {
  public:
-  Folder(const Backbone& backbone, int last_layer,
+  Folder(const Backbone& backbone, std::span<const int> outputs,
          const ParameterSource& source)
       : backbone_(backbone),
         source_(source),
         readers_(backbone.layers.size(), 0),
         folded_index_(backbone.layers.size(), 0) {
-    for (int i = 0; i <= last_layer; ++i)
+    for (int i = 0; i <= std::ranges::max(outputs); ++i)
       for (const int input : At(i).inputs)
         if (input != Layer::kImage) ++readers_[static_cast<std::size_t>(input)];
-    ++readers_[static_cast<std::size_t>(last_layer)];
+    // Whether or not this network ends there.
+    for (const Block& block : backbone.blocks)
+      ++readers_[static_cast<std::size_t>(block.last_layer)];
+    for (const int output : outputs)
+      ++readers_[static_cast<std::size_t>(output)];
   }
 
   Status Fold(int index) {
     const Layer& layer = At(index);
-    // The tokens of a block as a map, when the base goes on.
+    // The tokens of a block as a map, where nobody wants it.
     if (readers_[static_cast<std::size_t>(index)] == 0) return Status::Ok();
     std::vector<std::vector<float>> numbers;
     for (const Parameter& parameter : ParametersOf(layer)) {
@@ -100,7 +105,12 @@ class Folder {
     return Status::Ok();
   }
 
-  FoldedNetwork Take() { return std::move(network_); }
+  FoldedNetwork Take(std::span<const int> outputs) {
+    for (const int output : outputs)
+      network_.outputs.push_back(
+          folded_index_[static_cast<std::size_t>(output)]);
+    return std::move(network_);
+  }
 
  private:
   const Layer& At(int index) const {
@@ -206,11 +216,13 @@ ParameterSource RandomParameters(std::uint64_t seed, std::string backbone) {
   };
 }
 
-Result<FoldedNetwork> FoldNetwork(const Backbone& backbone, int last_layer,
+Result<FoldedNetwork> FoldNetwork(const Backbone& backbone,
+                                  std::span<const int> outputs,
                                   const ParameterSource& source) {
-  Folder folder(backbone, last_layer, source);
-  for (int i = 0; i <= last_layer; ++i) BESOM_RETURN_IF_ERROR(folder.Fold(i));
-  return folder.Take();
+  Folder folder(backbone, outputs, source);
+  for (int i = 0; i <= std::ranges::max(outputs); ++i)
+    BESOM_RETURN_IF_ERROR(folder.Fold(i));
+  return folder.Take(outputs);
 }
 
 }  // namespace besom::stages

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,14 +42,19 @@ struct FoldedLayer {
   std::vector<float> bias;
 };
 
-/// The frozen base as an engine runs it. Its output is the last layer's.
+/// The frozen base as an engine runs it.
 struct FoldedNetwork {
   std::vector<FoldedLayer> layers;
+  std::vector<int> outputs;  ///< Whose outputs are wanted: folded layers.
 };
 
-/// Folds layers 0 ... `last_layer` in double precision: fewer passes over
-/// memory, the same function up to rounding. Errors are the source's.
-Result<FoldedNetwork> FoldNetwork(const Backbone& backbone, int last_layer,
+/// Folds the layers that `outputs` (layers of the backbone) need, in double
+/// precision: fewer passes over memory, the same function up to rounding.
+/// Nothing is folded across the end of a block, so that the numbers of an
+/// output are the same whatever else is wanted. Errors are the source's.
+/// REQUIRES: every output is the last or the cut layer of a block.
+Result<FoldedNetwork> FoldNetwork(const Backbone& backbone,
+                                  std::span<const int> outputs,
                                   const ParameterSource& source);
 
 }  // namespace besom::stages

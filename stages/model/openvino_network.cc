@@ -318,10 +318,11 @@ std::shared_ptr<ov::Model> BuildOpenVinoModel(const FoldedNetwork& network,
       output.node = Activate(*folded.activation, output.node);
     outputs.push_back(output);
   }
-  const auto result =
-      std::make_shared<ov::op::v0::Result>(outputs.back().ChannelsLast());
-  return std::make_shared<ov::Model>(ov::ResultVector{result},
-                                     ov::ParameterVector{image});
+  ov::ResultVector results;
+  for (const int output : network.outputs)
+    results.push_back(std::make_shared<ov::op::v0::Result>(
+        outputs[static_cast<std::size_t>(output)].ChannelsLast()));
+  return std::make_shared<ov::Model>(results, ov::ParameterVector{image});
 }
 
 }  // namespace besom::stages

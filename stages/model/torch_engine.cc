@@ -135,11 +135,12 @@ class TorchEngine final : public FeatureEngine {
                       at::TensorOptions().dtype(at::kFloat))
             .permute({0, 3, 1, 2})
             .to(device_);
-    const at::Tensor maps = network_->Forward(batch)
-                                .permute({0, 2, 3, 1})
-                                .to(at::kCPU)
-                                .contiguous();
-    plan_.Pool(images, maps.const_data_ptr<float>(), rows);
+    const std::vector<at::Tensor> outputs = network_->Forward(batch);
+    for (std::size_t tap = 0; tap < outputs.size(); ++tap) {
+      const at::Tensor maps =
+          outputs[tap].permute({0, 2, 3, 1}).to(at::kCPU).contiguous();
+      plan_.Pool(tap, images, maps.const_data_ptr<float>(), rows);
+    }
   }
 
   EnginePlan plan_;

@@ -173,7 +173,8 @@ at::Tensor Attend(const Layer& layer, const at::Tensor& map) {
 TorchNetwork::TorchNetwork(const FoldedNetwork& network, at::IntArrayRef input,
                            at::Device device)
     : packed_(device.is_cpu() && at::globalContext().hasMKLDNN()),
-      device_(device) {
+      device_(device),
+      outputs_(network.outputs) {
   const int count = static_cast<int>(network.layers.size());
   last_reader_.assign(network.layers.size(), count);
   for (int i = 0; i < count; ++i)
@@ -181,6 +182,8 @@ TorchNetwork::TorchNetwork(const FoldedNetwork& network, at::IntArrayRef input,
          network.layers[static_cast<std::size_t>(i)].layer.inputs)
       if (source != Layer::kImage)
         last_reader_[static_cast<std::size_t>(source)] = i;
+  for (const int output : outputs_)
+    last_reader_[static_cast<std::size_t>(output)] = count;
   // The weights' layout may depend on the map's size, so one pass of zeros
   // through the steps finds the sizes while it makes them.
   std::vector<at::Tensor> outputs;
@@ -308,7 +311,7 @@ at::Tensor TorchNetwork::Apply(const Step& step,
   }
 }
 
-at::Tensor TorchNetwork::Forward(const at::Tensor& input) const {
+std::vector<at::Tensor> TorchNetwork::Forward(const at::Tensor& input) const {
   std::vector<at::Tensor> outputs;
   outputs.reserve(steps_.size());
   for (std::size_t i = 0; i < steps_.size(); ++i) {
@@ -318,7 +321,11 @@ at::Tensor TorchNetwork::Forward(const at::Tensor& input) const {
           last_reader_[static_cast<std::size_t>(source)] == static_cast<int>(i))
         outputs[static_cast<std::size_t>(source)].reset();
   }
-  return outputs.back();
+  std::vector<at::Tensor> wanted;
+  wanted.reserve(outputs_.size());
+  for (const int output : outputs_)
+    wanted.push_back(outputs[static_cast<std::size_t>(output)]);
+  return wanted;
 }
 
 }  // namespace besom::stages

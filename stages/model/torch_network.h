@@ -19,8 +19,8 @@ class TorchNetwork {
   TorchNetwork(const FoldedNetwork& network, at::IntArrayRef input,
                at::Device device);
 
-  /// Returns the last layer's output (N, C, H, W; channels last in memory).
-  at::Tensor Forward(const at::Tensor& input) const;
+  /// Returns the network's outputs (N, C, H, W; channels last in memory).
+  std::vector<at::Tensor> Forward(const at::Tensor& input) const;
 
  private:
   struct Step {
@@ -45,6 +45,7 @@ class TorchNetwork {
   at::Device device_;
   std::vector<Step> steps_;
   std::vector<int> last_reader_;  // Of each step's output.
+  std::vector<int> outputs_;      // Steps.
 };
 
 }  // namespace besom::stages

@@ -217,7 +217,7 @@ INSTANTIATE_TEST_SUITE_P(Every, SpecErrorsTest, ::testing::ValuesIn(Mistakes()),
 
 TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
-       {"model.backbone={torchscript: a.pt}", "model.cut=block4",
+       {"model.backbone={torchscript: a.pt}",
         "model.unfreeze=all", "model.unfreeze=block5", "train.schedule=cosine",
         "train.balance=oversample", "train.keep.metric=accuracy",
         "evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",

@@ -173,7 +173,7 @@ Result<StageOutput> FineTuneStage::Run(const StageInput& input) {
   if (input.group != nullptr || input.params.value("shards", 1) != 1)
     return RunSharded(input);
   BESOM_ASSIGN_OR_RETURN(std::vector<Result<StageOutput>> outputs,
-                         RunEach(std::span(&input.params, 1), input));
+                         RunEach(std::span(&input, 1)));
   return std::move(outputs.front());
 }
 
@@ -199,17 +199,19 @@ Result<StageOutput> FineTuneStage::RunSharded(const StageInput& input) {
 }
 
 Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
-    std::span<const Json> params, const StageInput& input) {
+    std::span<const StageInput> inputs) {
+  const StageInput& input = inputs.front();
   SharedInput shared;
   BESOM_RETURN_IF_ERROR(
       TryRead([&] { return ReadShared(input, cache_, shared); }));
-  std::vector<Result<StageOutput>> outputs(params.size(), StageOutput());
+  std::vector<Result<StageOutput>> outputs(inputs.size(), StageOutput());
   std::vector<HeadToFit> heads;
-  std::vector<std::size_t> places;  // Of the heads, among the params.
-  for (std::size_t i = 0; i < params.size(); ++i) {
+  std::vector<std::size_t> places;  // Of the heads, among the inputs.
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Json& params = inputs[i].params;
     BESOM_RETURN_IF_ERROR(
-        TryRead([&] { return CheckAlike(input.params, params[i]); }));
-    Result<HeadToFit> head = TryRead([&] { return ReadHead(params[i]); });
+        TryRead([&] { return CheckAlike(input.params, params); }));
+    Result<HeadToFit> head = TryRead([&] { return ReadHead(params); });
     if (!head.ok()) {
       outputs[i] = head.status();
       continue;
@@ -234,7 +236,7 @@ Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t place = places[begin + i];
       if (fits[i].ok())
-        outputs[place] = OutputOf(params[place], shared, *fits[i]);
+        outputs[place] = OutputOf(inputs[place].params, shared, *fits[i]);
       else
         outputs[place] = fits[i].status();
     }

@@ -37,7 +37,7 @@ class FineTuneStage final : public Stage {
   /// the same classes, augment, seed, repeat and fold, and no shards (else
   /// kInternal).
   Result<std::vector<Result<StageOutput>>> RunEach(
-      std::span<const Json> params, const StageInput& input) override;
+      std::span<const StageInput> inputs) override;
 
  private:
   Result<StageOutput> RunSharded(const StageInput& input);

@@ -28,8 +28,8 @@ Result<Recipe> ReadRecipe(const PredictorSettings& settings) {
   const Json& ingest = settings.ingest;
   Recipe recipe;
   recipe.engine.backbone = model.at("backbone").get<std::string>();
-  recipe.engine.cut = model.at("cut").get<std::string>();
-  recipe.engine.pooling = model.at("pooling").get<std::string>();
+  recipe.engine.taps = {{model.at("cut").get<std::string>(),
+                         model.at("pooling").get<std::string>()}};
   recipe.engine.precision = model.at("precision").get<std::string>();
   recipe.engine.engine = settings.engine;
   recipe.engine.size = recipe.resize.size = settings.size;
