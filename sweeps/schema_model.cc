@@ -8,12 +8,27 @@ namespace besom::sweeps {
 namespace {
 
 Form BackboneWords() {
-  return Words({"vgg16", "efficientnet_lite0"},
-               {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
-                "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101",
-                "densenet121", "mobilenet_v2", "mobilenet_v3_large",
-                "efficientnet_lite1", "efficientnet_lite2", "efficientnet_b0",
-                "convnext_tiny", "vit_b_16"});
+  return Words({"vgg11",
+                "vgg13",
+                "vgg16",
+                "vgg19",
+                "vgg11_bn",
+                "vgg13_bn",
+                "vgg16_bn",
+                "vgg19_bn",
+                "resnet18",
+                "resnet34",
+                "resnet50",
+                "resnet101",
+                "densenet121",
+                "mobilenet_v2",
+                "mobilenet_v3_large",
+                "efficientnet_lite0",
+                "efficientnet_lite1",
+                "efficientnet_lite2",
+                "efficientnet_b0",
+                "convnext_tiny",
+                "vit_b_16"});
 }
 
 std::vector<Form> WeightsForms() {

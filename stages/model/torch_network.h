@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "pipeline/base/result.h"
@@ -24,7 +25,7 @@ class TorchNetwork {
  private:
   struct Step {
     Layer layer;
-    FoldedLayer::Activation activation;
+    std::optional<LayerKind> activation;
     /// Zeros added at the left, right, top and bottom before the layer, where
     /// they are not the same on all sides.
     std::vector<std::int64_t> outer_padding;
@@ -36,6 +37,9 @@ class TorchNetwork {
   at::Tensor Run(const Step& step, const std::vector<at::Tensor>& outputs,
                  const at::Tensor& image) const;
   at::Tensor Convolve(const Step& step, const at::Tensor& input) const;
+  /// Any layer but a product, without its activation.
+  static at::Tensor Apply(const Step& step,
+                          const std::vector<at::Tensor>& inputs);
 
   bool packed_ = false;  // Weights are in oneDNN's own layout.
   at::Device device_;

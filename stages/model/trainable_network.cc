@@ -78,8 +78,9 @@ class TrainableNetwork::Pass {
                               layer.padding);
       case LayerKind::kAdd:
         return at::add(Read(layer), Read(layer, 1));
+      default:
+        BESOM_CHECK(false, "a layer kind without a function");
     }
-    BESOM_CHECK(false, "a layer kind without a function");
   }
 
   at::Tensor Convolve(const Layer& layer) const {

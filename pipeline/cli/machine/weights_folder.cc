@@ -6,20 +6,11 @@
 #include "stages/model/weights_store.h"
 
 namespace besom::cli {
-namespace {
-
-const char* StateOf(const WeightsEntry& entry) {
-  if (!entry.built) return "not built yet";
-  return entry.present ? "present" : "not here";
-}
-
-}  // namespace
-
 std::vector<WeightsEntry> ListWeights() {
   std::vector<WeightsEntry> entries;
-  for (const stages::BackboneName& name : stages::BackboneNames()) {
-    const Path path = stages::PretrainedPath(name.name);
-    entries.push_back({name.name, name.built, StatFile(path).ok(), path});
+  for (const std::string& name : stages::BackboneNames()) {
+    const Path path = stages::PretrainedPath(name);
+    entries.push_back({name, StatFile(path).ok(), path});
   }
   return entries;
 }
@@ -28,7 +19,8 @@ std::string WeightsTable(const std::vector<WeightsEntry>& entries) {
   std::string table =
       fmt::format("{:<20} {:<14} {}\n", "backbone", "weights", "file");
   for (const WeightsEntry& entry : entries)
-    table += fmt::format("{:<20} {:<14} {}\n", entry.backbone, StateOf(entry),
+    table += fmt::format("{:<20} {:<14} {}\n", entry.backbone,
+                         entry.present ? "present" : "not here",
                          entry.present ? entry.path.string() : "-");
   return table;
 }

@@ -11,12 +11,11 @@ namespace besom::cli {
 /// One backbone of `weights list`.
 struct WeightsEntry {
   std::string backbone;
-  bool built = false;    ///< False: documented, refused for now.
   bool present = false;  ///< Its pretrained weights are on this machine.
   Path path;             ///< Where they are or would be.
 };
 
-/// Every documented backbone, in the order of the documents.
+/// Every backbone, in the order of the documents.
 std::vector<WeightsEntry> ListWeights();
 std::string WeightsTable(const std::vector<WeightsEntry>& entries);
 

@@ -240,7 +240,9 @@ class RefusalTest : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(RefusalTest, WhatIsNotBuilt) {
-  EXPECT_EQ(CodeOf({.backbone = "resnet18", .size = 224}),
+  EXPECT_EQ(CodeOf({.backbone = "resnet19", .size = 224}),
+            StatusCode::kInvalid);
+  EXPECT_EQ(CodeOf({.backbone = "vit_b_16", .size = 225}),
             StatusCode::kInvalid);
   for (const char* precision : {"auto", "fp8"})
     EXPECT_EQ(

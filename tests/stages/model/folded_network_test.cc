@@ -55,7 +55,7 @@ TEST(FoldedNetworkTest, FoldsNormAndActivationIntoTheConvolution) {
   const FoldedLayer& conv = network->layers[0];
   EXPECT_THAT(conv.weight, ElementsAre(FloatEq(2), FloatEq(-9)));
   EXPECT_THAT(conv.bias, ElementsAre(FloatEq(9), FloatEq(26)));
-  EXPECT_EQ(conv.activation, FoldedLayer::Activation::kRelu6);
+  EXPECT_EQ(conv.activation, LayerKind::kRelu6);
   EXPECT_THAT(network->layers[1].layer.inputs, ElementsAre(0, 0));
 }
 

@@ -91,9 +91,9 @@ TEST_F(WeightsFolderTest, WhatDoesNotFitIsNotCopied) {
   EXPECT_FALSE(std::filesystem::exists(root_ / "weights"));
 }
 
-TEST_F(WeightsFolderTest, UnknownNamesAreUsageErrors) {
+TEST_F(WeightsFolderTest, UnknownNamesAreUsageErrorsAndMissingFilesAreNot) {
   EXPECT_EQ(ExitCodeOf(FindWeights("resnet19").status()), 2);
-  EXPECT_EQ(ExitCodeOf(FindWeights("resnet18").status()), 2);
+  EXPECT_EQ(ExitCodeOf(FindWeights("resnet18").status()), 4);
   EXPECT_EQ(ExitCodeOf(FindWeights("vgg16").status()), 4);
 }
 
