@@ -159,7 +159,7 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
                      const FitResult& result) {
   StageOutput output;
   output.blobs["weights"] =
-      HeadModel(result.weights, Description(params, result.chosen_epoch))
+      HeadModel(result.weights.head, Description(params, result.chosen_epoch))
           .ToBlob();
   output.blobs["history"] = CanonicalText(HistoryJson(result));
   output.counters = {{"epochs", result.epochs.size()},

@@ -13,8 +13,8 @@
 #include "stages/model/flushed_denormals.h"
 #include "stages/model/head/epoch_draws.h"
 #include "stages/model/head/fit_agreement.h"
+#include "stages/model/head/fit_run.h"
 #include "stages/model/head/fused_fit.h"
-#include "stages/model/head/head_run.h"
 #include "stages/model/head/sharded_training.h"
 
 namespace besom::stages {
@@ -25,7 +25,7 @@ std::vector<double> NumbersOf(const EpochFigures& figures) {
           figures.accuracy.value_or(0), figures.balanced_accuracy.value_or(0)};
 }
 
-Status TrainEpoch(HeadRun& run, const FitData& data, const HeadToFit& head,
+Status TrainEpoch(FitRun& run, const FitData& data, const HeadToFit& head,
                   std::uint64_t sweep_seed, FitAgreement& agreement) {
   BESOM_ASSIGN_OR_RETURN(const std::vector<const float*> rows,
                          data.train_rows(run.epoch()));
@@ -40,11 +40,11 @@ Status TrainEpoch(HeadRun& run, const FitData& data, const HeadToFit& head,
 Result<FitResult> FitSharded(const FitData& data, const HeadToFit& head,
                              std::uint64_t sweep_seed,
                              const std::function<bool(double)>& progress,
-                             std::unique_ptr<HeadTrainer> trainer,
+                             std::unique_ptr<FitTrainer> trainer,
                              const HeadKernels& kernels,
                              FitAgreement& agreement) {
-  BESOM_RETURN_IF_ERROR(HeadRun::Check(data, head));
-  HeadRun run(data, head, kernels, std::move(trainer));
+  BESOM_RETURN_IF_ERROR(FitRun::Check(data, head));
+  FitRun run(data, head, kernels, std::move(trainer));
   while (run.running()) {
     BESOM_RETURN_IF_ERROR(TrainEpoch(run, data, head, sweep_seed, agreement));
     BESOM_ASSIGN_OR_RETURN(const EpochFigures figures, run.EndEpoch());

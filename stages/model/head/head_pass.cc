@@ -76,7 +76,7 @@ std::vector<float> HeadPass::DeltasBelow(const HeadWeights& layers,
   return below;
 }
 
-std::vector<const float*> MaskRows(const std::vector<std::vector<float>>& masks,
+std::vector<const float*> MaskRows(std::span<const std::vector<float>> masks,
                                    const HeadWeights& layers, std::size_t rows,
                                    std::size_t first) {
   BESOM_CHECK(masks.empty() || masks.size() + 1 == layers.size(),

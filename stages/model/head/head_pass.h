@@ -40,7 +40,7 @@ class HeadPass {
 
 /// For HeadPass::Forward: where the masks of a batch of `rows` (one per hidden
 /// layer, rows x padded; or none) begin for row `first`.
-std::vector<const float*> MaskRows(const std::vector<std::vector<float>>& masks,
+std::vector<const float*> MaskRows(std::span<const std::vector<float>> masks,
                                    const HeadWeights& layers, std::size_t rows,
                                    std::size_t first);
 
