@@ -105,10 +105,11 @@ std::vector<Key> OnlyModelKeys() {
        "Block after which the base is cut off; a sweep over cuts takes one "
        "pass."},
       {"model.unfreeze",
-       {Words({"none"}, {"all"}), Later(Text())},
+       {Words({"none", "all"}), Text()},
        "none",
        "",
-       "First block that is trained."},
+       "First block of the base that is trained with the head; what is before "
+       "it is computed once."},
       {"model.pooling",
        {Words({"average", "max", "average4", "flatten"})},
        "average",
@@ -153,6 +154,24 @@ std::vector<Key> TrainKeys() {
        "constant",
        "",
        "Of the learning rate."},
+      {"train.base_learning_rate",
+       {NumberAbove(0)},
+       1e-5,
+       "",
+       "Step size of an unfrozen base; the schedule changes it by the same "
+       "factor."},
+      {"train.freeze_epochs",
+       {Integer(0)},
+       0,
+       "epochs",
+       "Of an unfrozen base: so many in which the head is trained alone."},
+      {"train.batch_norm",
+       {Words({"frozen", "affine", "batch"})},
+       "affine",
+       "",
+       "Of an unfrozen base: affine = running statistics fixed, scale and "
+       "shift "
+       "trained; frozen = nothing trained; batch = statistics of the batch."},
       {"train.weight_decay", {Number(0)}, 0.0, "", "As PyTorch's optimizer."},
       {"train.class_weights",
        {Words({"none", "balanced"}), TableOf({NumberAbove(0)})},

@@ -88,7 +88,7 @@ class Folder {
     for (const Block& block : backbone.blocks)
       ++readers_[static_cast<std::size_t>(block.last_layer)];
     for (const int output : outputs)
-      ++readers_[static_cast<std::size_t>(output)];
+      if (output != Layer::kImage) ++readers_[static_cast<std::size_t>(output)];
   }
 
   Status Fold(int index) {

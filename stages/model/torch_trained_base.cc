@@ -296,6 +296,17 @@ class TorchTrainedBase final : public TrainedBase {
 
 Result<ParameterSource> SourceOf(const TrainedBaseSpec& spec,
                                  const Backbone& backbone) {
+  if (spec.tensors != nullptr) {
+    return ParameterSource(
+        [&tensors = *spec.tensors](
+            const Parameter& parameter) -> Result<std::vector<float>> {
+          const auto found =
+              std::ranges::find(tensors, parameter, &NamedTensor::parameter);
+          if (found != tensors.end()) return found->values;
+          return CorruptError("weights of the trial",
+                              "no tensor " + parameter.name + " of its shape");
+        });
+  }
   if (spec.weights.empty())
     return RandomParameters(spec.random_seed, backbone.name);
   BESOM_ASSIGN_OR_RETURN(Safetensors file, Safetensors::OpenFile(spec.weights));

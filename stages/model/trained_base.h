@@ -26,11 +26,21 @@ enum class BatchNormMode {
 /// kInvalid names the choices: frozen, affine, batch.
 Result<BatchNormMode> ParseBatchNormMode(std::string_view name);
 
+/// Numbers of a tensor of the base, by name and shape.
+struct NamedTensor {
+  Parameter parameter;
+  std::vector<float> values;
+  bool operator==(const NamedTensor&) const = default;
+};
+
 /// Which part of a base is trained. All but `threads` decides numbers.
 struct TrainedBaseSpec {
   std::string backbone;
   Path weights;                   ///< A .safetensors file; empty = random.
   std::uint64_t random_seed = 0;  ///< Of random weights.
+  /// Where not null, all tensors of the trained part, instead of a file;
+  /// borrowed for the call.
+  const std::vector<NamedTensor>* tensors = nullptr;
   std::string unfreeze;  ///< The first block that is trained, or "all".
   FeatureTap tap;        ///< What the head reads.
   BatchNormMode batch_norm = BatchNormMode::kAffine;

@@ -217,8 +217,7 @@ INSTANTIATE_TEST_SUITE_P(Every, SpecErrorsTest, ::testing::ValuesIn(Mistakes()),
 
 TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
-       {"model.backbone={torchscript: a.pt}",
-        "model.unfreeze=all", "model.unfreeze=block5", "train.schedule=cosine",
+       {"model.backbone={torchscript: a.pt}", "train.schedule=cosine",
         "train.balance=oversample", "train.keep.metric=accuracy",
         "evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",
         "early_terminate.type=asha", "metric.subject_to=[x]",

@@ -53,7 +53,7 @@ class ShardedTraining final : public FitTrainer {
   Status AddBuckets();
   double Forward(std::size_t own, const FitStep& step);
   Status StartGradients(const Piece& piece, const std::vector<double>& losses);
-  double SumOfLosses() const;
+  double Loss() const;
   void Apply(const Piece& piece, const OptimizerStep& step);
 
   HeadState state_;
