@@ -32,7 +32,7 @@ std::string WorkerProgram() {
 std::vector<std::string> PresentWeights() {
   std::vector<std::string> present;
   for (const stages::BackboneName& backbone : stages::BackboneNames()) {
-    if (StatFile(stages::PretrainedPath(backbone.name)).ok())
+    if (StatFile(stages::WeightsPath(backbone.name)).ok())
       present.push_back(backbone.name);
   }
   return present;

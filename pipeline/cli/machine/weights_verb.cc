@@ -6,18 +6,31 @@
 
 #include "pipeline/cli/machine/machine_verbs.h"
 #include "pipeline/cli/machine/report_error.h"
-#include "pipeline/cli/machine/weights_folder.h"
+#include "pipeline/cli/machine/weights_import.h"
+#include "pipeline/cli/machine/weights_listing.h"
 
 namespace besom::cli {
 namespace {
 
-int PrintWeights() {
-  fmt::print("{}", WeightsTable(ListWeights()));
+Result<std::string> TableOf(const std::string& format) {
+  BESOM_ASSIGN_OR_RETURN(const auto registry, stages::WeightsRegistry::Load());
+  return WeightsTable(ListWeights(registry), TableFormatOf(format));
+}
+
+int PrintWeights(const std::string& format) {
+  const Result<std::string> table = TableOf(format);
+  if (!table.ok()) return ReportError(table.status());
+  fmt::print("{}", *table);
   return 0;
 }
 
+Result<Path> PathOf(const std::string& name) {
+  BESOM_ASSIGN_OR_RETURN(const auto registry, stages::WeightsRegistry::Load());
+  return FindNamedWeights(name, registry);
+}
+
 int PrintPath(const std::string& name) {
-  const Result<Path> path = FindWeights(name);
+  const Result<Path> path = PathOf(name);
   if (!path.ok()) return ReportError(path.status());
   fmt::print("{}\n", path->string());
   return 0;
@@ -39,6 +52,18 @@ int RefuseFetch(const std::string& name) {
       fmt::format("get {}'s weights as .safetensors (torchvision's parameter "
                   "names), then: besom weights import FILE --backbone {}",
                   name, name)));
+}
+
+void AddList(CLI::App& weights, VerbAction& action) {
+  const auto format = std::make_shared<std::string>("table");
+  CLI::App* verb = weights.add_subcommand(
+      "list", "Every backbone's weights, and whether they are here");
+  verb->add_option("-f,--format", *format, "How to print them")
+      ->check(CLI::IsMember(TableFormatNames()))
+      ->capture_default_str();
+  verb->callback([&action, format] {
+    action = [format] { return PrintWeights(*format); };
+  });
 }
 
 void AddImport(CLI::App& weights, VerbAction& action) {
@@ -78,10 +103,7 @@ void AddWeightsVerb(CLI::App& app, VerbAction& action) {
   CLI::App* weights = app.add_subcommand(
       "weights", "Pretrained weights: what is here, and how to add some");
   weights->require_subcommand(1);
-  weights
-      ->add_subcommand("list",
-                       "Every backbone, and whether its weights are here")
-      ->callback([&action] { action = PrintWeights; });
+  AddList(*weights, action);
   AddNamed(*weights, action, "path", "Where a backbone's weights lie",
            PrintPath);
   AddNamed(*weights, action, "fetch", "Not built yet; says what to do instead",
