@@ -36,10 +36,27 @@ int PrintPath(const std::string& name) {
   return 0;
 }
 
-int Import(const Path& file, const std::string& backbone, bool replace) {
-  const Result<Path> path = ImportWeights(file, backbone, replace);
-  if (!path.ok()) return ReportError(path.status());
-  fmt::print("{}\n", path->string());
+void Note(const std::string& what, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  fmt::print(
+      stderr, "besom: {} ({}{})\n", what, names.front(),
+      names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "");
+}
+
+Result<ImportedWeights> TryImport(const ImportOptions& options) {
+  BESOM_ASSIGN_OR_RETURN(const auto registry, stages::WeightsRegistry::Load());
+  return ImportWeights(options, registry);
+}
+
+int Import(const ImportOptions& options) {
+  const Result<ImportedWeights> imported = TryImport(options);
+  if (!imported.ok()) return ReportError(imported.status());
+  fmt::print(
+      stderr, "besom: weights of {}{}\n", imported->backbone,
+      imported->entry.empty() ? "" : fmt::format(": {}", imported->entry));
+  Note("left out what is beyond the base", imported->match.beyond);
+  Note("made three channels of one", imported->match.widened);
+  fmt::print("{}\n", imported->path.string());
   return 0;
 }
 
@@ -49,9 +66,9 @@ int RefuseFetch(const std::string& name) {
       "downloads of weights are not built yet: no file's licence and digest "
       "are pinned here but EfficientNet-Lite0's, which comes with `./besom "
       "build`",
-      fmt::format("get {}'s weights as .safetensors (torchvision's parameter "
-                  "names), then: besom weights import FILE --backbone {}",
-                  name, name)));
+      fmt::format(
+          "get {}'s weights, then: besom weights import FILE --architecture {}",
+          name, name)));
 }
 
 void AddList(CLI::App& weights, VerbAction& action) {
@@ -67,23 +84,25 @@ void AddList(CLI::App& weights, VerbAction& action) {
 }
 
 void AddImport(CLI::App& weights, VerbAction& action) {
-  struct Options {
-    std::string file, backbone;
-    bool replace = false;
-  };
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ImportOptions>();
   CLI::App* verb = weights.add_subcommand(
-      "import", "Check a .safetensors file and copy it to the weights");
-  verb->add_option("file", options->file, "The .safetensors file")->required();
-  verb->add_option("--backbone", options->backbone, "Whose weights they are")
-      ->required();
+      "import",
+      "Convert and check a file: torch's .pth, Keras's .h5, .npz, .onnx, "
+      ".safetensors");
+  verb->add_option("file", options->file, "The file")->required();
+  verb->add_option("--architecture,--backbone", options->architecture,
+                   "Whose weights they are; default: the backbone that fits");
+  verb->add_option("--name", options->name,
+                   "What `model.weights` calls them; default: the published "
+                   "file's name, else the backbone's (found as `imagenet`)");
+  verb->add_option("--preprocessing", options->preprocessing,
+                   "What pixels go through: caffe, torch, tf, unit, or JSON; "
+                   "default: what is known of the file");
+  verb->add_option("--license", options->license, "A word on their licence");
   verb->add_flag("--replace", options->replace,
-                 "Put it in place of other weights of that backbone");
-  verb->callback([&action, options] {
-    action = [options] {
-      return Import(options->file, options->backbone, options->replace);
-    };
-  });
+                 "Put them in place of other weights of that name");
+  verb->callback(
+      [&action, options] { action = [options] { return Import(*options); }; });
 }
 
 /// `weights path NAME` and `weights fetch NAME`.

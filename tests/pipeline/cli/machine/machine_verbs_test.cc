@@ -62,7 +62,8 @@ TEST_F(MachineVerbsTest, InitOfNothingWritesNothing) {
 
 TEST_F(MachineVerbsTest, FetchIsRefusedWithTheReason) {
   EXPECT_EQ(Run("weights fetch vgg16"), 2);
-  EXPECT_THAT(errors_, HasSubstr("besom weights import FILE --backbone vgg16"));
+  EXPECT_THAT(errors_,
+              HasSubstr("besom weights import FILE --architecture vgg16"));
 }
 
 TEST_F(MachineVerbsTest, LauncherVerbsSayWhoDoesThem) {
