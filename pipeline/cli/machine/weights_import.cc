@@ -188,7 +188,10 @@ Result<ImportedWeights> ImportWeights(const ImportOptions& options,
       stages::Safetensors file,
       stages::OpenForeignWeights(options.file, stages::WeightsFolder()));
   const Subject subject{options, registry, digests->sha256,
-                        stages::EntryOf(*digests, registry), std::move(file)};
+                        options.entry.empty()
+                            ? stages::EntryOf(*digests, registry)
+                            : registry.Find(options.entry),
+                        std::move(file)};
   BESOM_ASSIGN_OR_RETURN(const stages::Backbone backbone, BackboneOf(subject));
   ImportedWeights imported{.backbone = backbone.name};
   BESOM_ASSIGN_OR_RETURN(imported.path, PathFor(subject, backbone.name));

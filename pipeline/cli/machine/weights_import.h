@@ -12,6 +12,7 @@ namespace besom::cli {
 /// `weights import` as the user says it; empty texts are left to the file.
 struct ImportOptions {
   Path file;
+  std::string entry;          ///< The registry's, of which the file is.
   std::string architecture;   ///< A backbone.
   std::string name;           ///< Under which `model.weights` finds them.
   std::string preprocessing;  ///< A name or JSON (Preprocessing::FromJson).

@@ -1,9 +1,13 @@
 #include <fmt/core.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "cluster/interrupt.h"
+#include "pipeline/cli/machine/fetch/weights_fetch.h"
 #include "pipeline/cli/machine/machine_verbs.h"
 #include "pipeline/cli/machine/report_error.h"
 #include "pipeline/cli/machine/weights_import.h"
@@ -36,6 +40,13 @@ int PrintPath(const std::string& name) {
   return 0;
 }
 
+/// False when a signal came first.
+bool Sleep(const cluster::Interrupt& interrupt, double seconds) {
+  pollfd wanted{interrupt.fd(), POLLIN, 0};
+  ::poll(&wanted, 1, static_cast<int>(seconds * 1000));
+  return !interrupt.requested();
+}
+
 void Note(const std::string& what, const std::vector<std::string>& names) {
   if (names.empty()) return;
   fmt::print(
@@ -60,15 +71,40 @@ int Import(const ImportOptions& options) {
   return 0;
 }
 
-int RefuseFetch(const std::string& name) {
-  return ReportError(InvalidError(
-      "weights fetch",
-      "downloads of weights are not built yet: no file's licence and digest "
-      "are pinned here but EfficientNet-Lite0's, which comes with `./besom "
-      "build`",
-      fmt::format(
-          "get {}'s weights, then: besom weights import FILE --architecture {}",
-          name, name)));
+/// Fetches all of `names`; the exit code is that of the first that failed.
+int FetchAll(const std::vector<std::string>& names,
+             const FetchOptions& options) {
+  const auto registry = stages::WeightsRegistry::Load();
+  if (!registry.ok()) return ReportError(registry.status());
+  const auto http = LoadHttpClient();
+  if (!http.ok()) return ReportError(http.status());
+  cluster::Interrupt interrupt;
+  const SystemClock clock;
+  FetchProgress progress(clock, ::isatty(2) == 1);
+  const DownloadServices services{
+      .http = **http,
+      .wait = [&](double seconds) { return Sleep(interrupt, seconds); },
+      .stopped = [&] { return interrupt.requested(); },
+      .progress = [&](const DownloadProgress& p) { progress.Show(p); },
+      .note =
+          [&](const std::string& words) {
+            progress.EndLine();
+            fmt::print(stderr, "besom: {}\n", words);
+          }};
+  int code = 0;
+  for (const std::string& name : names) {
+    const Result<Path> path =
+        WeightsFetcher(*registry, options, services).Fetch(name);
+    progress.EndLine();
+    if (path.ok()) {
+      fmt::print("{}\n", path->string());
+      continue;
+    }
+    const int failed = ReportError(path.status());
+    if (code == 0) code = failed;
+    if (interrupt.requested()) break;
+  }
+  return code;
 }
 
 void AddList(CLI::App& weights, VerbAction& action) {
@@ -105,14 +141,44 @@ void AddImport(CLI::App& weights, VerbAction& action) {
       [&action, options] { action = [options] { return Import(*options); }; });
 }
 
-/// `weights path NAME` and `weights fetch NAME`.
-void AddNamed(CLI::App& weights, VerbAction& action, const std::string& name,
-              const std::string& help, int (*run)(const std::string&)) {
-  const auto backbone = std::make_shared<std::string>();
-  CLI::App* verb = weights.add_subcommand(name, help);
-  verb->add_option("name", *backbone, "A name of `weights list`")->required();
-  verb->callback([&action, backbone, run] {
-    action = [backbone, run] { return run(*backbone); };
+void AddPath(CLI::App& weights, VerbAction& action) {
+  const auto name = std::make_shared<std::string>();
+  CLI::App* verb =
+      weights.add_subcommand("path", "Where weights lie, if they are here");
+  verb->add_option("name", *name, "A backbone or a name of `weights list`")
+      ->required();
+  verb->callback(
+      [&action, name] { action = [name] { return PrintPath(*name); }; });
+}
+
+void AddFetch(CLI::App& weights, VerbAction& action) {
+  struct Command {
+    std::vector<std::string> names;
+    FetchOptions options;
+  };
+  const auto command = std::make_shared<Command>();
+  CLI::App* verb = weights.add_subcommand(
+      "fetch",
+      "Download published weights, check and convert them; goes on where a "
+      "broken off call ended");
+  verb->add_option("names", command->names,
+                   "Backbones or names of `weights list`")
+      ->required();
+  FetchOptions& options = command->options;
+  verb->add_option("--retries", options.retries,
+                   "Tries in a row that bring nothing before giving up")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  verb->add_option("--retry-wait", options.retry_wait,
+                   "Seconds before the first of them; doubled each time")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  verb->add_option("--stall", options.stall_seconds,
+                   "Seconds without bytes that end a connection")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  verb->callback([&action, command] {
+    action = [command] { return FetchAll(command->names, command->options); };
   });
 }
 
@@ -123,10 +189,8 @@ void AddWeightsVerb(CLI::App& app, VerbAction& action) {
       "weights", "Pretrained weights: what is here, and how to add some");
   weights->require_subcommand(1);
   AddList(*weights, action);
-  AddNamed(*weights, action, "path", "Where a backbone's weights lie",
-           PrintPath);
-  AddNamed(*weights, action, "fetch", "Not built yet; says what to do instead",
-           RefuseFetch);
+  AddPath(*weights, action);
+  AddFetch(*weights, action);
   AddImport(*weights, action);
 }
 

@@ -3,7 +3,7 @@
 usage: registry_parity.py REGISTRY.json
 
 torchvision and timm are asked as installed. Keras's files and their MD5 stand
-here as keras-applications publishes them (vgg16.py, vgg19.py).
+here as keras-applications publishes them (vgg16.py, vgg19.py, densenet.py).
 """
 
 import json
@@ -13,11 +13,15 @@ import sys
 from timm.models._registry import _model_pretrained_cfgs as timm_configs
 from torchvision.models import get_model_weights
 
+OLDER = "fchollet/deep-learning-models/releases/download/v0.1/"
+LATER = "keras-team/keras-applications/releases/download/densenet/"
 KERAS = {
-    "vgg16.keras": ("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-                    "6d6bbae143d832006294945121d1f1fc"),
-    "vgg19.keras": ("vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
-                    "253f8cb515780f3b799900260a226db6"),
+    "vgg16.keras": (OLDER + "vgg16", "6d6bbae143d832006294945121d1f1fc",
+                    "caffe"),
+    "vgg19.keras": (OLDER + "vgg19", "253f8cb515780f3b799900260a226db6",
+                    "caffe"),
+    "densenet121.keras": (LATER + "densenet121",
+                          "30ee3e1110167f948a6b9946edeeb738", "torch"),
 }
 # The names of the preprocessings, by the mean and deviation they stand for.
 NAMED = {"torch": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
@@ -72,12 +76,12 @@ def check_timm(entry):
 
 
 def check_keras(entry):
-    file, digest = KERAS[entry["name"]]
+    file, digest, pixels = KERAS[entry["name"]]
     check(f"{entry['name']}: url", entry["url"],
-          "https://github.com/fchollet/deep-learning-models/releases/download/"
-          "v0.1/" + file)
+          f"https://github.com/{file}"
+          "_weights_tf_dim_ordering_tf_kernels_notop.h5")
     check(f"{entry['name']}: hash", entry["md5"], digest)
-    check(f"{entry['name']}: pixels", entry["preprocessing"], "caffe")
+    check(f"{entry['name']}: pixels", entry["preprocessing"], pixels)
 
 
 CHECKS = {"torchvision": check_torchvision, "timm": check_timm,
