@@ -36,5 +36,7 @@ def write(file, tensors, metadata):
     file.write(struct.pack("<Q", len(text)) + text)
     for tensor in tensors:
         data = tensor.read()
-        assert len(data) == tensor.size(), tensor.name
+        if len(data) != tensor.size():
+            raise ValueError(f"tensor {tensor.name!r} has {len(data)} bytes "
+                             f"instead of {tensor.size()}")
         file.write(data)

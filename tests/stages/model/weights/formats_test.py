@@ -291,10 +291,11 @@ class BadPicklesTest(ImportTest):
             self.assert_refused(file)
 
     def test_windows_outside_of_their_storage(self):
-        for offset, shape, strides in ((1, (64,), (1,)), (0, (65,), (1,)),
-                                       (0, (2, 64), (64, 1)), (-1, (1,), (1,)),
-                                       (0, (1 << 40,), (0,)), (0, (64,), (-1,)),
-                                       (0, (64,), ())):
+        for offset, shape, strides, words in (
+                (1, (64,), (1,), "outside"), (0, (65,), (1,), "outside"),
+                (0, (2, 64), (64, 1), "outside"), (-1, (1,), (1,), "unknown"),
+                (0, (1 << 20,), (0,), "repeats"), (0, (64,), (-1,), "unknown"),
+                (0, (1 << 40,), (1,), "unknown"), (0, (64,), (), "unknown")):
             file = self.folder / "window.pth"
             tensor = torch.zeros(64)
             torch.save({"features.0.bias": tensor}, file)
@@ -305,7 +306,7 @@ class BadPicklesTest(ImportTest):
                            if name.endswith("data.pkl"))
             members[pickled] = window(offset, shape, strides)
             zip_of(file, members)
-            self.assert_refused(file, "features.0.bias")
+            self.assert_refused(file, "features.0.bias", words)
 
     def test_keys_are_no_paths(self):
         file = self.folder / "keys.pth"
