@@ -27,10 +27,10 @@ inline stages::ParameterSource DrawnParameters() {
                         parameter.name.ends_with("running_var") ||
                         parameter.name.ends_with("layer_scale");
     for (float& number : numbers)
-      number = static_cast<float>(
-          product  ? std::sqrt(2 / inputs) * random.Normal()
-          : factor ? random.Uniform(0.5, 1.5)
-                   : random.Uniform(-0.2, 0.2));
+      number =
+          static_cast<float>(product  ? std::sqrt(2 / inputs) * random.Normal()
+                             : factor ? random.Uniform(0.5, 1.5)
+                                      : random.Uniform(-0.2, 0.2));
     return numbers;
   };
 }
