@@ -100,9 +100,10 @@ Result<Path> FindWeights(const std::string& backbone,
                          const WeightsRegistry& registry) {
   if (weights == "imagenet") return FindImagenet(backbone, registry);
   if (LooksLikeFile(weights)) return FindFile(weights);
-  const std::string known =
-      fmt::format("{} has: imagenet, random, {}; or say FILE.safetensors",
-                  backbone, registry.NamesOf(backbone));
+  const std::string known = fmt::format(
+      "{} has: imagenet, random, {}; or say FILE.safetensors "
+      "(other formats: besom weights import FILE)",
+      backbone, registry.NamesOf(backbone));
   if (const PretrainedWeights* entry = registry.Find(weights)) {
     if (entry->backbone == backbone) return FindEntry(*entry);
     return InvalidError(kPlace,
