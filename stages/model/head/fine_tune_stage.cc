@@ -161,7 +161,8 @@ Status CheckAlike(const Json& one, const Json& other) {
 /// flattened maps (25,088 numbers) take 620 MB.
 constexpr std::int64_t kMemory = std::int64_t{512} << 20;
 
-/// What a head in training keeps: weights, two moments, the best weights.
+/// What a head in training keeps: weights, two moments, the best weights, and
+/// what it asks for: the moving average, the gradient, a batch of mixed rows.
 std::size_t BytesOf(const HeadToFit& fit, const FitData& data) {
   std::size_t numbers = 0;
   auto inputs = static_cast<std::size_t>(data.dimension);
@@ -172,7 +173,14 @@ std::size_t BytesOf(const HeadToFit& fit, const FitData& data) {
   };
   for (const int width : fit.head.hidden) add(width);
   add(static_cast<int>(data.classes.size()));
-  return 4 * numbers * sizeof(float);
+  const TrainSettings& train = fit.train;
+  const std::size_t copies =
+      4 + (train.ema > 0 ? 1 : 0) + (train.clip_norm > 0 ? 1 : 0);
+  const std::size_t mixed = train.mixup > 0
+                                ? static_cast<std::size_t>(train.batch_size) *
+                                      static_cast<std::size_t>(data.dimension)
+                                : 0;
+  return (copies * numbers + mixed) * sizeof(float);
 }
 
 /// How many of `heads`, from the first one, fit into half of `memory`; at least

@@ -38,7 +38,7 @@ class FineTuneStage final : public Stage {
       : make_base_(std::move(make_base)) {}
 
   std::string_view name() const noexcept override { return "fine_tune"; }
-  int version() const noexcept override { return 1; }
+  int version() const noexcept override { return 2; }
   Result<StageOutput> Run(const StageInput& input) override;
 
   /// Trains the heads of many fits on features that they share, which pays

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "stages/model/head/fit_data.h"
 #include "stages/model/head/fit_trainer.h"
 #include "stages/model/head/learning_rate.h"
+#include "stages/model/head/mixup.h"
 
 namespace besom::stages {
 
@@ -31,8 +33,9 @@ class FitRun {
 
   /// Takes the steps of this epoch that begin before its image number `end`.
   /// rows: those of all training images; order: that of the epoch.
-  /// kFailed with epoch, step and learning rate when a loss is not finite;
-  /// other errors are the trainer's.
+  /// kFailed with epoch, step and learning rate when a loss, or the norm of a
+  /// gradient that is to be clipped, is not finite; other errors are the
+  /// trainer's.
   Status TrainUntil(std::size_t end, std::span<const float* const> rows,
                     std::span<const std::size_t> order);
   /// Ends the epoch: validates, keeps the weights of the best one, and sees
@@ -42,6 +45,9 @@ class FitRun {
   FitResult Finish();
 
  private:
+  /// Takes one step on these images.
+  Status Step(std::span<const std::size_t> images,
+              std::span<const float* const> rows);
   Status Validate(EpochFigures& figures);
   void Keep(double score);
   bool has_validation() const { return !data_.validation_rows.empty(); }
@@ -51,6 +57,8 @@ class FitRun {
   const HeadKernels& kernels_;
   std::unique_ptr<FitTrainer> trainer_;
   LossSettings loss_;
+  RowMixer mixer_;
+  const std::int64_t steps_per_epoch_;
   LearningRate learning_rate_;
   FitResult result_;
   std::size_t next_ = 0;  // Image of this epoch's order.

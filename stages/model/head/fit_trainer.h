@@ -38,7 +38,8 @@ struct FitStep {
 };
 
 struct StepFigures {
-  double loss = 0;  ///< Of the batch, before the step.
+  double loss = 0;           ///< Of the batch, before the step.
+  double gradient_norm = 0;  ///< Of all weights, before clipping; 0 without it.
 };
 
 /// Everything that decides what a trainer does next: weights, the optimiser's
@@ -60,8 +61,9 @@ class FitTrainer {
 
   /// Takes a step. Where a figure is not finite, no weight has changed.
   virtual Result<StepFigures> Step(const FitStep& step) = 0;
-  /// What the weights to keep say about `rows`, without dropout: rows x
-  /// classes. A row's logits do not depend on the other rows.
+  /// What the weights to keep (train.ema: their moving average) say about
+  /// `rows`, without dropout: rows x classes. A row's logits do not depend on
+  /// the other rows.
   virtual Result<std::vector<float>> Logits(
       std::span<const float* const> rows) = 0;
   /// A copy of the weights to keep.

@@ -14,9 +14,9 @@ constexpr const char* kPlace = "checkpoint";
 // The parts of a state, by the names that its tensors begin with.
 template <typename State>
 auto PartsOf(State& state) {
-  return std::array{std::pair{"weights", &state.layers},
-                    std::pair{"first", &state.first},
-                    std::pair{"second", &state.second}};
+  return std::array{
+      std::pair{"weights", &state.layers}, std::pair{"first", &state.first},
+      std::pair{"second", &state.second}, std::pair{"average", &state.average}};
 }
 
 std::string NameOf(const char* part, std::size_t layer, const char* what) {
@@ -37,8 +37,28 @@ Status Take(const TrainerState& state, const std::string& name,
 
 }  // namespace
 
-HeadState::HeadState(HeadWeights start)
-    : layers(std::move(start)), first(EmptyLike(layers)), second(first) {}
+HeadState::HeadState(HeadWeights start, const TrainSettings& settings)
+    : layers(std::move(start)), first(EmptyLike(layers)), second(first) {
+  if (settings.ema > 0) average = layers;
+}
+
+void HeadState::Average(double ema, const HeadKernels& kernels) {
+  if (average.empty()) return;
+  if (steps == 1) {
+    average = layers;
+    return;
+  }
+  const auto share = static_cast<float>(1 - ema);
+  const auto blend = [&](std::vector<float>& old,
+                         const std::vector<float>& now) {
+    kernels.blend(old.data(), now.data(), share, static_cast<int>(old.size()),
+                  old.data());
+  };
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    blend(average[l].weights, layers[l].weights);
+    blend(average[l].bias, layers[l].bias);
+  }
+}
 
 TrainerState HeadState::ToState() const {
   TrainerState state;

@@ -23,7 +23,7 @@ ShardedTraining::ShardedTraining(HeadWeights layers,
                                  const TrainSettings& settings,
                                  const HeadKernels& kernels,
                                  cluster::Group& group, double timeout_seconds)
-    : state_(std::move(layers)),
+    : state_(std::move(layers), settings),
       settings_(settings),
       kernels_(kernels),
       group_(group),
@@ -39,14 +39,18 @@ Result<std::unique_ptr<ShardedTraining>> ShardedTraining::Make(
   return training;
 }
 
+int ShardedTraining::FloatsOf(const Piece& piece) const {
+  const int rows = piece.end - piece.begin + (piece.begin == 0 ? 1 : 0);
+  return rows * state_.layers[piece.layer].padded();
+}
+
 Status ShardedTraining::AddBuckets() {
   for (std::size_t l = state_.layers.size(); l-- > 0;) {
     const HeadLayer& layer = state_.layers[l];
     const int inputs = std::max(1, kPieceFloats / layer.padded());
     for (int begin = 0; begin < layer.inputs; begin += inputs) {
       Piece piece{l, begin, std::min(layer.inputs, begin + inputs), 0};
-      int floats = (piece.end - piece.begin) * layer.padded();
-      if (begin == 0) floats += layer.padded();
+      int floats = FloatsOf(piece);
       if (pieces_.empty()) floats += group_.shards() * kFloatsOfLoss;
       BESOM_ASSIGN_OR_RETURN(
           piece.bucket, group_.AddBucket(static_cast<std::size_t>(floats)));
@@ -106,27 +110,41 @@ double ShardedTraining::Loss() const {
   return SumOfLosses(group_.Sum(piece.bucket) + gradients, group_.shards());
 }
 
-void ShardedTraining::Apply(const Piece& piece, const OptimizerStep& step) {
-  HeadLayer& layer = state_.layers[piece.layer];
-  const int floats = (piece.end - piece.begin) * layer.padded();
-  const std::size_t at = static_cast<std::size_t>(piece.begin) * layer.padded();
-  const float* gradient = group_.Sum(piece.bucket);
-  kernels_.apply(gradient, floats, step, layer.weights.data() + at,
-                 state_.first[piece.layer].weights.data() + at,
-                 state_.second[piece.layer].weights.data() + at);
-  if (piece.begin > 0) return;
-  kernels_.apply(gradient + floats, layer.padded(), step, layer.bias.data(),
-                 state_.first[piece.layer].bias.data(),
-                 state_.second[piece.layer].bias.data());
+// The norm of the whole gradient, which must have come for that; the same on
+// all ranks.
+Result<double> ShardedTraining::GradientNorm() {
+  double squares = 0;
+  for (const Piece& piece : pieces_) {
+    if (&piece != pieces_.data())
+      BESOM_RETURN_IF_ERROR(group_.Wait(piece.bucket, timeout_seconds_));
+    squares += kernels_.squares(group_.Sum(piece.bucket), FloatsOf(piece));
+  }
+  return std::sqrt(squares);
 }
 
-Result<StepFigures> ShardedTraining::Step(const FitStep& step) {
-  BESOM_CHECK(
-      step.rows.size() == step.targets.labels.size() && !step.rows.empty(),
-      "one label per row");
-  std::vector<double> losses;
-  for (std::size_t own = 0; own < passes_.size(); ++own)
-    losses.push_back(Forward(own, step));
+// The step by a piece of the gradient times `scale`.
+void ShardedTraining::Apply(const Piece& piece, const OptimizerStep& step,
+                            float scale) {
+  const float* gradient = group_.Sum(piece.bucket);
+  if (scale != 1) {
+    scaled_.assign(gradient, gradient + FloatsOf(piece));
+    for (float& value : scaled_) value *= scale;
+    gradient = scaled_.data();
+  }
+  HeadLayer &layer = state_.layers[piece.layer],
+            &first = state_.first[piece.layer],
+            &second = state_.second[piece.layer];
+  const int floats = (piece.end - piece.begin) * layer.padded();
+  const std::size_t at = static_cast<std::size_t>(piece.begin) * layer.padded();
+  kernels_.apply(gradient, floats, step, layer.weights.data() + at,
+                 first.weights.data() + at, second.weights.data() + at);
+  if (piece.begin > 0) return;
+  kernels_.apply(gradient + floats, layer.padded(), step, layer.bias.data(),
+                 first.bias.data(), second.bias.data());
+}
+
+// Computes all gradients, from the last layer down, and sends them.
+Status ShardedTraining::StartAll(const std::vector<double>& losses) {
   std::size_t layer = state_.layers.size() - 1;
   for (const Piece& piece : pieces_) {
     for (; layer > piece.layer; --layer) {
@@ -139,21 +157,44 @@ Result<StepFigures> ShardedTraining::Step(const FitStep& step) {
     }
     BESOM_RETURN_IF_ERROR(StartGradients(piece, losses));
   }
+  return Status::Ok();
+}
+
+Result<StepFigures> ShardedTraining::Step(const FitStep& step) {
+  BESOM_CHECK(
+      step.rows.size() == step.targets.labels.size() && !step.rows.empty(),
+      "one label per row");
+  std::vector<double> losses;
+  for (std::size_t own = 0; own < passes_.size(); ++own)
+    losses.push_back(Forward(own, step));
+  BESOM_RETURN_IF_ERROR(StartAll(losses));
   BESOM_RETURN_IF_ERROR(group_.Wait(pieces_.front().bucket, timeout_seconds_));
-  const double value = Loss();
-  const OptimizerStep scalars =
-      StepScalars(settings_, step.learning_rate, ++state_.steps);
-  for (const Piece& piece : pieces_) {
-    if (&piece != pieces_.data())
-      BESOM_RETURN_IF_ERROR(group_.Wait(piece.bucket, timeout_seconds_));
-    if (std::isfinite(value)) Apply(piece, scalars);
+  StepFigures figures;
+  figures.loss = Loss();
+  const bool clips = settings_.clip_norm > 0;
+  float scale = 1;
+  if (clips) {
+    BESOM_ASSIGN_OR_RETURN(figures.gradient_norm, GradientNorm());
+    scale = ClipScale(figures.gradient_norm, settings_.clip_norm);
   }
-  return StepFigures{value};
+  const bool finite =
+      std::isfinite(figures.loss) && std::isfinite(figures.gradient_norm);
+  const OptimizerStep scalars =
+      StepScalars(settings_, step.learning_rate, state_.steps + 1);
+  for (const Piece& piece : pieces_) {
+    if (!clips && &piece != pieces_.data())
+      BESOM_RETURN_IF_ERROR(group_.Wait(piece.bucket, timeout_seconds_));
+    if (finite) Apply(piece, scalars, scale);
+  }
+  if (!finite) return figures;
+  ++state_.steps;
+  state_.Average(settings_.ema, kernels_);
+  return figures;
 }
 
 Result<std::vector<float>> ShardedTraining::Logits(
     std::span<const float* const> rows) {
-  return HeadLogits(state_.layers, rows, kernels_);
+  return HeadLogits(state_.Kept(), rows, kernels_);
 }
 
 }  // namespace besom::stages

@@ -32,7 +32,7 @@ class ShardedTraining final : public FitTrainer {
   Result<StepFigures> Step(const FitStep& step) override;
   Result<std::vector<float>> Logits(
       std::span<const float* const> rows) override;
-  FitWeights Weights() const override { return {state_.layers, {}}; }
+  FitWeights Weights() const override { return {state_.Kept(), {}}; }
   TrainerState State() const override { return state_.ToState(); }
   Status Restore(const TrainerState& state) override {
     return state_.Restore(state);
@@ -51,10 +51,14 @@ class ShardedTraining final : public FitTrainer {
                   const HeadKernels& kernels, cluster::Group& group,
                   double timeout_seconds);
   Status AddBuckets();
+  // Gradients of a piece, its biases included.
+  int FloatsOf(const Piece& piece) const;
   double Forward(std::size_t own, const FitStep& step);
   Status StartGradients(const Piece& piece, const std::vector<double>& losses);
+  Status StartAll(const std::vector<double>& losses);
   double Loss() const;
-  void Apply(const Piece& piece, const OptimizerStep& step);
+  Result<double> GradientNorm();
+  void Apply(const Piece& piece, const OptimizerStep& step, float scale);
 
   HeadState state_;
   const TrainSettings settings_;
@@ -63,6 +67,7 @@ class ShardedTraining final : public FitTrainer {
   const double timeout_seconds_;
   std::vector<Piece> pieces_;     // The last layer's first.
   std::vector<HeadPass> passes_;  // By own shard.
+  std::vector<float> scaled_;     // A clipped piece of the gradient.
 };
 
 }  // namespace besom::stages

@@ -54,7 +54,7 @@ UnfrozenTraining::UnfrozenTraining(HeadWeights layers,
                                    const HeadKernels& kernels,
                                    cluster::Group& group,
                                    double timeout_seconds)
-    : state_(std::move(layers)),
+    : state_(std::move(layers), settings),
       base_(std::move(base)),
       first_(base_->learned_numbers(), 0.0F),
       second_(first_),
@@ -63,7 +63,8 @@ UnfrozenTraining::UnfrozenTraining(HeadWeights layers,
       group_(group),
       timeout_seconds_(timeout_seconds),
       shards_(group.own_shards().size()),
-      gradients_(first_.size()) {
+      // Whole tiles, for the kernels; the rest stays 0.
+      gradients_((first_.size() + kHeadTile - 1) / kHeadTile * kHeadTile) {
   BESOM_CHECK(state_.layers.front().inputs == base_->dimension(),
               "the head does not fit the base");
 }
@@ -85,10 +86,10 @@ Status UnfrozenTraining::AddBuckets() {
   const auto losses = static_cast<std::size_t>(group_.shards() * kFloatsOfLoss);
   BESOM_ASSIGN_OR_RETURN(head_bucket_, group_.AddBucket(head_floats_ + losses));
   if (group_.shards() == 1) return Status::Ok();
-  for (std::size_t at = 0; at < gradients_.size(); at += kPieceFloats) {
+  for (std::size_t at = 0; at < first_.size(); at += kPieceFloats) {
     BESOM_ASSIGN_OR_RETURN(
         const int bucket,
-        group_.AddBucket(std::min(kPieceFloats, gradients_.size() - at)));
+        group_.AddBucket(std::min(kPieceFloats, first_.size() - at)));
     base_buckets_.push_back(bucket);
   }
   return Status::Ok();
@@ -152,8 +153,8 @@ Status UnfrozenTraining::Backward(std::size_t own, bool through_base) {
     by_features.insert(
         by_features.end(), deltas.begin() + static_cast<std::ptrdiff_t>(at),
         deltas.begin() + static_cast<std::ptrdiff_t>(at + width));
-  BESOM_RETURN_IF_ERROR(base_->Backward(own, by_features, gradients_));
-  const std::span<const float> all(gradients_);
+  const std::span<float> all = std::span(gradients_).first(first_.size());
+  BESOM_RETURN_IF_ERROR(base_->Backward(own, by_features, all));
   for (std::size_t piece = 0; piece < base_buckets_.size(); ++piece) {
     const std::size_t at = piece * kPieceFloats;
     const auto part = all.subspan(at, std::min(kPieceFloats, all.size() - at));
@@ -172,14 +173,30 @@ Status UnfrozenTraining::SumOverShards(bool with_base) {
     BESOM_RETURN_IF_ERROR(group_.Wait(buckets[piece], timeout_seconds_));
     const std::size_t at = piece * kPieceFloats;
     std::copy_n(group_.Sum(buckets[piece]),
-                std::min(kPieceFloats, gradients_.size() - at),
+                std::min(kPieceFloats, first_.size() - at),
                 gradients_.data() + at);
   }
   return Status::Ok();
 }
 
-void UnfrozenTraining::ApplyToHead(const OptimizerStep& scalars) {
+/// Of head and base together.
+double UnfrozenTraining::GradientNorm(bool with_base) const {
+  double squares = kernels_.squares(group_.Sum(head_bucket_),
+                                    static_cast<int>(head_floats_));
+  if (with_base)
+    squares += kernels_.squares(gradients_.data(),
+                                static_cast<int>(gradients_.size()));
+  return std::sqrt(squares);
+}
+
+void UnfrozenTraining::ApplyToHead(const OptimizerStep& scalars, float scale) {
   const float* gradient = group_.Sum(head_bucket_);
+  std::vector<float> scaled;
+  if (scale != 1) {
+    scaled.assign(gradient, gradient + head_floats_);
+    for (float& value : scaled) value *= scale;
+    gradient = scaled.data();
+  }
   const auto apply = [&](std::vector<float>& weights, std::vector<float>& first,
                          std::vector<float>& second) {
     kernels_.apply(gradient, static_cast<int>(weights.size()), scalars,
@@ -193,7 +210,9 @@ void UnfrozenTraining::ApplyToHead(const OptimizerStep& scalars) {
   }
 }
 
-void UnfrozenTraining::ApplyToBase(const OptimizerStep& scalars) {
+void UnfrozenTraining::ApplyToBase(const OptimizerStep& scalars, float scale) {
+  if (scale != 1)
+    for (float& value : gradients_) value *= scale;
   std::size_t at = 0;
   for (const BaseTensor& tensor : base_->tensors()) {
     if (!tensor.learned) continue;
@@ -214,31 +233,83 @@ Result<StepFigures> UnfrozenTraining::Step(const FitStep& step) {
   BESOM_RETURN_IF_ERROR(SumOverShards(with_base));
   const double loss =
       SumOfLosses(group_.Sum(head_bucket_) + head_floats_, group_.shards());
-  const OptimizerStep of_head =
-      StepScalars(settings_, step.learning_rate, ++state_.steps);
-  if (!std::isfinite(loss)) return StepFigures{loss};
-  ApplyToHead(of_head);
-  if (with_base)
-    ApplyToBase(StepScalars(settings_,
-                            settings_.base_learning_rate * step.learning_rate /
-                                settings_.learning_rate,
-                            ++base_steps_));
-  return StepFigures{loss};
+  StepFigures figures{.loss = loss};
+  float scale = 1;
+  if (settings_.clip_norm > 0) {
+    figures.gradient_norm = GradientNorm(with_base);
+    scale = ClipScale(figures.gradient_norm, settings_.clip_norm);
+  }
+  if (!std::isfinite(loss) || !std::isfinite(figures.gradient_norm))
+    return figures;
+  ApplyToHead(StepScalars(settings_, step.learning_rate, ++state_.steps),
+              scale);
+  state_.Average(settings_.ema, kernels_);
+  if (!with_base) return figures;
+  const double rate = settings_.base_learning_rate * step.learning_rate /
+                      settings_.learning_rate;
+  ApplyToBase(StepScalars(settings_, rate, ++base_steps_), scale);
+  AverageBase();
+  return figures;
+}
+
+/// The learned tensors, one after the other, in whole tiles.
+std::vector<float> UnfrozenTraining::LearnedValues() const {
+  std::vector<float> values;
+  values.reserve(gradients_.size());
+  for (const BaseTensor& tensor : base_->tensors())
+    if (tensor.learned)
+      values.insert(values.end(), tensor.values.begin(), tensor.values.end());
+  values.resize(gradients_.size());
+  return values;
+}
+
+void UnfrozenTraining::SetLearnedValues(std::span<const float> values) {
+  std::size_t at = 0;
+  for (const BaseTensor& tensor : base_->tensors()) {
+    if (!tensor.learned) continue;
+    std::ranges::copy(values.subspan(at, tensor.values.size()),
+                      tensor.values.begin());
+    at += tensor.values.size();
+  }
+}
+
+/// After a step of the base: see TrainSettings::ema.
+void UnfrozenTraining::AverageBase() {
+  if (settings_.ema == 0) return;
+  std::vector<float> now = LearnedValues();
+  if (average_.empty()) {
+    average_ = std::move(now);
+    return;
+  }
+  kernels_.blend(average_.data(), now.data(),
+                 static_cast<float>(1 - settings_.ema),
+                 static_cast<int>(now.size()), average_.data());
 }
 
 Result<std::vector<float>> UnfrozenTraining::Logits(
     std::span<const float* const> rows) {
   const auto width = static_cast<std::size_t>(base_->dimension());
   std::vector<float> features(rows.size() * width);
-  BESOM_RETURN_IF_ERROR(base_->Evaluate(rows, features));
-  return HeadLogits(state_.layers, RowsOf(features, width), kernels_);
+  const std::vector<float> trained =
+      average_.empty() ? std::vector<float>() : LearnedValues();
+  if (!average_.empty()) SetLearnedValues(average_);
+  const Status evaluated = base_->Evaluate(rows, features);
+  if (!average_.empty()) SetLearnedValues(trained);
+  BESOM_RETURN_IF_ERROR(evaluated);
+  return HeadLogits(state_.Kept(), RowsOf(features, width), kernels_);
 }
 
 FitWeights UnfrozenTraining::Weights() const {
-  FitWeights weights{.head = state_.layers, .base = {}};
-  for (const BaseTensor& tensor : base_->tensors())
-    weights.base.push_back(
-        {tensor.parameter, {tensor.values.begin(), tensor.values.end()}});
+  FitWeights weights{.head = state_.Kept(), .base = {}};
+  auto averaged = average_.begin();
+  for (const BaseTensor& tensor : base_->tensors()) {
+    const auto count = static_cast<std::ptrdiff_t>(tensor.values.size());
+    NamedTensor& kept = weights.base.emplace_back(NamedTensor{
+        tensor.parameter, {tensor.values.begin(), tensor.values.end()}});
+    if (!tensor.learned || average_.empty()) continue;
+    kept.values.assign(averaged, averaged + count);
+    averaged += count;
+  }
   std::ranges::sort(weights.base, {}, [](const NamedTensor& tensor) {
     return tensor.parameter.name;
   });
@@ -252,6 +323,7 @@ TrainerState UnfrozenTraining::State() const {
                                                           tensor.values.end());
   state.tensors["base_first"] = first_;
   state.tensors["base_second"] = second_;
+  if (!average_.empty()) state.tensors["base_average"] = average_;
   state.counters["base_steps"] = base_steps_;
   return state;
 }
@@ -275,15 +347,18 @@ Status UnfrozenTraining::Restore(const TrainerState& state) {
   }
   std::vector<float> first = take("base_first", first_.size());
   std::vector<float> second = take("base_second", second_.size());
+  std::vector<float> average = take("base_average", gradients_.size());
   const auto steps = of_head.counters.extract("base_steps");
   if (first.size() != first_.size() || second.size() != second_.size() ||
-      steps.empty())
+      steps.empty() ||
+      average.empty() != (settings_.ema == 0 || steps.mapped() == 0))
     return mismatch("moments");
   BESOM_RETURN_IF_ERROR(state_.Restore(of_head));
   for (std::size_t i = 0; i < values.size(); ++i)
     std::ranges::copy(values[i], base_->tensors()[i].values.begin());
   first_ = std::move(first);
   second_ = std::move(second);
+  average_ = std::move(average);
   base_steps_ = steps.mapped();
   return Status::Ok();
 }

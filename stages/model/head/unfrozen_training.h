@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "cluster/group.h"
@@ -54,13 +55,18 @@ class UnfrozenTraining final : public FitTrainer {
   Status Forward(std::size_t own, const FitStep& step);
   Status Backward(std::size_t own, bool through_base);
   Status SumOverShards(bool with_base);
-  void ApplyToHead(const OptimizerStep& scalars);
-  void ApplyToBase(const OptimizerStep& scalars);
+  double GradientNorm(bool with_base) const;
+  void ApplyToHead(const OptimizerStep& scalars, float scale);
+  void ApplyToBase(const OptimizerStep& scalars, float scale);
+  std::vector<float> LearnedValues() const;
+  void SetLearnedValues(std::span<const float> values);
+  void AverageBase();
 
   HeadState state_;
   std::unique_ptr<TrainedBase> base_;
   std::vector<float> first_, second_;  // Moments of the base's learned tensors.
-  std::int64_t base_steps_ = 0;        // Taken of the base.
+  std::vector<float> average_;   // Of these; empty without ema, and at first.
+  std::int64_t base_steps_ = 0;  // Taken of the base.
   const TrainSettings settings_;
   const HeadKernels& kernels_;
   cluster::Group& group_;
