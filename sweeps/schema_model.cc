@@ -8,12 +8,27 @@ namespace besom::sweeps {
 namespace {
 
 Form BackboneWords() {
-  return Words({"vgg16", "efficientnet_lite0"},
-               {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
-                "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101",
-                "densenet121", "mobilenet_v2", "mobilenet_v3_large",
-                "efficientnet_lite1", "efficientnet_lite2", "efficientnet_b0",
-                "convnext_tiny", "vit_b_16"});
+  return Words({"vgg11",
+                "vgg13",
+                "vgg16",
+                "vgg19",
+                "vgg11_bn",
+                "vgg13_bn",
+                "vgg16_bn",
+                "vgg19_bn",
+                "resnet18",
+                "resnet34",
+                "resnet50",
+                "resnet101",
+                "densenet121",
+                "mobilenet_v2",
+                "mobilenet_v3_large",
+                "efficientnet_lite0",
+                "efficientnet_lite1",
+                "efficientnet_lite2",
+                "efficientnet_b0",
+                "convnext_tiny",
+                "vit_b_16"});
 }
 
 std::vector<Form> WeightsForms() {
@@ -85,15 +100,17 @@ std::vector<Key> OnlyModelKeys() {
        "fast and moves probabilities by up to 0.4; auto = fp32. "
        "`resources.precision` is the same key."},
       {"model.cut",
-       {Words({"full"}), Later(Text())},
+       {Words({"full"}), Text()},
        "full",
        "",
-       "Block after which the base is cut off."},
+       "Block after which the base is cut off; a sweep over cuts takes one "
+       "pass."},
       {"model.unfreeze",
-       {Words({"none"}, {"all"}), Later(Text())},
+       {Words({"none", "all"}), Text()},
        "none",
        "",
-       "First block that is trained."},
+       "First block of the base that is trained with the head; what is before "
+       "it is computed once."},
       {"model.pooling",
        {Words({"average", "max", "average4", "flatten"})},
        "average",
@@ -138,6 +155,24 @@ std::vector<Key> TrainKeys() {
        "constant",
        "",
        "Of the learning rate."},
+      {"train.base_learning_rate",
+       {NumberAbove(0)},
+       1e-5,
+       "",
+       "Step size of an unfrozen base; the schedule changes it by the same "
+       "factor."},
+      {"train.freeze_epochs",
+       {Integer(0)},
+       0,
+       "epochs",
+       "Of an unfrozen base: so many in which the head is trained alone."},
+      {"train.batch_norm",
+       {Words({"frozen", "affine", "batch"})},
+       "affine",
+       "",
+       "Of an unfrozen base: affine = running statistics fixed, scale and "
+       "shift "
+       "trained; frozen = nothing trained; batch = statistics of the batch."},
       {"train.weight_decay", {Number(0)}, 0.0, "", "As PyTorch's optimizer."},
       {"train.class_weights",
        {Words({"none", "balanced"}), TableOf({NumberAbove(0)})},

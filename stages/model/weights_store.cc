@@ -127,6 +127,14 @@ Result<Path> FindWeights(const std::string& backbone,
       kPlace, fmt::format("there are no weights named {}", weights), known);
 }
 
+Status CheckUnchanged(const Path& weights, std::string_view digest) {
+  BESOM_ASSIGN_OR_RETURN(const Digest found, DigestOfFile(weights));
+  if (found.Hex() == digest) return Status::Ok();
+  return CorruptError(weights.string(),
+                      "the weights have changed since they were planned",
+                      "put the file back, or run the sweep again");
+}
+
 Result<Preprocessing> PreprocessingOf(const Safetensors& file,
                                       const Preprocessing& fallback) {
   std::string text = MetadataOr(file, "preprocessing");

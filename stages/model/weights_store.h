@@ -60,6 +60,9 @@ Result<WeightsInfo> ResolveWeights(const std::string& backbone,
                                    const std::string& weights,
                                    const DigestFunction& digest = DigestOfFile);
 
+/// kCorrupt when the file no longer has the digest that it was planned with.
+Status CheckUnchanged(const Path& weights, std::string_view digest);
+
 /// The preprocessing that a file's metadata tells (`preprocessing` as JSON or
 /// a name, or Keras's `preprocess` and `channels`); `fallback` when it tells
 /// none.

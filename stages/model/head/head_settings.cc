@@ -60,6 +60,19 @@ Status ReadKeep(const Json& keep, TrainSettings& s) {
   return Status::Ok();
 }
 
+Status ReadUnfrozen(const Json& train, TrainSettings& s) {
+  s.base_learning_rate =
+      train.value("base_learning_rate", s.base_learning_rate);
+  if (!(s.base_learning_rate > 0) || !std::isfinite(s.base_learning_rate))
+    return OutOfRange("train.base_learning_rate", "above 0");
+  s.freeze_epochs = train.value("freeze_epochs", s.freeze_epochs);
+  if (s.freeze_epochs < 0)
+    return OutOfRange("train.freeze_epochs", "at least 0");
+  BESOM_ASSIGN_OR_RETURN(
+      s.batch_norm, ParseBatchNormMode(train.value("batch_norm", "affine")));
+  return Status::Ok();
+}
+
 Result<TrainSettings> ReadTrain(const Json& train) {
   TrainSettings s;
   train.at("epochs").get_to(s.epochs);
@@ -82,6 +95,7 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   if (order != "shared" && order != "own")
     return OutOfRange("train.order", "shared or own");
   s.own_order = order == "own";
+  BESOM_RETURN_IF_ERROR(ReadUnfrozen(train, s));
   BESOM_RETURN_IF_ERROR(CheckRanges(s));
   return s;
 }
@@ -99,8 +113,7 @@ Result<HeadSettings> ReadHead(const Json& model) {
   model.at("dropout").get_to(s.dropout);
   if (!(s.dropout >= 0 && s.dropout < 1))
     return OutOfRange("model.dropout", "in [0, 1)");
-  const std::string unfreeze = model.value("unfreeze", "none");
-  if (unfreeze != "none") return NotBuilt("model.unfreeze", unfreeze);
+  s.unfreeze = model.value("unfreeze", s.unfreeze);
   return s;
 }
 

@@ -4,52 +4,56 @@
 #include <utility>
 
 #include "pipeline/base/check.h"
+#include "stages/model/head/optimizer.h"
 
 namespace besom::stages {
 
 HeadTraining::HeadTraining(HeadWeights layers, const TrainSettings& settings,
                            const HeadKernels& kernels)
-    : layers_(std::move(layers)),
-      first_(EmptyLike(layers_)),
-      second_(first_),
-      settings_(settings),
-      kernels_(kernels) {}
+    : state_(std::move(layers)), settings_(settings), kernels_(kernels) {}
 
-Result<double> HeadTraining::Step(
-    std::span<const float* const> rows, std::span<const int> labels,
-    const LossSettings& loss, const std::vector<std::vector<float>>& masks) {
-  BESOM_CHECK(rows.size() == labels.size() && !rows.empty(),
-              "one label per row");
-  pass_.Forward(layers_, rows, MaskRows(masks, layers_, rows.size(), 0),
-                kernels_);
-  const double value =
-      CrossEntropy(pass_.logits(), labels, layers_.back().padded(), loss,
-                   TotalWeight(labels, loss), pass_.deltas());
-  if (std::isfinite(value)) Backward();
-  return value;
+Result<StepFigures> HeadTraining::Step(const FitStep& step) {
+  BESOM_CHECK(
+      step.rows.size() == step.targets.labels.size() && !step.rows.empty(),
+      "one label per row");
+  const HeadWeights& layers = state_.layers;
+  pass_.Forward(layers, step.rows,
+                MaskRows(step.masks, layers, step.rows.size(), 0), kernels_);
+  const double loss =
+      BatchLoss(pass_.logits(), step.targets, layers.back().padded(), step.loss,
+                TotalWeight(step.targets, step.loss), pass_.deltas());
+  if (std::isfinite(loss)) Backward(step.learning_rate);
+  return StepFigures{loss};
 }
 
-void HeadTraining::Backward() {
-  const OptimizerStep step = StepScalars(settings_, ++steps_);
+void HeadTraining::Backward(double learning_rate) {
+  const OptimizerStep step =
+      StepScalars(settings_, learning_rate, ++state_.steps);
+  HeadWeights& layers = state_.layers;
   const float one = 1;
-  for (std::size_t l = layers_.size(); l-- > 0;) {
-    HeadLayer& layer = layers_[l];
+  for (std::size_t l = layers.size(); l-- > 0;) {
+    HeadLayer &layer = layers[l], &first = state_.first[l],
+              &second = state_.second[l];
     std::vector<float> below;
     // Before the update: the gradient belongs to the weights of this step.
-    if (l > 0) below = pass_.DeltasBelow(layers_, l, kernels_);
-    const std::vector<const float*> inputs = pass_.Inputs(layers_, l);
+    if (l > 0) below = pass_.DeltasBelow(layers, l, kernels_);
+    const std::vector<const float*> inputs = pass_.Inputs(layers, l);
     const int count = static_cast<int>(inputs.size());
     const float* deltas = pass_.deltas().data();
     kernels_.update(inputs.data(), count, layer.inputs, deltas, layer.padded(),
-                    step, layer.weights.data(), first_[l].weights.data(),
-                    second_[l].weights.data());
+                    step, layer.weights.data(), first.weights.data(),
+                    second.weights.data());
     // A bias is the weight of an input that is always 1.
     const std::vector<const float*> ones(inputs.size(), &one);
     kernels_.update(ones.data(), count, 1, deltas, layer.padded(), step,
-                    layer.bias.data(), first_[l].bias.data(),
-                    second_[l].bias.data());
+                    layer.bias.data(), first.bias.data(), second.bias.data());
     pass_.deltas().swap(below);
   }
+}
+
+Result<std::vector<float>> HeadTraining::Logits(
+    std::span<const float* const> rows) {
+  return HeadLogits(state_.layers, rows, kernels_);
 }
 
 }  // namespace besom::stages

@@ -7,6 +7,8 @@
 
 #include "cluster/shards.h"
 #include "pipeline/base/check.h"
+#include "stages/model/head/loss_parts.h"
+#include "stages/model/head/optimizer.h"
 
 namespace besom::stages {
 namespace {
@@ -15,31 +17,13 @@ namespace {
 // gradients travel while its last are computed.
 constexpr int kPieceFloats = 1 << 18;
 
-// Three floats hold a double: 24 bits of 53 each.
-constexpr int kFloatsOfLoss = 3;
-
-void Split(double value, float* out) {
-  for (int i = 0; i < kFloatsOfLoss; ++i) {
-    out[i] = static_cast<float>(value);
-    value -= static_cast<double>(out[i]);
-  }
-}
-
-double Join(const float* parts) {
-  double value = 0;
-  for (int i = kFloatsOfLoss; i-- > 0;) value += static_cast<double>(parts[i]);
-  return value;
-}
-
 }  // namespace
 
 ShardedTraining::ShardedTraining(HeadWeights layers,
                                  const TrainSettings& settings,
                                  const HeadKernels& kernels,
                                  cluster::Group& group, double timeout_seconds)
-    : layers_(std::move(layers)),
-      first_(EmptyLike(layers_)),
-      second_(first_),
+    : state_(std::move(layers)),
       settings_(settings),
       kernels_(kernels),
       group_(group),
@@ -56,8 +40,8 @@ Result<std::unique_ptr<ShardedTraining>> ShardedTraining::Make(
 }
 
 Status ShardedTraining::AddBuckets() {
-  for (std::size_t l = layers_.size(); l-- > 0;) {
-    const HeadLayer& layer = layers_[l];
+  for (std::size_t l = state_.layers.size(); l-- > 0;) {
+    const HeadLayer& layer = state_.layers[l];
     const int inputs = std::max(1, kPieceFloats / layer.padded());
     for (int begin = 0; begin < layer.inputs; begin += inputs) {
       Piece piece{l, begin, std::min(layer.inputs, begin + inputs), 0};
@@ -73,32 +57,31 @@ Status ShardedTraining::AddBuckets() {
 }
 
 // The loss of one of this rank's shards and its deltas.
-double ShardedTraining::Forward(std::size_t own,
-                                std::span<const float* const> rows,
-                                std::span<const int> labels,
-                                const LossSettings& loss,
-                                const std::vector<std::vector<float>>& masks) {
+double ShardedTraining::Forward(std::size_t own, const FitStep& step) {
   const cluster::IndexRange shard =
-      cluster::PieceOf(rows.size(), group_.shards(),
+      cluster::PieceOf(step.rows.size(), group_.shards(),
                        static_cast<int>(group_.own_shards().begin + own));
   HeadPass& pass = passes_[own];
-  pass.Forward(layers_, rows.subspan(shard.begin, shard.size()),
-               MaskRows(masks, layers_, rows.size(), shard.begin), kernels_);
-  return CrossEntropy(pass.logits(), labels.subspan(shard.begin, shard.size()),
-                      layers_.back().padded(), loss, TotalWeight(labels, loss),
-                      pass.deltas());
+  const HeadWeights& layers = state_.layers;
+  pass.Forward(layers, step.rows.subspan(shard.begin, shard.size()),
+               MaskRows(step.masks, layers, step.rows.size(), shard.begin),
+               kernels_);
+  return BatchLoss(pass.logits(), step.targets.Rows(shard.begin, shard.size()),
+                   layers.back().padded(), step.loss,
+                   TotalWeight(step.targets, step.loss), pass.deltas());
 }
 
 // Computes this rank's part of a bucket and sends it on its way.
 Status ShardedTraining::StartGradients(const Piece& piece,
                                        const std::vector<double>& losses) {
-  const HeadLayer& layer = layers_[piece.layer];
+  const HeadLayer& layer = state_.layers[piece.layer];
   const float one = 1;
   for (std::size_t own = 0; own < passes_.size(); ++own) {
     const std::size_t shard = group_.own_shards().begin + own;
     float* out = group_.Part(piece.bucket, static_cast<int>(shard));
     HeadPass& pass = passes_[own];
-    const std::vector<const float*> inputs = pass.Inputs(layers_, piece.layer);
+    const std::vector<const float*> inputs =
+        pass.Inputs(state_.layers, piece.layer);
     const int count = static_cast<int>(inputs.size());
     kernels_.gradient(inputs.data(), count, piece.begin, piece.end,
                       pass.deltas().data(), layer.padded(), out);
@@ -111,49 +94,45 @@ Status ShardedTraining::StartGradients(const Piece& piece,
     if (&piece != pieces_.data()) continue;
     out += layer.padded();
     // Each shard has its own place; the others' parts hold zeros there.
-    Split(losses[own], out + shard * kFloatsOfLoss);
+    SplitLoss(losses[own], out + shard * kFloatsOfLoss);
   }
   return group_.Start(piece.bucket);
 }
 
-double ShardedTraining::SumOfLosses() const {
+double ShardedTraining::Loss() const {
   const Piece& piece = pieces_.front();
-  const std::size_t gradients =
-      (static_cast<std::size_t>(piece.end) + 1) * layers_[piece.layer].padded();
-  const float* losses = group_.Sum(piece.bucket) + gradients;
-  double sum = 0;
-  for (int shard = 0; shard < group_.shards(); ++shard)
-    sum += Join(losses + shard * kFloatsOfLoss);
-  return sum;
+  const std::size_t gradients = (static_cast<std::size_t>(piece.end) + 1) *
+                                state_.layers[piece.layer].padded();
+  return SumOfLosses(group_.Sum(piece.bucket) + gradients, group_.shards());
 }
 
 void ShardedTraining::Apply(const Piece& piece, const OptimizerStep& step) {
-  HeadLayer& layer = layers_[piece.layer];
+  HeadLayer& layer = state_.layers[piece.layer];
   const int floats = (piece.end - piece.begin) * layer.padded();
   const std::size_t at = static_cast<std::size_t>(piece.begin) * layer.padded();
   const float* gradient = group_.Sum(piece.bucket);
   kernels_.apply(gradient, floats, step, layer.weights.data() + at,
-                 first_[piece.layer].weights.data() + at,
-                 second_[piece.layer].weights.data() + at);
+                 state_.first[piece.layer].weights.data() + at,
+                 state_.second[piece.layer].weights.data() + at);
   if (piece.begin > 0) return;
   kernels_.apply(gradient + floats, layer.padded(), step, layer.bias.data(),
-                 first_[piece.layer].bias.data(),
-                 second_[piece.layer].bias.data());
+                 state_.first[piece.layer].bias.data(),
+                 state_.second[piece.layer].bias.data());
 }
 
-Result<double> ShardedTraining::Step(
-    std::span<const float* const> rows, std::span<const int> labels,
-    const LossSettings& loss, const std::vector<std::vector<float>>& masks) {
-  BESOM_CHECK(rows.size() == labels.size() && !rows.empty(),
-              "one label per row");
+Result<StepFigures> ShardedTraining::Step(const FitStep& step) {
+  BESOM_CHECK(
+      step.rows.size() == step.targets.labels.size() && !step.rows.empty(),
+      "one label per row");
   std::vector<double> losses;
   for (std::size_t own = 0; own < passes_.size(); ++own)
-    losses.push_back(Forward(own, rows, labels, loss, masks));
-  std::size_t layer = layers_.size() - 1;
+    losses.push_back(Forward(own, step));
+  std::size_t layer = state_.layers.size() - 1;
   for (const Piece& piece : pieces_) {
     for (; layer > piece.layer; --layer) {
       for (HeadPass& pass : passes_) {
-        std::vector<float> below = pass.DeltasBelow(layers_, layer, kernels_);
+        std::vector<float> below =
+            pass.DeltasBelow(state_.layers, layer, kernels_);
         pass.deltas().swap(below);
         BESOM_RETURN_IF_ERROR(group_.Poll());
       }
@@ -161,14 +140,20 @@ Result<double> ShardedTraining::Step(
     BESOM_RETURN_IF_ERROR(StartGradients(piece, losses));
   }
   BESOM_RETURN_IF_ERROR(group_.Wait(pieces_.front().bucket, timeout_seconds_));
-  const double value = SumOfLosses();
-  const OptimizerStep step = StepScalars(settings_, ++steps_);
+  const double value = Loss();
+  const OptimizerStep scalars =
+      StepScalars(settings_, step.learning_rate, ++state_.steps);
   for (const Piece& piece : pieces_) {
     if (&piece != pieces_.data())
       BESOM_RETURN_IF_ERROR(group_.Wait(piece.bucket, timeout_seconds_));
-    if (std::isfinite(value)) Apply(piece, step);
+    if (std::isfinite(value)) Apply(piece, scalars);
   }
-  return value;
+  return StepFigures{value};
+}
+
+Result<std::vector<float>> ShardedTraining::Logits(
+    std::span<const float* const> rows) {
+  return HeadLogits(state_.layers, rows, kernels_);
 }
 
 }  // namespace besom::stages

@@ -148,6 +148,7 @@ TEST_F(FusedFitTest, BlocksDoNotChangeABit) {
   HeadTraining training(
       InitialWeights(dimension, {}, 3, HeadInit::kTorch, small.key),
       small.train, BestHeadKernels());
+  const LossSettings loss{{1, 1, 1}, 0};
   for (int epoch = 0; epoch < 2; ++epoch) {
     const auto rows = data_.train_rows(epoch).value();
     const auto order =
@@ -160,10 +161,16 @@ TEST_F(FusedFitTest, BlocksDoNotChangeABit) {
         batch.push_back(rows[order[i]]);
         labels.push_back(data_.train_labels[order[i]]);
       }
-      ASSERT_TRUE(training.Step(batch, labels, {{1, 1, 1}, 0}, {}).ok());
+      ASSERT_TRUE(training
+                      .Step({.rows = batch,
+                             .targets = {labels},
+                             .loss = loss,
+                             .masks = {},
+                             .learning_rate = small.train.learning_rate})
+                      .ok());
     }
   }
-  EXPECT_EQ(together[0]->weights, training.weights());
+  EXPECT_EQ(together[0]->weights, training.Weights());
   ExpectSame(together[1], Alone(large));
 }
 

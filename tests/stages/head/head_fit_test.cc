@@ -64,7 +64,7 @@ TEST_F(HeadFitTest, KeepsTheEpochOfLowestValidationLoss) {
       [](const auto& a, const auto& b) { return *a.loss < *b.loss; });
   EXPECT_EQ(fit->chosen_epoch, lowest - fit->epochs.begin());
   const auto logits =
-      HeadLogits(fit->weights, data_.validation_rows, BestHeadKernels());
+      HeadLogits(fit->weights.head, data_.validation_rows, BestHeadKernels());
   double loss = 0;
   for (std::size_t i = 0; i < data_.validation_labels.size(); ++i)
     loss -= LogSoftmax(

@@ -35,15 +35,14 @@ TrainSettings SettingsOf(const Json& config) {
   settings.optimizer = name == "adam"    ? OptimizerKind::kAdam
                        : name == "adamw" ? OptimizerKind::kAdamW
                                          : OptimizerKind::kSgd;
-  config.at("learning_rate").get_to(settings.learning_rate);
   config.at("weight_decay").get_to(settings.weight_decay);
   config.at("momentum").get_to(settings.momentum);
   return settings;
 }
 
-std::unique_ptr<HeadTrainer> TrainerOf(HeadWeights start,
-                                       const TrainSettings& settings,
-                                       besom::cluster::SelfGroup& group) {
+std::unique_ptr<FitTrainer> TrainerOf(HeadWeights start,
+                                      const TrainSettings& settings,
+                                      besom::cluster::SelfGroup& group) {
   if (group.shards() == 1)
     return std::make_unique<HeadTraining>(std::move(start), settings,
                                           BestHeadKernels());
@@ -63,7 +62,7 @@ Json RunSteps(const Json& config) {
   HeadWeights start = InitialWeights(inputs, hidden, classes, init, {7, 0, 0});
   Json result{{"start", LayersToJson(start)}, {"steps", Json::array()}};
   besom::cluster::SelfGroup group(config.value("shards", 1));
-  const std::unique_ptr<HeadTrainer> training =
+  const std::unique_ptr<FitTrainer> training =
       TrainerOf(std::move(start), SettingsOf(config), group);
   for (int step = 0; step < config.at("steps").get<int>(); ++step) {
     besom::KeyedRandom random(3, "data", {static_cast<std::uint64_t>(step)});
@@ -78,13 +77,20 @@ Json RunSteps(const Json& config) {
     }
     const auto masks = DropoutMasks(hidden, config.at("dropout"), {7, 0, 0}, 0,
                                     step, batch, BestHeadKernels());
-    const double value = training->Step(rows, labels, loss, masks).value();
+    const StepFigures figures =
+        training
+            ->Step({.rows = rows,
+                    .targets = {labels},
+                    .loss = loss,
+                    .masks = masks,
+                    .learning_rate = config.at("learning_rate").get<double>()})
+            .value();
     result["steps"].push_back({{"data", data},
                                {"labels", labels},
                                {"masks", masks},
-                               {"loss", value}});
+                               {"loss", figures.loss}});
   }
-  result["end"] = LayersToJson(training->weights());
+  result["end"] = LayersToJson(training->Weights().head);
   return result;
 }
 

@@ -1,4 +1,4 @@
-#include "stages/model/head/head_run.h"
+#include "stages/model/head/fit_run.h"
 
 #include <fmt/format.h>
 
@@ -24,7 +24,7 @@ Status NotFinite(std::string_view what, double value, int epoch, int step,
 
 }  // namespace
 
-Status HeadRun::Check(const FitData& data, const HeadToFit& head) {
+Status FitRun::Check(const FitData& data, const HeadToFit& head) {
   if (data.train_labels.empty())
     return InvalidError("fine_tune", "there are no training images");
   if (head.train.patience > 0 && data.validation_rows.empty())
@@ -35,25 +35,25 @@ Status HeadRun::Check(const FitData& data, const HeadToFit& head) {
       .status();
 }
 
-HeadRun::HeadRun(const FitData& data, const HeadToFit& head,
-                 const HeadKernels& kernels,
-                 std::unique_ptr<HeadTrainer> trainer)
+FitRun::FitRun(const FitData& data, const HeadToFit& head,
+               const HeadKernels& kernels, std::unique_ptr<FitTrainer> trainer)
     : data_(data),
       head_(head),
       kernels_(kernels),
-      trainer_(std::move(trainer)) {
+      trainer_(std::move(trainer)),
+      learning_rate_(head.train) {
   result_.class_weights =
       ClassWeights(head.train.class_weights, data.classes, data.train_labels)
           .value();
   loss_ = {result_.class_weights, head.train.label_smoothing};
 }
 
-bool HeadRun::running() const {
+bool FitRun::running() const {
   return !result_.stopped_early && epoch() < head_.train.epochs;
 }
 
-Status HeadRun::TrainUntil(std::size_t end, std::span<const float* const> rows,
-                           std::span<const std::size_t> order) {
+Status FitRun::TrainUntil(std::size_t end, std::span<const float* const> rows,
+                          std::span<const std::size_t> order) {
   BESOM_CHECK(rows.size() == data_.train_labels.size(), "one row per label");
   const auto batch_size = static_cast<std::size_t>(head_.train.batch_size);
   for (; next_ < std::min(end, order.size()); ++steps_) {
@@ -65,22 +65,27 @@ Status HeadRun::TrainUntil(std::size_t end, std::span<const float* const> rows,
       batch.push_back(rows[image]);
       labels.push_back(data_.train_labels[image]);
     }
-    BESOM_ASSIGN_OR_RETURN(
-        const double loss,
-        trainer_->Step(batch, labels, loss_,
-                       DropoutMasks(head_.head.hidden, head_.head.dropout,
-                                    head_.key, epoch(), steps_,
-                                    static_cast<int>(batch.size()), kernels_)));
-    if (!std::isfinite(loss))
-      return NotFinite("loss", loss, epoch(), steps_,
-                       head_.train.learning_rate);
-    sum_ += loss;
+    const std::vector<std::vector<float>> masks =
+        DropoutMasks(head_.head.hidden, head_.head.dropout, head_.key, epoch(),
+                     steps_, static_cast<int>(batch.size()), kernels_);
+    const double rate = learning_rate_.At(epoch(), steps_);
+    BESOM_ASSIGN_OR_RETURN(const StepFigures figures,
+                           trainer_->Step({.rows = batch,
+                                           .targets = {labels},
+                                           .loss = loss_,
+                                           .masks = masks,
+                                           .learning_rate = rate,
+                                           .epoch = epoch(),
+                                           .step = steps_}));
+    if (!std::isfinite(figures.loss))
+      return NotFinite("loss", figures.loss, epoch(), steps_, rate);
+    sum_ += figures.loss;
     next_ += images.size();
   }
   return Status::Ok();
 }
 
-Result<EpochFigures> HeadRun::EndEpoch() {
+Result<EpochFigures> FitRun::EndEpoch() {
   BESOM_CHECK(steps_ > 0, "an epoch without a step");
   EpochFigures figures;
   figures.train_loss = sum_ / steps_;
@@ -96,10 +101,10 @@ Result<EpochFigures> HeadRun::EndEpoch() {
   return figures;
 }
 
-Status HeadRun::Validate(EpochFigures& figures) {
+Status FitRun::Validate(EpochFigures& figures) {
   const std::size_t classes = data_.classes.size();
-  const std::vector<float> logits =
-      HeadLogits(trainer_->weights(), data_.validation_rows, kernels_);
+  BESOM_ASSIGN_OR_RETURN(const std::vector<float> logits,
+                         trainer_->Logits(data_.validation_rows));
   double loss = 0;
   std::vector<int> predicted;
   for (std::size_t i = 0; i < data_.validation_labels.size(); ++i) {
@@ -133,18 +138,18 @@ Status HeadRun::Validate(EpochFigures& figures) {
   return Status::Ok();
 }
 
-void HeadRun::Keep(double score) {
+void FitRun::Keep(double score) {
   if (best_epoch_ >= 0 && score >= best_) return;  // The earliest on ties.
   best_ = score;
   best_epoch_ = epoch();
-  if (head_.train.keep_best) result_.weights = trainer_->weights();
+  if (head_.train.keep_best) result_.weights = trainer_->Weights();
 }
 
-FitResult HeadRun::Finish() {
+FitResult FitRun::Finish() {
   if (has_validation() && head_.train.keep_best) {
     result_.chosen_epoch = best_epoch_;
   } else {
-    result_.weights = trainer_->weights();
+    result_.weights = trainer_->Weights();
     result_.chosen_epoch = epoch() - 1;
   }
   trainer_.reset();

@@ -6,21 +6,23 @@
 
 #include "pipeline/base/result.h"
 #include "stages/model/head/fit_data.h"
-#include "stages/model/head/head_trainer.h"
+#include "stages/model/head/fit_trainer.h"
+#include "stages/model/head/learning_rate.h"
 
 namespace besom::stages {
 
-/// One head on its way through the epochs: what it has learnt and what is
-/// remembered of it. Where an epoch is cut into calls changes no bit.
-/// One thread at a time. Data, head and kernels are borrowed.
-class HeadRun {
+/// One fit on its way through the epochs: what its trainer, whatever that
+/// trains, is told to do, and what is remembered of it. Where an epoch is cut
+/// into calls changes no bit. One thread at a time. Data, head and kernels are
+/// borrowed.
+class FitRun {
  public:
   /// kInvalid when the settings ask for what the data do not hold.
   static Status Check(const FitData& data, const HeadToFit& head);
 
   /// REQUIRES: Check(data, head).ok().
-  HeadRun(const FitData& data, const HeadToFit& head,
-          const HeadKernels& kernels, std::unique_ptr<HeadTrainer> trainer);
+  FitRun(const FitData& data, const HeadToFit& head, const HeadKernels& kernels,
+         std::unique_ptr<FitTrainer> trainer);
 
   /// Whether there is an epoch left to train.
   bool running() const;
@@ -47,8 +49,9 @@ class HeadRun {
   const FitData& data_;
   const HeadToFit& head_;
   const HeadKernels& kernels_;
-  std::unique_ptr<HeadTrainer> trainer_;
+  std::unique_ptr<FitTrainer> trainer_;
   LossSettings loss_;
+  LearningRate learning_rate_;
   FitResult result_;
   std::size_t next_ = 0;  // Image of this epoch's order.
   int steps_ = 0;         // Of this epoch.

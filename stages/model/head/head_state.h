@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "stages/model/head/fit_trainer.h"
+#include "stages/model/head/head_network.h"
+
+namespace besom::stages {
+
+/// A head in training between two steps: what its trainers have in common.
+struct HeadState {
+  /// Before the first step. Moments begin at 0.
+  explicit HeadState(HeadWeights start);
+
+  TrainerState ToState() const;
+  /// See FitTrainer::Restore.
+  Status Restore(const TrainerState& state);
+
+  HeadWeights layers;
+  HeadWeights first, second;  ///< Moments of the optimiser.
+  std::int64_t steps = 0;     ///< Taken.
+};
+
+}  // namespace besom::stages
