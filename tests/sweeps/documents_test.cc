@@ -57,6 +57,11 @@ TEST(DocumentsTest, CovidXrayHasEighteenTrials) {
                             "model.head": [128], "model.dropout": 0.7})"));
 }
 
+TEST(DocumentsTest, EqualTrialsOfTheUnfreezingExampleAreOne) {
+  EXPECT_EQ(PlanOf("unfreeze.yaml").trials.size(), 15U);
+  EXPECT_EQ(PlanOf("truncation.yaml").trials.size(), 24U);
+}
+
 TEST(DocumentsTest, DemoAndSmokeNeedNoData) {
   for (const auto& [name, trials] :
        {std::pair{"demo.yaml", 6u}, std::pair{"smoke.yaml", 4u}}) {
