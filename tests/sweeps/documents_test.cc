@@ -60,6 +60,7 @@ TEST(DocumentsTest, CovidXrayHasEighteenTrials) {
 TEST(DocumentsTest, EqualTrialsOfTheUnfreezingExampleAreOne) {
   EXPECT_EQ(PlanOf("unfreeze.yaml").trials.size(), 15U);
   EXPECT_EQ(PlanOf("truncation.yaml").trials.size(), 24U);
+  EXPECT_EQ(PlanOf("covid-vgg.yaml").trials.size(), 6U);
 }
 
 TEST(DocumentsTest, DemoAndSmokeNeedNoData) {

@@ -224,8 +224,8 @@ INSTANTIATE_TEST_SUITE_P(Every, SpecErrorsTest, ::testing::ValuesIn(Mistakes()),
 
 TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
-       {"model.backbone={torchscript: a.pt}", "train.schedule=cosine",
-        "train.balance=oversample", "train.keep.metric=accuracy",
+       {"model.backbone={torchscript: a.pt}",
+
         "evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",
         "early_terminate.type=asha", "metric.subject_to=[x]",
         "ingest.sources.p.format=dicom_folder",
@@ -236,8 +236,9 @@ TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
 
 TEST(NotBuiltYetTest, AnAxisIsNoWayAround) {
   EXPECT_THAT(
-      ErrorOf(kBase + "parameters:\n  schedule: [constant, cosine]\n"),
-      StartsWith("/s/t.yaml:8:24: `train.schedule: cosine` is not built yet"));
+      ErrorOf(kBase + "parameters:\n  evaluate.predictions: [all, best]\n"),
+      StartsWith("/s/t.yaml:8:31: `evaluate.predictions: best` is not built "
+                 "yet"));
 }
 
 TEST(OverrideErrorsTest, HaveTheOptionAsPlace) {

@@ -120,6 +120,7 @@ Result<ScheduleSettings> ScheduleSettings::FromJson(const Json& schedule) {
 Result<WarmupSettings> WarmupSettings::FromJson(const Json& warmup) {
   try {
     WarmupSettings s;
+    if (warmup == "none") return s;
     s.epochs = warmup.value("epochs", s.epochs);
     s.steps = warmup.value("steps", s.steps);
     s.start_factor = warmup.value("start_factor", s.start_factor);

@@ -46,7 +46,7 @@ struct WarmupSettings {
   int steps = 0;  ///< Instead of epochs; 0 in both = no warm-up.
   double start_factor = 0.01;
 
-  /// From a map of any of these. kInvalid for what is out of range.
+  /// From "none" or a map of any of these. kInvalid for what is out of range.
   static Result<WarmupSettings> FromJson(const Json& warmup);
 };
 
