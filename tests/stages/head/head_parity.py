@@ -88,7 +88,8 @@ CASES = [
     {"warmup": {"epochs": 3}, "epochs": 15, "learning_rate": 0.02,
      "schedule": {"type": "plateau", "patience": 0}, "reductions": 1},
     # Losses, mixing.
-    {"loss": "focal"},
+    # A unit that rounding turns on would decide a step: no hidden layer.
+    {"loss": "focal", "hidden": []},
     {"loss": {"type": "focal", "gamma": 0.5}, "class_weights": WEIGHTS},
     {"loss": {"type": "focal", "gamma": 0.0}, "label_smoothing": 0.1},
     {"mixup": 0.4},
