@@ -1,3 +1,4 @@
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,7 @@ Form BackboneWords() {
 
 std::vector<Form> WeightsForms() {
   const std::vector<Form> one = {Words({"imagenet", "random"}),
-                                 PathEnding(".safetensors")};
+                                 PathEnding(".safetensors"), DottedName()};
   std::vector<Form> forms = one;
   forms.push_back(TableOf(one));
   return forms;
@@ -87,7 +88,8 @@ std::vector<Key> OnlyModelKeys() {
        "",
        "A scripted module (not built yet)."},
       {"model.weights", WeightsForms(), "imagenet", "",
-       "Pretrained weights; a map names them by backbone."},
+       "Pretrained weights: those of `besom weights list` by name, or a file; "
+       "a map names them by backbone."},
   };
   for (Key& key : PreprocessingKeys()) keys.push_back(std::move(key));
   const std::vector<Key> more = {
@@ -105,10 +107,11 @@ std::vector<Key> OnlyModelKeys() {
        "Block after which the base is cut off; a sweep over cuts takes one "
        "pass."},
       {"model.unfreeze",
-       {Words({"none"}, {"all"}), Later(Text())},
+       {Words({"none", "all"}), Text()},
        "none",
        "",
-       "First block that is trained."},
+       "First block of the base that is trained with the head; what is before "
+       "it is computed once."},
       {"model.pooling",
        {Words({"average", "max", "average4", "flatten"})},
        "average",
@@ -143,16 +146,59 @@ std::vector<Key> TrainKeys() {
        "Passes over the training images."},
       {"train.batch_size", {Integer(1, 65536)}, 8, "images", "Of one step."},
       {"train.optimizer",
-       {Words({"adam", "adamw", "sgd"})},
+       {Words({"adam", "adamw", "sgd", "rmsprop"})},
        "adam",
        "",
-       "As PyTorch's, with its defaults; sgd with momentum 0.9."},
+       "As PyTorch's, with its defaults but for momentum."},
+      {"train.momentum", {NumberBelow(0, 1)}, 0.9, "", "Of sgd."},
       {"train.learning_rate", {NumberAbove(0)}, 1e-3, "", "Step size."},
-      {"train.schedule",
-       {Words({"constant"}, {"cosine", "step", "plateau"})},
-       "constant",
+      {"train.clip_norm",
+       {Number(0)},
+       0.0,
        "",
-       "Of the learning rate."},
+       "Gradients of a larger norm are scaled down to it, as PyTorch's "
+       "clip_grad_norm_; 0 = none."},
+      {"train.ema",
+       {NumberBelow(0, 1)},
+       0.0,
+       "",
+       "Decay of a moving average of the weights, which is validated and kept; "
+       "0 = none."},
+      {"train.mixup",
+       {Number(0)},
+       0.0,
+       "",
+       "Mixes images of a batch with shares of Beta(mixup, mixup), as what the "
+       "frozen part makes of them; 0 = none."},
+      {"train.loss",
+       {Words({"cross_entropy", "focal"}), SectionForm()},
+       "cross_entropy",
+       "",
+       "focal = cross entropy times (1 - p)^gamma."},
+      {"train.loss.type",
+       {Words({"cross_entropy", "focal"})},
+       std::nullopt,
+       "",
+       "As `train.loss`."},
+      {"train.loss.gamma", {Number(0)}, 2.0, "", "Of focal."},
+      {"train.base_learning_rate",
+       {NumberAbove(0)},
+       1e-5,
+       "",
+       "Step size of an unfrozen base; the schedule changes it by the same "
+       "factor."},
+      {"train.freeze_epochs",
+       {Integer(0)},
+       0,
+       "epochs",
+       "Of an unfrozen base: so many in which the head is trained alone."},
+      {"train.batch_norm",
+       {Words({"frozen", "affine", "batch"})},
+       "affine",
+       "",
+       "Of an unfrozen base: affine = running statistics fixed, scale and "
+       "shift "
+       "trained; frozen = nothing trained; batch = statistics of the batch."},
       {"train.weight_decay", {Number(0)}, 0.0, "", "As PyTorch's optimizer."},
       {"train.class_weights",
        {Words({"none", "balanced"}), TableOf({NumberAbove(0)})},
@@ -161,7 +207,7 @@ std::vector<Key> TrainKeys() {
        "balanced = n / (classes * n_class) over training images; or class -> "
        "weight (1 where not named)."},
       {"train.balance",
-       {Words({"none"}, {"undersample", "oversample"})},
+       {Words({"none", "undersample", "oversample"})},
        "none",
        "",
        "Of the classes, training images only."},
@@ -181,12 +227,12 @@ std::vector<Key> TrainKeys() {
        "",
        "Whose weights are kept; without validation the last."},
       {"train.keep.metric",
-       {Words({"loss"}, {"accuracy", "balanced_accuracy"})},
+       {Words({"loss", "accuracy", "balanced_accuracy"})},
        "loss",
        "",
        "On validation, unweighted; the earliest on ties."},
       {"train.keep.goal",
-       {Words({"minimize"}, {"maximize"})},
+       {Words({"minimize", "maximize"})},
        "minimize",
        "",
        "Which way is better."},
@@ -196,6 +242,86 @@ std::vector<Key> TrainKeys() {
        "shared",
        "",
        "Order of batches: equal for all trials, or from `train.seed` too."},
+  };
+}
+
+std::vector<Key> ScheduleKeys() {
+  const Form kinds = Words(
+      {"constant", "step", "cosine", "one_cycle", "inverse_time", "plateau"});
+  return {
+      {"train.schedule",
+       {kinds, SectionForm()},
+       "constant",
+       "",
+       "How the learning rate goes on: a word, or a map with `type` and "
+       "parameters."},
+      {"train.schedule.type",
+       {kinds},
+       std::nullopt,
+       "",
+       "As `train.schedule`."},
+      {"train.schedule.step_size", {Integer(1)}, 10, "epochs", "Of step."},
+      {"train.schedule.gamma", {NumberAbove(0)}, 0.1, "", "Of step: factor."},
+      {"train.schedule.t_max",
+       {Words({"auto"}), Integer(1)},
+       "auto",
+       "epochs",
+       "Of cosine; auto = all after the warm-up."},
+      {"train.schedule.eta_min", {Number(0)}, 0.0, "", "Of cosine."},
+      {"train.schedule.max_lr",
+       {Words({"auto"}), NumberAbove(0)},
+       "auto",
+       "",
+       "Of one_cycle; auto = train.learning_rate."},
+      {"train.schedule.pct_start",
+       {NumberBelow(0, 1)},
+       0.3,
+       "share of all steps",
+       "Of one_cycle: in which the rate rises."},
+      {"train.schedule.div_factor", {Number(1)}, 25.0, "", "Of one_cycle."},
+      {"train.schedule.final_div_factor",
+       {Number(1)},
+       1e4,
+       "",
+       "Of one_cycle."},
+      {"train.schedule.anneal_strategy",
+       {Words({"cos", "linear"})},
+       "cos",
+       "",
+       "Of one_cycle."},
+      {"train.schedule.decay",
+       {Words({"auto"}), Number(0)},
+       "auto",
+       "a step",
+       "Of inverse_time: rate / (1 + decay * step), as Keras's decay; auto = "
+       "rate / epochs."},
+      {"train.schedule.factor", {NumberBelow(0, 1)}, 0.1, "", "Of plateau."},
+      {"train.schedule.patience", {Integer(0)}, 10, "epochs", "Of plateau."},
+      {"train.schedule.threshold", {Number(0)}, 1e-4, "", "Of plateau."},
+      {"train.schedule.threshold_mode",
+       {Words({"rel", "abs"})},
+       "rel",
+       "",
+       "Of plateau."},
+      {"train.schedule.cooldown", {Integer(0)}, 0, "epochs", "Of plateau."},
+      {"train.schedule.min_lr", {Number(0)}, 0.0, "", "Of plateau."},
+      {"train.schedule.eps",
+       {Number(0)},
+       1e-8,
+       "",
+       "Of plateau: smaller changes are left out."},
+      {"train.warmup",
+       {Words({"none"}), SectionForm()},
+       "none",
+       "",
+       "Before the schedule begins: the rate rises to its first one."},
+      {"train.warmup.epochs", {Integer(0)}, 0, "epochs", "How long."},
+      {"train.warmup.steps", {Integer(0)}, 0, "steps", "Instead of epochs."},
+      {"train.warmup.start_factor",
+       {Number(0)},
+       0.01,
+       "",
+       "Share of that rate to begin with, at most 1."},
   };
 }
 
@@ -231,6 +357,7 @@ std::vector<Key> EvaluateKeys() {
 std::vector<Key> ModelKeys() {
   std::vector<Key> keys = OnlyModelKeys();
   for (Key& key : TrainKeys()) keys.push_back(std::move(key));
+  for (Key& key : ScheduleKeys()) keys.push_back(std::move(key));
   for (Key& key : EvaluateKeys()) keys.push_back(std::move(key));
   return keys;
 }

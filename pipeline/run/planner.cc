@@ -65,8 +65,8 @@ class Planner {
                                      const DataSlot& slot, bool plain);
   PlannedFit AddFit(const Json& config, const Json& model, const DataSlot& slot,
                     const std::vector<TaskInput>& plain,
-                    const std::vector<TaskInput>& views, int dimension,
-                    int repeat, int fold);
+                    const std::vector<TaskInput>& views,
+                    const ResolvedBackbone& backbone, int repeat, int fold);
 
   const PlannerServices& services_;
   SweepGraph& out_;
@@ -111,6 +111,12 @@ Json PixelSettings(const Json& ingest, int size) {
 int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
   const Json& size = ingest.at("image_size");
   return size.is_number() ? size.get<int>() : backbone.input_size;
+}
+
+/// How many times the area of the images that its weights were trained at.
+double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {
+  const double side = SizeOf(ingest, backbone);
+  return side * side / backbone.input_size / backbone.input_size;
 }
 
 Result<const KnownScan*> Planner::ScanOf(const Json& config) {
@@ -270,8 +276,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   Json params = {{"backbone", model.at("backbone")},
                  {"weights", backbone.weights},
                  {"preprocessing", backbone.preprocessing},
-                 {"cut", model.at("cut")},
-                 {"pooling", model.at("pooling")},
+                 {"cut", backbone.cut},
+                 {"pooling", backbone.pooling},
                  {"precision", stages::PrecisionOf(tag)},
                  {"numerics", tag},
                  {"size", pixels.at("size")}};
@@ -288,9 +294,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
       CanonicalText({params, space, out_.graph[data.split].key.Hex(), plain});
   if (const auto it = features_.find(memo); it != features_.end())
     return it->second;
-  // A network's work grows with the area of its images.
-  const double scale = pixels.at("size").get<double>() / backbone.input_size;
-  const double area = scale * scale;
+  const double area = AreaOf(config.at("ingest"), backbone);
   std::size_t first = 0;
   for (const ImageRange& range : slot.ranges) {
     Json task_params = params;
@@ -331,11 +335,17 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
 PlannedFit Planner::AddFit(const Json& config, const Json& model,
                            const DataSlot& slot,
                            const std::vector<TaskInput>& plain,
-                           const std::vector<TaskInput>& views, int dimension,
-                           int repeat, int fold) {
+                           const std::vector<TaskInput>& views,
+                           const ResolvedBackbone& backbone, int repeat,
+                           int fold) {
   const TaskId split = out_.data[slot.data].split;
   const Json& classes = config.at("ingest").at("classes");
-  const Json& train = config.at("train");
+  const bool unfrozen = model.value("unfreeze", "none") != "none";
+  Json train = config.at("train");
+  if (!unfrozen)
+    for (const char* key :
+         {"base_learning_rate", "freeze_epochs", "batch_norm"})
+      train.erase(key);
   PlannedFit fit{repeat, fold};
   std::vector<TaskInput> inputs = {{"split", split, "split"}};
   inputs.insert(inputs.end(), plain.begin(), plain.end());
@@ -361,31 +371,46 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   const double images =
       static_cast<double>(data.scan.entries.size()) * slot.trained;
   tune.cost =
-      epochs * TaskCosts::HeadEpoch(dimension, model.at("head"),
+      epochs * TaskCosts::HeadEpoch(backbone.dimension, model.at("head"),
                                     static_cast<double>(classes.size()), images,
                                     train.value("batch_size", 8.0));
   tune.units = epochs;
   tune.ranks = shards;
-  if (shards == 1) {
+  // What only tasks with an unfrozen base read.
+  Json more = Json::object(), hints = Json::object();
+  if (unfrozen) {
+    more = {{"size", SizeOf(config.at("ingest"), backbone)},
+            {"numerics", services_.training_numerics}};
+    hints = {{"weights_path", backbone.path}};
+    tune.numerics = services_.training_numerics;
+    // Forward, and back by maps and by weights.
+    const double steps = 3 * epochs * images;
+    tune.cost +=
+        steps * TaskCosts::Pass(backbone.trained_multiply_adds *
+                                    AreaOf(config.at("ingest"), backbone),
+                                tune.numerics);
+    params.update(more);
+  }
+  if (shards == 1 && !unfrozen) {
     tune.fusion = FusionOf(
         {split, plain.front().task, views.empty() ? 0 : views.front().task,
          classes, config.at("augment"), config.at("seed"), repeat, fold});
   }
+  TaskNode score = Costing(TaskCosts::kEvaluate);
+  score.numerics = tune.numerics;
   fit.fine_tune = AddTask("fine_tune", "fine_tune " + name, std::move(params),
-                          Json::object(), std::move(inputs), std::move(tune));
+                          std::move(hints), std::move(inputs), std::move(tune));
   Json evaluate = config.at("evaluate");
   evaluate.erase("external");  // The sets are in the split table.
   evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});
   evaluate_inputs.push_back({"history", fit.fine_tune, "history"});
-  fit.evaluate = AddTask("evaluate", "evaluate " + name,
-                         {{"classes", classes},
-                          {"evaluate", std::move(evaluate)},
-                          {"model", model},
-                          {"train", train},
-                          {"repeat", repeat},
-                          {"fold", fold}},
-                         Json::object(), std::move(evaluate_inputs),
-                         Costing(TaskCosts::kEvaluate));
+  Json scored = {{"classes", classes}, {"evaluate", std::move(evaluate)},
+                 {"model", model},     {"train", std::move(train)},
+                 {"repeat", repeat},   {"fold", fold}};
+  scored.update(more);
+  fit.evaluate =
+      AddTask("evaluate", "evaluate " + name, std::move(scored), Json::object(),
+              std::move(evaluate_inputs), std::move(score));
   return fit;
 }
 
@@ -395,7 +420,8 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   const Json& of_model = config.at("model");
   const std::string model_key = CanonicalText(
       {of_model.at("backbone"), of_model.at("weights"), of_model.at("cut"),
-       of_model.at("pooling"), of_model.at("preprocessing")});
+       of_model.at("pooling"), of_model.value("unfreeze", "none"),
+       of_model.at("preprocessing")});
   auto backbone = backbones_.find(model_key);
   if (backbone == backbones_.end()) {
     BESOM_ASSIGN_OR_RETURN(ResolvedBackbone resolved,
@@ -418,7 +444,7 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   for (int repeat = 0; repeat < split.at("repeats").get<int>(); ++repeat)
     for (int fold = 0; fold < split.at("folds").get<int>(); ++fold)
       planned.fits.push_back(AddFit(config, model, *slot, plain, views,
-                                    backbone->second.dimension, repeat, fold));
+                                    backbone->second, repeat, fold));
   out_.trials.push_back(std::move(planned));
   return Status::Ok();
 }

@@ -9,6 +9,7 @@
 #include "stages/data/phantom.h"
 #include "stages/data/split_file.h"
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/head/trained_model.h"
 #include "stages/model/weights_store.h"
 #include "sweeps/metric_name.h"
 
@@ -25,8 +26,20 @@ Result<Digest> DigestThrough(stages::ContentDigests& digests,
   return digest;
 }
 
-Result<ResolvedBackbone> ResolveBackbone(const Json& model,
-                                         stages::ContentDigests& digests) {
+/// Notes weights that are not noted yet.
+void Note(const stages::WeightsInfo& info,
+          std::vector<stages::WeightsInfo>& noted) {
+  const bool known = std::any_of(
+      noted.begin(), noted.end(), [&](const stages::WeightsInfo& other) {
+        return other.backbone == info.backbone &&
+               other.weights == info.weights && other.digest == info.digest;
+      });
+  if (!known) noted.push_back(info);
+}
+
+Result<ResolvedBackbone> ResolveBackbone(
+    const Json& model, stages::ContentDigests& digests,
+    std::vector<stages::WeightsInfo>& noted) {
   const std::string name = model.at("backbone");
   const std::string cut = model.at("cut");
   BESOM_ASSIGN_OR_RETURN(const stages::Backbone backbone,
@@ -36,24 +49,34 @@ Result<ResolvedBackbone> ResolveBackbone(const Json& model,
       stages::ResolveWeights(name, model.at("weights"), [&](const Path& path) {
         return DigestThrough(digests, path);
       }));
+  Note(info, noted);
   BESOM_ASSIGN_OR_RETURN(const stages::Preprocessing preprocessing,
                          stages::ResolvePreprocessing(model.at("preprocessing"),
                                                       info.preprocessing));
-  BESOM_ASSIGN_OR_RETURN(const int last, stages::CutLayer(backbone, cut));
+  const std::string pooling = model.at("pooling");
+  BESOM_ASSIGN_OR_RETURN(const stages::FeatureTap tap, stages::TapOf(model));
+  BESOM_ASSIGN_OR_RETURN(const int edge,
+                         stages::TapLayer(backbone, tap.cut, tap.pooling));
+  BESOM_ASSIGN_OR_RETURN(const int last,
+                         stages::TapLayer(backbone, cut, pooling));
   BESOM_ASSIGN_OR_RETURN(
-      const std::int64_t multiply_adds,
+      const std::int64_t frozen,
+      stages::MultiplyAdds(backbone, edge, backbone.input_size));
+  BESOM_ASSIGN_OR_RETURN(
+      const std::int64_t all,
       stages::MultiplyAdds(backbone, last, backbone.input_size));
   ResolvedBackbone resolved;
+  resolved.cut = tap.cut;
+  resolved.pooling = tap.pooling;
   resolved.weights = info.digest;
   resolved.path = info.path.string();
   resolved.preprocessing = preprocessing.ToJson();
   resolved.input_size = backbone.input_size;
-  resolved.multiply_adds = static_cast<double>(multiply_adds);
+  resolved.multiply_adds = static_cast<double>(frozen);
+  resolved.trained_multiply_adds = static_cast<double>(all - frozen);
   BESOM_ASSIGN_OR_RETURN(
       resolved.dimension,
-      stages::FeatureDimension(backbone, cut,
-                               model.at("pooling").get<std::string>(),
-                               backbone.input_size));
+      stages::FeatureDimension(backbone, cut, pooling, backbone.input_size));
   return resolved;
 }
 
@@ -88,14 +111,19 @@ Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
                        const std::vector<std::string>& offered) {
   sweep.numerics = SweepNumerics::FromText(stored);
   const std::string device = sweep.spec.base.at("resources").at("device");
-  for (const sweeps::Trial& trial : sweep.trials.trials)
-    BESOM_RETURN_IF_ERROR(sweep.numerics.Resolve(
-        trial.config.at("model").at("precision"), device, offered));
+  for (const sweeps::Trial& trial : sweep.trials.trials) {
+    const Json& model = trial.config.at("model");
+    BESOM_RETURN_IF_ERROR(
+        sweep.numerics.Resolve(model.at("precision"), device, offered));
+    if (model.at("unfreeze") != "none")
+      BESOM_RETURN_IF_ERROR(sweep.numerics.ResolveTraining(offered));
+  }
   return Status::Ok();
 }
 
 Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
                  int threads) {
+  sweep.weights.clear();
   PlannerServices services;
   services.scan = [&](const Json& ingest, const Json& external,
                       std::uint64_t seed) {
@@ -107,13 +135,14 @@ Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
     return stages::ScanSources(ingest, external, digests, scan);
   };
   services.backbone = [&](const Json& model) {
-    return ResolveBackbone(model, digests);
+    return ResolveBackbone(model, digests, sweep.weights);
   };
   services.split_rows = [&](const std::string& path) {
     return stages::LoadSplitFile(sweep.spec.file.parent_path() / path);
   };
   services.stage_versions = StageVersions();
   services.numerics = sweep.numerics.tags();
+  services.training_numerics = sweep.numerics.training();
   std::vector<TrialConfig> trials;
   for (const sweeps::Trial& trial : sweep.trials.trials)
     trials.push_back(
@@ -166,6 +195,10 @@ Result<db::SweepRow> SweepRowOf(const PreparedSweep& sweep, double now) {
     row.then.push_back(std::move(criterion));
   }
   row.allow_test = metric.at("allow_test");
+  for (const stages::WeightsInfo& info : sweep.weights)
+    row.weights.push_back({info.backbone, info.weights, info.entry, info.digest,
+                           info.source, info.license,
+                           CanonicalText(info.preprocessing.ToJson())});
   row.version = BESOM_VERSION;
   row.time = now;
   return row;

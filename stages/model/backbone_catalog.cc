@@ -164,6 +164,21 @@ Result<int> CutLayer(const Backbone& backbone, std::string_view cut) {
       fmt::format("use one of: {}", names));
 }
 
+Result<int> TapLayer(const Backbone& backbone, std::string_view cut,
+                     std::string_view pooling) {
+  if (pooling == kEdgePooling) {
+    if (cut == kInputCut) return Layer::kImage;
+    for (const Block& block : backbone.blocks)
+      if (block.name == cut) return block.last_layer;
+  }
+  return CutLayer(backbone, cut);
+}
+
+MapShape MapAt(const std::vector<MapShape>& shapes, int layer, int size) {
+  if (layer == Layer::kImage) return {3, size, size};
+  return shapes[static_cast<std::size_t>(layer)];
+}
+
 Result<std::vector<MapShape>> LayerShapes(const Backbone& backbone, int size) {
   std::vector<MapShape> shapes;
   shapes.reserve(backbone.layers.size());
@@ -201,10 +216,10 @@ Result<std::int64_t> MultiplyAdds(const Backbone& backbone, int last_layer,
 
 Result<int> FeatureDimension(const Backbone& backbone, std::string_view cut,
                              std::string_view pooling, int size) {
-  BESOM_ASSIGN_OR_RETURN(const int last, CutLayer(backbone, cut));
+  BESOM_ASSIGN_OR_RETURN(const int last, TapLayer(backbone, cut, pooling));
   BESOM_ASSIGN_OR_RETURN(const Pooling kind, ParsePooling(pooling));
   BESOM_ASSIGN_OR_RETURN(const auto shapes, LayerShapes(backbone, size));
-  return PooledDimension(kind, shapes[static_cast<std::size_t>(last)]);
+  return PooledDimension(kind, MapAt(shapes, last, size));
 }
 
 }  // namespace besom::stages

@@ -48,10 +48,22 @@ Result<Backbone> DescribeBackbone(std::string_view name);
 /// ("full" or a block). kInvalid names the blocks.
 Result<int> CutLayer(const Backbone& backbone, std::string_view cut);
 
+/// The cut before the first layer: where all of the base is trained, its frozen
+/// edge is the image.
+inline constexpr std::string_view kInputCut = "input";
+
+/// Index of the layer whose map is pooled: that of the cut, or, with the
+/// pooling of a frozen edge, the one that the layers after it read.
+Result<int> TapLayer(const Backbone& backbone, std::string_view cut,
+                     std::string_view pooling);
+
 /// Shape of every layer's output for an image of `size` x `size` pixels.
 /// kInvalid when the image is too small, or not the one size that the backbone
 /// takes.
 Result<std::vector<MapShape>> LayerShapes(const Backbone& backbone, int size);
+
+/// The output of a layer, by LayerShapes of images of `size` pixels.
+MapShape MapAt(const std::vector<MapShape>& shapes, int layer, int size);
 
 /// Parameters of layers 0 ... `last_layer`, in the order of the layers.
 std::vector<Parameter> ParametersOf(const Backbone& backbone, int last_layer);

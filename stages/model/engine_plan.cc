@@ -29,9 +29,10 @@ Result<EnginePlan> PlanEngine(const EngineSpec& spec) {
                          LayerShapes(plan.backbone, spec.size));
   for (const FeatureTap& wanted : spec.taps) {
     TapPlan tap{.offset = static_cast<std::size_t>(plan.dimension)};
-    BESOM_ASSIGN_OR_RETURN(tap.layer, CutLayer(plan.backbone, wanted.cut));
+    BESOM_ASSIGN_OR_RETURN(tap.layer,
+                           TapLayer(plan.backbone, wanted.cut, wanted.pooling));
     BESOM_ASSIGN_OR_RETURN(tap.pooling, ParsePooling(wanted.pooling));
-    tap.map = shapes[static_cast<std::size_t>(tap.layer)];
+    tap.map = MapAt(shapes, tap.layer, spec.size);
     BESOM_ASSIGN_OR_RETURN(const int dimension,
                            PooledDimension(tap.pooling, tap.map));
     tap.dimension = static_cast<std::size_t>(dimension);

@@ -13,6 +13,7 @@
 #include "stages/model/feature_lanes.h"
 #include "stages/model/feature_work.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/weights_store.h"
 
 namespace besom::stages {
 namespace {
@@ -60,7 +61,8 @@ Result<TapTask> ReadTap(const FeaturesRequest& request,
   BESOM_ASSIGN_OR_RETURN(
       task.dimension,
       FeatureDimension(backbone, task.tap.cut, task.tap.pooling, size));
-  BESOM_ASSIGN_OR_RETURN(const int last, CutLayer(backbone, task.tap.cut));
+  BESOM_ASSIGN_OR_RETURN(const int last,
+                         TapLayer(backbone, task.tap.cut, task.tap.pooling));
   BESOM_ASSIGN_OR_RETURN(const auto multiply_adds,
                          MultiplyAdds(backbone, last, size));
   task.multiply_adds = static_cast<double>(multiply_adds);
@@ -213,13 +215,8 @@ Result<const Engines*> FeaturesStage::EnginesFor(const EngineSpec& spec,
       CanonicalText({spec.backbone, weights, std::move(taps), spec.precision,
                      spec.engine, spec.device, spec.size, spec.threads});
   if (!engines_.empty() && key == engine_key_) return &engines_;
-  if (!spec.weights.empty()) {
-    BESOM_ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(spec.weights));
-    if (digest.Hex() != weights)
-      return CorruptError(spec.weights.string(),
-                          "the weights have changed since they were planned",
-                          "put the file back, or run the sweep again");
-  }
+  if (!spec.weights.empty())
+    BESOM_RETURN_IF_ERROR(CheckUnchanged(spec.weights, weights));
   engines_.clear();  // Before the next ones: never both in memory.
   // A GPU takes one lane, which feeds it.
   EngineSpec lane = spec;

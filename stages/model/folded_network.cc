@@ -88,7 +88,7 @@ class Folder {
     for (const Block& block : backbone.blocks)
       ++readers_[static_cast<std::size_t>(block.last_layer)];
     for (const int output : outputs)
-      ++readers_[static_cast<std::size_t>(output)];
+      if (output != Layer::kImage) ++readers_[static_cast<std::size_t>(output)];
   }
 
   Status Fold(int index) {
@@ -108,7 +108,9 @@ class Folder {
   FoldedNetwork Take(std::span<const int> outputs) {
     for (const int output : outputs)
       network_.outputs.push_back(
-          folded_index_[static_cast<std::size_t>(output)]);
+          output == Layer::kImage
+              ? Layer::kImage
+              : folded_index_[static_cast<std::size_t>(output)]);
     return std::move(network_);
   }
 

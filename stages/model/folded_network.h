@@ -45,7 +45,8 @@ struct FoldedLayer {
 /// The frozen base as an engine runs it.
 struct FoldedNetwork {
   std::vector<FoldedLayer> layers;
-  std::vector<int> outputs;  ///< Whose outputs are wanted: folded layers.
+  /// Whose outputs are wanted: folded layers, or the image.
+  std::vector<int> outputs;
 };
 
 /// Folds the layers that `outputs` (layers of the backbone) need, in double

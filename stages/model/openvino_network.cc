@@ -321,7 +321,9 @@ std::shared_ptr<ov::Model> BuildOpenVinoModel(const FoldedNetwork& network,
   ov::ResultVector results;
   for (const int output : network.outputs)
     results.push_back(std::make_shared<ov::op::v0::Result>(
-        outputs[static_cast<std::size_t>(output)].ChannelsLast()));
+        (output == Layer::kImage ? first
+                                 : outputs[static_cast<std::size_t>(output)])
+            .ChannelsLast()));
   return std::make_shared<ov::Model>(results, ov::ParameterVector{image});
 }
 

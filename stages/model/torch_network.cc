@@ -183,7 +183,8 @@ TorchNetwork::TorchNetwork(const FoldedNetwork& network, at::IntArrayRef input,
       if (source != Layer::kImage)
         last_reader_[static_cast<std::size_t>(source)] = i;
   for (const int output : outputs_)
-    last_reader_[static_cast<std::size_t>(output)] = count;
+    if (output != Layer::kImage)
+      last_reader_[static_cast<std::size_t>(output)] = count;
   // The weights' layout may depend on the map's size, so one pass of zeros
   // through the steps finds the sizes while it makes them.
   std::vector<at::Tensor> outputs;
@@ -324,7 +325,9 @@ std::vector<at::Tensor> TorchNetwork::Forward(const at::Tensor& input) const {
   std::vector<at::Tensor> wanted;
   wanted.reserve(outputs_.size());
   for (const int output : outputs_)
-    wanted.push_back(outputs[static_cast<std::size_t>(output)]);
+    wanted.push_back(output == Layer::kImage
+                         ? input
+                         : outputs[static_cast<std::size_t>(output)]);
   return wanted;
 }
 

@@ -100,16 +100,17 @@ int Run(const Json& request) {
   const Watch alone_watch;
   std::vector<HeadWeights> alone;
   for (const HeadToFit& head : heads)
-    alone.push_back(fit({&head, 1}, 1).front()->weights);
+    alone.push_back(fit({&head, 1}, 1).front()->weights.head);
   const double alone_seconds = alone_watch.seconds();
   const Watch watch;
   const auto fits = fit(heads, request.at("threads"));
   Json accuracies = Json::array();
   for (const auto& result : fits)
-    accuracies.push_back(Accuracy(result->weights, test_rows, test_labels));
+    accuracies.push_back(
+        Accuracy(result->weights.head, test_rows, test_labels));
   const double seconds = watch.seconds();
   for (std::size_t i = 0; i < heads.size(); ++i)
-    if (fits[i]->weights != alone[i]) return 1;
+    if (fits[i]->weights.head != alone[i]) return 1;
   const Json out{{"seconds", seconds},
                  {"alone_seconds", alone_seconds},
                  {"accuracies", accuracies}};

@@ -161,6 +161,12 @@ TEST(PlanTest, WeightsAreResolvedForEachBackbone) {
   EXPECT_EQ(plan->trials[1].config["model"]["weights"], "random");
 }
 
+TEST(PlanTest, NamesOfWeightsAreNoPaths) {
+  const TrialPlan plan =
+      PlanOf("model: {backbone: vgg16, weights: vgg16.keras}\n");
+  EXPECT_EQ(plan.trials[0].config["model"]["weights"], "vgg16.keras");
+}
+
 TEST(PlanTest, ABackboneWithoutWeightsIsAnErrorOnlyWhereItIsUsed) {
   const std::string map = "model: {weights: {vgg16: random}}\n";
   EXPECT_THAT(ErrorOf(kBase + map),

@@ -125,6 +125,13 @@ const std::vector<Mistake>& Mistakes() {
        "/s/t.yaml:5:77: there is no folder /d/x", "relative paths"},
       {"MissingWeights", kBase + "model: {weights: w.safetensors}\n",
        "/s/t.yaml:7:18: there is no file /s/w.safetensors", "relative paths"},
+      {"MisspeltWeights", kBase + "model: {weights: imagnet}\n",
+       "/s/t.yaml:7:18: `model.weights` cannot be `imagnet`",
+       "did you mean `imagenet`?"},
+      {"NoNameOfWeights", kBase + "model: {weights: 1.5}\n",
+       "/s/t.yaml:7:18: `model.weights` cannot be", "a name like vgg16.keras"},
+      {"WeightsOutOfReach", kBase + "model: {weights: ../vgg16.pth}\n",
+       "/s/t.yaml:7:18: `model.weights` cannot be", "a file *.safetensors"},
       {"MissingSplitFile", kBase + "split: {file: s.csv}\n",
        "/s/t.yaml:7:15: there is no file /s/s.csv", "relative paths"},
       {"SharesBesideASplitFile", kBase + "split: {file: f.csv, test: 0.1}\n",
@@ -218,8 +225,7 @@ INSTANTIATE_TEST_SUITE_P(Every, SpecErrorsTest, ::testing::ValuesIn(Mistakes()),
 TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
        {"model.backbone={torchscript: a.pt}",
-        "model.unfreeze=all", "model.unfreeze=block5", "train.schedule=cosine",
-        "train.balance=oversample", "train.keep.metric=accuracy",
+
         "evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",
         "early_terminate.type=asha", "metric.subject_to=[x]",
         "ingest.sources.p.format=dicom_folder",
@@ -230,8 +236,9 @@ TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
 
 TEST(NotBuiltYetTest, AnAxisIsNoWayAround) {
   EXPECT_THAT(
-      ErrorOf(kBase + "parameters:\n  schedule: [constant, cosine]\n"),
-      StartsWith("/s/t.yaml:8:24: `train.schedule: cosine` is not built yet"));
+      ErrorOf(kBase + "parameters:\n  evaluate.predictions: [all, best]\n"),
+      StartsWith("/s/t.yaml:8:31: `evaluate.predictions: best` is not built "
+                 "yet"));
 }
 
 TEST(OverrideErrorsTest, HaveTheOptionAsPlace) {

@@ -32,7 +32,7 @@ std::string WorkerProgram() {
 std::vector<std::string> PresentWeights() {
   std::vector<std::string> present;
   for (const std::string& backbone : stages::BackboneNames()) {
-    if (StatFile(stages::PretrainedPath(backbone)).ok())
+    if (StatFile(stages::WeightsPath(backbone)).ok())
       present.push_back(backbone);
   }
   return present;

@@ -8,23 +8,43 @@
 namespace besom::stages {
 namespace {
 
-std::vector<std::size_t> Balanced(const std::vector<std::size_t>& order,
-                                  const std::vector<int>& labels,
-                                  ClassBalance balance) {
+using Members = std::vector<std::vector<std::size_t>>;
+
+// The images of each class that has some, in the order given.
+Members MembersOf(const std::vector<std::size_t>& order,
+                  const std::vector<int>& labels) {
   const int classes = *std::max_element(labels.begin(), labels.end()) + 1;
-  std::vector<std::vector<std::size_t>> members(classes);
-  for (const std::size_t image : order) members[labels[image]].push_back(image);
+  Members members(static_cast<std::size_t>(classes));
+  for (const std::size_t image : order)
+    members[static_cast<std::size_t>(labels[image])].push_back(image);
   std::erase_if(members, [](const auto& images) { return images.empty(); });
+  return members;
+}
+
+// How many images of each class an epoch holds.
+std::size_t BalancedSize(const Members& members, ClassBalance balance) {
   const auto [fewest, most] = std::minmax_element(
       members.begin(), members.end(),
       [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  const std::size_t wanted =
-      balance == ClassBalance::kUndersample ? fewest->size() : most->size();
+  return balance == ClassBalance::kUndersample ? fewest->size() : most->size();
+}
+
+std::vector<std::size_t> Balanced(const std::vector<std::size_t>& order,
+                                  const std::vector<int>& labels,
+                                  ClassBalance balance) {
+  const Members members = MembersOf(order, labels);
+  const std::size_t wanted = BalancedSize(members, balance);
   std::vector<std::size_t> result;
   for (const auto& images : members)
     for (std::size_t i = 0; i < wanted; ++i)
       result.push_back(images[i % images.size()]);
   return result;
+}
+
+std::vector<std::size_t> InOrderOfScan(std::size_t count) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
 }
 
 }  // namespace
@@ -41,13 +61,18 @@ std::vector<std::size_t> EpochOrder(const std::vector<int>& labels,
           ? KeyedRandom(sweep_seed, "own_order",
                         {repeat, fold, at, settings.seed})
           : KeyedRandom(sweep_seed, "batch_order", {repeat, fold, at});
-  std::vector<std::size_t> order(labels.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::vector<std::size_t> order = InOrderOfScan(labels.size());
   random.Shuffle(order);
   if (settings.balance == ClassBalance::kNone || labels.empty()) return order;
   order = Balanced(order, labels, settings.balance);
   random.Shuffle(order);  // Balancing left it sorted by class.
   return order;
+}
+
+std::size_t EpochSize(const std::vector<int>& labels, ClassBalance balance) {
+  if (balance == ClassBalance::kNone || labels.empty()) return labels.size();
+  const Members members = MembersOf(InOrderOfScan(labels.size()), labels);
+  return members.size() * BalancedSize(members, balance);
 }
 
 std::vector<std::vector<float>> DropoutMasks(const std::vector<int>& hidden,

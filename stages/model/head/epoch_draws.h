@@ -19,6 +19,9 @@ std::vector<std::size_t> EpochOrder(const std::vector<int>& labels,
                                     std::uint64_t sweep_seed, const FitKey& key,
                                     int epoch);
 
+/// How many images EpochOrder holds, which is so in every epoch.
+std::size_t EpochSize(const std::vector<int>& labels, ClassBalance balance);
+
 /// Dropout masks of one step, one per hidden layer (rows x padded); empty for
 /// dropout 0. Drawn from (train seed, layer, repeat, fold, epoch, step).
 std::vector<std::vector<float>> DropoutMasks(const std::vector<int>& hidden,

@@ -10,8 +10,10 @@
 #include "stages/model/head/fused_fit.h"
 #include "stages/model/head/head_fit.h"
 #include "stages/model/head/head_model.h"
+#include "stages/model/weights_store.h"
 
 namespace besom::stages {
+
 namespace {
 
 Json ValidationJson(const EpochFigures& figures) {
@@ -38,8 +40,9 @@ Json HistoryJson(const FitResult& fit) {
 /// the same head must have the same bytes on every machine.
 Json Description(const Json& params, int chosen_epoch) {
   Json model = Json::object();
-  for (const char* key : {"backbone", "preprocessing", "precision", "cut",
-                          "pooling", "head", "head_init", "dropout"})
+  for (const char* key :
+       {"backbone", "preprocessing", "precision", "cut", "pooling", "unfreeze",
+        "head", "head_init", "dropout"})
     if (params.at("model").contains(key)) model[key] = params["model"][key];
   return {{"classes", params.at("classes")},
           {"model", std::move(model)},
@@ -112,6 +115,36 @@ auto TryRead(const Read& read) -> decltype(read()) {
   }
 }
 
+bool IsUnfrozen(const Json& params) {
+  return params.contains("model") &&
+         params["model"].value("unfreeze", "none") != "none";
+}
+
+Result<std::unique_ptr<TrainedBase>> MakeBase(
+    const StageInput& input, const HeadToFit& head, const FitShards& shards,
+    const TrainedBaseFactory& make_base) {
+  if (head.train.batch_norm == BatchNormMode::kBatch && shards.count > 1)
+    return InvalidError("train.batch_norm",
+                        "statistics of a batch need the batch on one rank",
+                        "use affine, or resources.ranks_per_trial: 1");
+  const Json& model = input.params.at("model");
+  TrainedBaseSpec spec{.backbone = model.at("backbone").get<std::string>(),
+                       .unfreeze = head.head.unfreeze,
+                       .tap = {model.at("cut").get<std::string>(),
+                               model.at("pooling").get<std::string>()},
+                       .batch_norm = head.train.batch_norm};
+  input.params.at("size").get_to(spec.size);
+  spec.threads = input.hints.value("threads", 1);
+  const auto weights = model.at("weights").get<std::string>();
+  if (weights != "random") {
+    spec.weights = input.hints.at("weights_path").get<std::string>();
+    BESOM_RETURN_IF_ERROR(CheckUnchanged(spec.weights, weights));
+  }
+  if (!make_base)
+    return InternalError("fine_tune", "this program trains no bases");
+  return make_base(spec);
+}
+
 /// kInternal where fits that share all but their heads differ in more.
 Status CheckAlike(const Json& one, const Json& other) {
   for (const char* key : {"classes", "augment", "seed", "repeat", "fold"})
@@ -128,7 +161,8 @@ Status CheckAlike(const Json& one, const Json& other) {
 /// flattened maps (25,088 numbers) take 620 MB.
 constexpr std::int64_t kMemory = std::int64_t{512} << 20;
 
-/// What a head in training keeps: weights, two moments, the best weights.
+/// What a head in training keeps: weights, two moments, the best weights, and
+/// what it asks for: the moving average, the gradient, a batch of mixed rows.
 std::size_t BytesOf(const HeadToFit& fit, const FitData& data) {
   std::size_t numbers = 0;
   auto inputs = static_cast<std::size_t>(data.dimension);
@@ -139,7 +173,14 @@ std::size_t BytesOf(const HeadToFit& fit, const FitData& data) {
   };
   for (const int width : fit.head.hidden) add(width);
   add(static_cast<int>(data.classes.size()));
-  return 4 * numbers * sizeof(float);
+  const TrainSettings& train = fit.train;
+  const std::size_t copies =
+      4 + (train.ema > 0 ? 1 : 0) + (train.clip_norm > 0 ? 1 : 0);
+  const std::size_t mixed = train.mixup > 0
+                                ? static_cast<std::size_t>(train.batch_size) *
+                                      static_cast<std::size_t>(data.dimension)
+                                : 0;
+  return (copies * numbers + mixed) * sizeof(float);
 }
 
 /// How many of `heads`, from the first one, fit into half of `memory`; at least
@@ -159,7 +200,8 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
                      const FitResult& result) {
   StageOutput output;
   output.blobs["weights"] =
-      HeadModel(result.weights, Description(params, result.chosen_epoch))
+      HeadModel(result.weights.head, Description(params, result.chosen_epoch),
+                result.weights.base)
           .ToBlob();
   output.blobs["history"] = CanonicalText(HistoryJson(result));
   output.counters = {{"epochs", result.epochs.size()},
@@ -167,17 +209,35 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
   return output;
 }
 
+/// Trains the head, with a part of the base where the params say so.
+Result<FitResult> Fit(const StageInput& input, const SharedInput& shared,
+                      const HeadToFit& head, const FitShards& shards,
+                      const TrainedBaseFactory& make_base) {
+  if (head.head.unfreeze == "none")
+    return FitHead(shared.data, head, shared.seed, input.progress,
+                   BestHeadKernels(), shards);
+  const auto make = [&] { return MakeBase(input, head, shards, make_base); };
+  Result<std::unique_ptr<TrainedBase>> base = TryRead(make);
+  if (!base.ok()) {
+    if (input.group != nullptr) input.group->Abort(base.status());
+    return base.status();
+  }
+  return FitUnfrozen(shared.data, head, shared.seed, input.progress,
+                     *std::move(base), BestHeadKernels(), shards);
+}
+
 }  // namespace
 
 Result<StageOutput> FineTuneStage::Run(const StageInput& input) {
-  if (input.group != nullptr || input.params.value("shards", 1) != 1)
-    return RunSharded(input);
+  if (input.group != nullptr || input.params.value("shards", 1) != 1 ||
+      IsUnfrozen(input.params))
+    return RunBySteps(input);
   BESOM_ASSIGN_OR_RETURN(std::vector<Result<StageOutput>> outputs,
                          RunEach(std::span(&input, 1)));
   return std::move(outputs.front());
 }
 
-Result<StageOutput> FineTuneStage::RunSharded(const StageInput& input) {
+Result<StageOutput> FineTuneStage::RunBySteps(const StageInput& input) {
   SharedInput shared;
   FitShards shards;
   const auto read = [&]() -> Result<HeadToFit> {
@@ -192,8 +252,7 @@ Result<StageOutput> FineTuneStage::RunSharded(const StageInput& input) {
     return head.status();
   }
   BESOM_ASSIGN_OR_RETURN(const FitResult result,
-                         FitHead(shared.data, *head, shared.seed,
-                                 input.progress, BestHeadKernels(), shards));
+                         Fit(input, shared, *head, shards, make_base_));
   if (input.group != nullptr && input.group->rank() != 0) return StageOutput();
   return OutputOf(input.params, shared, result);
 }

@@ -35,13 +35,15 @@ Result<bool> FitAgreement::AfterEpoch(bool stop,
   return Compare(stop, std::string(BytesOf(figures)));
 }
 
-Status FitAgreement::AtTheEnd(const HeadWeights& weights) {
+Status FitAgreement::AtTheEnd(const FitWeights& weights) {
   if (!exchange_) return Status::Ok();
   std::string bytes;
-  for (const HeadLayer& layer : weights) {
+  for (const HeadLayer& layer : weights.head) {
     bytes += BytesOf(std::span(layer.weights));
     bytes += BytesOf(std::span(layer.bias));
   }
+  for (const NamedTensor& tensor : weights.base)
+    bytes += BytesOf(std::span(tensor.values));
   return Compare(false, bytes).status();
 }
 

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "cluster/group_exchange.h"
-#include "stages/model/head/head_network.h"
+#include "stages/model/head/fit_trainer.h"
 
 namespace besom::stages {
 
@@ -21,7 +21,7 @@ class FitAgreement {
   /// their `figures` differ by a bit.
   Result<bool> AfterEpoch(bool stop, std::span<const double> figures);
   /// kInternal when the members' weights differ by a bit.
-  Status AtTheEnd(const HeadWeights& weights);
+  Status AtTheEnd(const FitWeights& weights);
 
   /// Passes on an error that every member returns at this point, so that
   /// nobody needs to be told.

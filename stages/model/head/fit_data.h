@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "pipeline/base/result.h"
-#include "stages/model/head/head_network.h"
+#include "stages/model/head/fit_trainer.h"
 #include "stages/model/head/head_settings.h"
 
 namespace besom::stages {
 
-/// The images of one fit, as feature rows.
+/// The images of one fit, as rows of what its trainer takes.
 struct FitData {
   std::vector<std::string> classes;
   int dimension = 0;              ///< Length of a row.
@@ -37,7 +37,7 @@ struct EpochFigures {
 };
 
 struct FitResult {
-  HeadWeights weights;  ///< Of the chosen epoch.
+  FitWeights weights;  ///< Of the chosen epoch.
   int chosen_epoch = 0;
   bool stopped_early = false;
   std::vector<double> class_weights;

@@ -12,7 +12,7 @@
 
 #include "stages/model/flushed_denormals.h"
 #include "stages/model/head/epoch_draws.h"
-#include "stages/model/head/head_run.h"
+#include "stages/model/head/fit_run.h"
 #include "stages/model/head/head_training.h"
 
 namespace besom::stages {
@@ -27,7 +27,7 @@ constexpr std::size_t kBlockBytes = std::size_t{16} << 20;
 struct Member {
   const HeadToFit* head = nullptr;
   std::size_t place = 0;  // In the caller's list.
-  std::unique_ptr<HeadRun> run;
+  std::unique_ptr<FitRun> run;
   std::span<const std::size_t> order;  // Of this epoch.
   Status status;
 
@@ -120,7 +120,7 @@ Result<std::vector<Result<FitResult>>> FusedFit::Run() {
 
 void FusedFit::Start(Member& member) {
   const HeadToFit& head = *member.head;
-  member.status = HeadRun::Check(data_, head);
+  member.status = FitRun::Check(data_, head);
   if (!member.status.ok()) return Report(head.train.epochs);
   auto trainer = std::make_unique<HeadTraining>(
       InitialWeights(data_.dimension, head.head.hidden,
@@ -128,7 +128,7 @@ void FusedFit::Start(Member& member) {
                      head.key),
       head.train, kernels_);
   member.run =
-      std::make_unique<HeadRun>(data_, head, kernels_, std::move(trainer));
+      std::make_unique<FitRun>(data_, head, kernels_, std::move(trainer));
 }
 
 Status FusedFit::RunEpoch(int epoch) {
@@ -170,7 +170,7 @@ void FusedFit::DrawOrders(int epoch) {
 
 void FusedFit::RunBlock(Member& member, std::size_t end,
                         std::span<const float* const> rows) {
-  HeadRun& run = *member.run;
+  FitRun& run = *member.run;
   const int left = member.head->train.epochs - run.epoch();
   member.status = run.TrainUntil(end, rows, member.order);
   if (member.status.ok() && end < member.order.size()) return;

@@ -56,9 +56,9 @@ inline Vec Fma(const Vec& a, const Vec& b, const Vec& c) {
 #undef BESOM_HEAD_TARGET
 }  // namespace portable
 
-constexpr HeadKernels kPortable{"portable",       portable::Product,
-                                portable::Update, portable::Gradient,
-                                portable::Apply,  portable::Mask};
+constexpr HeadKernels kPortable{
+    "portable",      portable::Product, portable::Update, portable::Gradient,
+    portable::Apply, portable::Squares, portable::Blend,  portable::Mask};
 
 #if defined(__x86_64__)
 
@@ -140,9 +140,11 @@ BESOM_HEAD_TARGET inline Vec Fma(const Vec& a, const Vec& b, const Vec& c) {
 }  // namespace avx512
 
 constexpr HeadKernels kAvx2{"x86-64-v3",    avx2::Product, avx2::Update,
-                            avx2::Gradient, avx2::Apply,   avx2::Mask};
-constexpr HeadKernels kAvx512{"x86-64-v4",      avx512::Product, avx512::Update,
-                              avx512::Gradient, avx512::Apply,   avx512::Mask};
+                            avx2::Gradient, avx2::Apply,   avx2::Squares,
+                            avx2::Blend,    avx2::Mask};
+constexpr HeadKernels kAvx512{
+    "x86-64-v4",   avx512::Product, avx512::Update, avx512::Gradient,
+    avx512::Apply, avx512::Squares, avx512::Blend,  avx512::Mask};
 
 // The levels x86-64-v3 and v4 by features that every compiler can ask for.
 bool RunsAvx2() {

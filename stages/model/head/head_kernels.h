@@ -13,16 +13,16 @@ constexpr int PaddedWidth(int width) {
   return (width + kHeadTile - 1) / kHeadTile * kHeadTile;
 }
 
-enum class OptimizerKind { kAdam, kAdamW, kSgd };
+enum class OptimizerKind { kAdam, kAdamW, kSgd, kRmsProp };
 
 /// The scalars of one optimiser step, bias corrections applied.
 struct OptimizerStep {
   OptimizerKind kind = OptimizerKind::kAdam;
-  float learning_rate = 0;  ///< SGD and the decay of AdamW.
+  float learning_rate = 0;  ///< SGD, RMSprop and the decay of AdamW.
   float weight_decay = 0;
   float step_size = 0;   ///< Adam: learning_rate / (1 - beta1^t).
   float root_scale = 1;  ///< Adam: 1 / sqrt(1 - beta2^t).
-  float beta2 = 0.999F;
+  float beta2 = 0.999F;  ///< RMSprop's alpha, too.
   float beta1_rest = 0.1F, beta2_rest = 0.001F;  ///< 1 - beta, from double.
   float epsilon = 1e-8F;
   float momentum = 0;  ///< SGD.
@@ -49,18 +49,28 @@ struct HeadKernels {
 
   /// For every weight: gradient[i][c] = sum over r (upwards) of rows[r][i] *
   /// deltas[r][c], then one optimiser step on it. first, second: the
-  /// optimiser's moments, shaped as weights (second unused by SGD).
+  /// optimiser's moments, shaped as weights (second unused by SGD, first by
+  /// RMSprop).
   void (*update)(const float* const* rows, int count, int inputs,
                  const float* deltas, int padded, const OptimizerStep& step,
                  float* weights, float* first, float* second);
 
   /// The two halves of `update`, with the same bits: the gradients of inputs
   /// [begin, end) into `out`, (end - begin) x padded; and the optimiser's step
-  /// by `count` gradients. REQUIRES: count is a multiple of kHeadTile.
+  /// by `count` gradients, any number.
   void (*gradient)(const float* const* rows, int count, int begin, int end,
                    const float* deltas, int padded, float* out);
   void (*apply)(const float* gradient, int count, const OptimizerStep& step,
                 float* weights, float* first, float* second);
+
+  /// The sum of squares: of each 1024 values in float by lanes, these totals in
+  /// double in order.
+  double (*squares)(const float* values, int count);
+
+  /// out[i] = from[i] + share * (to[i] - from[i]), the product and the sum
+  /// rounded once; `out` may be `from`.
+  void (*blend)(const float* from, const float* to, float share, int count,
+                float* out);
 
   /// A dropout mask: element i is 0 when draw i < `threshold`, else `scale`.
   /// Draws are words of Philox4x32-10, four per block, block b with the

@@ -43,30 +43,7 @@ std::vector<float> HeadLogits(const HeadWeights& layers,
                               std::span<const float* const> rows,
                               const HeadKernels& kernels);
 
-/// How a batch is scored.
-struct LossSettings {
-  std::vector<double> class_weights;  ///< One per class.
-  double label_smoothing = 0;
-};
-
-/// The divisor of a batch's mean: the sum of its labels' class weights.
-double TotalWeight(std::span<const int> labels, const LossSettings& settings);
-
-/// The part of `labels` in the cross-entropy of a batch as
-/// torch.nn.CrossEntropyLoss(weight, label_smoothing) averages it, and its
-/// gradient by the logits into `deltas` (rows x padded, padding 0).
-/// `total_weight` is the whole batch's; `logits` is rows x padded. Sums run in
-/// double in the order of rows. Its exp and log are the C library's: the one
-/// part of a fit whose last bits may differ between instruction-set classes
-/// (they are in the numerics tag).
-double CrossEntropy(std::span<const float> logits, std::span<const int> labels,
-                    int padded, const LossSettings& settings,
-                    double total_weight, std::span<float> deltas);
-
 /// Zeros in the shape of `layers`: an optimiser's moments at first.
 HeadWeights EmptyLike(const HeadWeights& layers);
-
-/// The scalars of optimiser step number `step` (from 1).
-OptimizerStep StepScalars(const TrainSettings& settings, std::int64_t step);
 
 }  // namespace besom::stages

@@ -12,23 +12,19 @@ Status OutOfRange(std::string_view key, std::string_view range) {
   return InvalidError(std::string(key), fmt::format("must be {}", range));
 }
 
-Status NotBuilt(std::string_view key, const std::string& value) {
-  return InvalidError(std::string(key),
-                      fmt::format("'{}' is not built yet", value));
-}
-
 Result<OptimizerKind> OptimizerOf(const std::string& name) {
   if (name == "adam") return OptimizerKind::kAdam;
   if (name == "adamw") return OptimizerKind::kAdamW;
   if (name == "sgd") return OptimizerKind::kSgd;
-  return NotBuilt("train.optimizer", name);
+  if (name == "rmsprop") return OptimizerKind::kRmsProp;
+  return OutOfRange("train.optimizer", "adam, adamw, sgd or rmsprop");
 }
 
 Result<ClassBalance> BalanceOf(const std::string& name) {
   if (name == "none") return ClassBalance::kNone;
   if (name == "undersample") return ClassBalance::kUndersample;
   if (name == "oversample") return ClassBalance::kOversample;
-  return NotBuilt("train.balance", name);
+  return OutOfRange("train.balance", "none, undersample or oversample");
 }
 
 Status CheckRanges(const TrainSettings& s) {
@@ -42,6 +38,13 @@ Status CheckRanges(const TrainSettings& s) {
     return OutOfRange("train.momentum", "in [0, 1)");
   if (!(s.label_smoothing >= 0 && s.label_smoothing < 1))
     return OutOfRange("train.label_smoothing", "in [0, 1)");
+  if (!(s.focal_gamma >= 0) || !std::isfinite(s.focal_gamma))
+    return OutOfRange("train.loss.gamma", "at least 0");
+  if (!(s.mixup >= 0) || !std::isfinite(s.mixup))
+    return OutOfRange("train.mixup", "at least 0");
+  if (!(s.clip_norm >= 0) || !std::isfinite(s.clip_norm))
+    return OutOfRange("train.clip_norm", "at least 0");
+  if (!(s.ema >= 0 && s.ema < 1)) return OutOfRange("train.ema", "in [0, 1)");
   if (s.patience < 0)
     return OutOfRange("train.early_stopping.patience", "at least 0");
   return Status::Ok();
@@ -60,6 +63,31 @@ Status ReadKeep(const Json& keep, TrainSettings& s) {
   return Status::Ok();
 }
 
+Status ReadUnfrozen(const Json& train, TrainSettings& s) {
+  s.base_learning_rate =
+      train.value("base_learning_rate", s.base_learning_rate);
+  if (!(s.base_learning_rate > 0) || !std::isfinite(s.base_learning_rate))
+    return OutOfRange("train.base_learning_rate", "above 0");
+  s.freeze_epochs = train.value("freeze_epochs", s.freeze_epochs);
+  if (s.freeze_epochs < 0)
+    return OutOfRange("train.freeze_epochs", "at least 0");
+  BESOM_ASSIGN_OR_RETURN(
+      s.batch_norm, ParseBatchNormMode(train.value("batch_norm", "affine")));
+  return Status::Ok();
+}
+
+/// Of `train.loss`: a name, or a map with `type`.
+Result<double> FocalGamma(const Json& loss) {
+  constexpr double kUsual = 2;  // What Lin and others found best.
+  const std::string name = loss.is_string()
+                               ? loss.get<std::string>()
+                               : loss.at("type").get<std::string>();
+  if (name == "cross_entropy") return 0.0;
+  if (name != "focal")
+    return OutOfRange("train.loss", "cross_entropy or focal");
+  return loss.is_string() ? kUsual : loss.value("gamma", kUsual);
+}
+
 Result<TrainSettings> ReadTrain(const Json& train) {
   TrainSettings s;
   train.at("epochs").get_to(s.epochs);
@@ -67,14 +95,21 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   BESOM_ASSIGN_OR_RETURN(s.optimizer,
                          OptimizerOf(train.at("optimizer").get<std::string>()));
   train.at("learning_rate").get_to(s.learning_rate);
-  const std::string schedule = train.at("schedule").get<std::string>();
-  if (schedule != "constant") return NotBuilt("train.schedule", schedule);
+  BESOM_ASSIGN_OR_RETURN(s.schedule,
+                         ScheduleSettings::FromJson(train.at("schedule")));
+  BESOM_ASSIGN_OR_RETURN(s.warmup, WarmupSettings::FromJson(
+                                       train.value("warmup", Json::object())));
   train.at("weight_decay").get_to(s.weight_decay);
   s.momentum = train.value("momentum", s.momentum);
+  s.clip_norm = train.value("clip_norm", s.clip_norm);
+  s.ema = train.value("ema", s.ema);
   s.class_weights = train.at("class_weights");
   BESOM_ASSIGN_OR_RETURN(s.balance,
                          BalanceOf(train.at("balance").get<std::string>()));
   train.at("label_smoothing").get_to(s.label_smoothing);
+  BESOM_ASSIGN_OR_RETURN(
+      s.focal_gamma, FocalGamma(train.value("loss", Json("cross_entropy"))));
+  s.mixup = train.value("mixup", s.mixup);
   train.at("early_stopping").at("patience").get_to(s.patience);
   BESOM_RETURN_IF_ERROR(ReadKeep(train.at("keep"), s));
   train.at("seed").get_to(s.seed);
@@ -82,6 +117,7 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   if (order != "shared" && order != "own")
     return OutOfRange("train.order", "shared or own");
   s.own_order = order == "own";
+  BESOM_RETURN_IF_ERROR(ReadUnfrozen(train, s));
   BESOM_RETURN_IF_ERROR(CheckRanges(s));
   return s;
 }
@@ -99,8 +135,7 @@ Result<HeadSettings> ReadHead(const Json& model) {
   model.at("dropout").get_to(s.dropout);
   if (!(s.dropout >= 0 && s.dropout < 1))
     return OutOfRange("model.dropout", "in [0, 1)");
-  const std::string unfreeze = model.value("unfreeze", "none");
-  if (unfreeze != "none") return NotBuilt("model.unfreeze", unfreeze);
+  s.unfreeze = model.value("unfreeze", s.unfreeze);
   return s;
 }
 

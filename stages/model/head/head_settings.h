@@ -7,6 +7,8 @@
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
 #include "stages/model/head/head_kernels.h"
+#include "stages/model/head/schedule_settings.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::stages {
 
@@ -17,7 +19,8 @@ enum class ClassBalance { kNone, kUndersample, kOversample };
 struct HeadSettings {
   std::vector<int> hidden{64};  ///< Widths; empty = a linear probe.
   HeadInit init = HeadInit::kTorch;
-  double dropout = 0.5;  ///< Share of hidden units set to 0, [0, 1).
+  double dropout = 0.5;           ///< Share of hidden units set to 0, [0, 1).
+  std::string unfreeze = "none";  ///< The base's first trained block, or all.
 
   /// kInvalid for values out of range or not built.
   static Result<HeadSettings> FromJson(const Json& model);
@@ -29,20 +32,34 @@ struct TrainSettings {
   int batch_size = 8;
   OptimizerKind optimizer = OptimizerKind::kAdam;
   double learning_rate = 1e-3;
-  double weight_decay = 0;  ///< Adam, SGD: added to the gradient; AdamW: apart.
+  ScheduleSettings schedule;
+  WarmupSettings warmup;
+  double weight_decay = 0;  ///< AdamW: apart; else added to the gradient.
   double momentum = 0.9;    ///< SGD only.
+  double clip_norm = 0;     ///< Largest norm of the whole gradient; 0 = any.
+  /// Decay of the weights' moving average, which is then what is validated and
+  /// kept: from the first step's weights on, average = decay * average + (1 -
+  /// decay) * weights after each step (torch.optim.swa_utils.AveragedModel with
+  /// get_ema_multi_avg_fn; timm's ModelEma would begin with the initial ones).
+  /// 0 = off, [0, 1).
+  double ema = 0;
   Json class_weights = "none";  ///< none | balanced | {class: weight}.
   ClassBalance balance = ClassBalance::kNone;
-  double label_smoothing = 0;
-  int patience = 0;       ///< Epochs without a better one; 0 = never stop.
-  bool keep_best = true;  ///< Else the last epoch.
+  double label_smoothing = 0;  ///< [0, 1).
+  double focal_gamma = 0;      ///< At least 0; 0 = cross-entropy.
+  double mixup = 0;            ///< Alpha of mixup; 0 = off.
+  int patience = 0;            ///< Epochs without a better one; 0 = never stop.
+  bool keep_best = true;       ///< Else the last epoch.
   std::string keep_metric = "loss";  ///< METRIC[/CLASS] of validation.
   bool keep_minimize = true;
   std::uint64_t seed = 0;
   bool own_order = false;
+  // Of an unfrozen base:
+  double base_learning_rate = 1e-5;
+  int freeze_epochs = 0;  ///< Epochs in which the head is trained alone.
+  BatchNormMode batch_norm = BatchNormMode::kAffine;
 
-  /// kInvalid for values out of range or not built (schedule other than
-  /// constant).
+  /// kInvalid for values out of range. Keys that came later may be missing.
   static Result<TrainSettings> FromJson(const Json& train);
 };
 

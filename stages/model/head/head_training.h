@@ -1,34 +1,39 @@
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
+#include "stages/model/head/fit_trainer.h"
 #include "stages/model/head/head_pass.h"
-#include "stages/model/head/head_trainer.h"
+#include "stages/model/head/head_state.h"
 
 namespace besom::stages {
 
 /// Trains a head on whole batches, alone.
-class HeadTraining final : public HeadTrainer {
+class HeadTraining final : public FitTrainer {
  public:
   HeadTraining(HeadWeights layers, const TrainSettings& settings,
                const HeadKernels& kernels);
 
-  Result<double> Step(std::span<const float* const> rows,
-                      std::span<const int> labels, const LossSettings& loss,
-                      const std::vector<std::vector<float>>& masks) override;
-  const HeadWeights& weights() const override { return layers_; }
+  Result<StepFigures> Step(const FitStep& step) override;
+  Result<std::vector<float>> Logits(
+      std::span<const float* const> rows) override;
+  FitWeights Weights() const override { return {state_.Kept(), {}}; }
+  TrainerState State() const override { return state_.ToState(); }
+  Status Restore(const TrainerState& state) override {
+    return state_.Restore(state);
+  }
 
  private:
-  void Backward();
+  void Backward(const OptimizerStep& step);
+  double Gradients();
+  void Apply(const OptimizerStep& step, float scale);
 
-  HeadWeights layers_;
-  HeadWeights first_, second_;  // Moments of the optimiser.
+  HeadState state_;
   const TrainSettings settings_;
   const HeadKernels& kernels_;
   HeadPass pass_;
-  std::int64_t steps_ = 0;
+  HeadWeights gradients_;  // Of heads that clip.
 };
 
 }  // namespace besom::stages

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "cluster/group.h"
+#include "stages/model/head/fit_trainer.h"
 #include "stages/model/head/head_pass.h"
-#include "stages/model/head/head_trainer.h"
+#include "stages/model/head/head_state.h"
 
 namespace besom::stages {
 
@@ -18,7 +19,7 @@ namespace besom::stages {
 /// those of different numbers of shards differ by rounding only.
 ///
 /// A layer's gradients travel while those of the layers below it are computed.
-class ShardedTraining final : public HeadTrainer {
+class ShardedTraining final : public FitTrainer {
  public:
   /// Makes the buckets. `group` outlives it; every wait has `timeout_seconds`.
   static Result<std::unique_ptr<ShardedTraining>> Make(
@@ -26,12 +27,16 @@ class ShardedTraining final : public HeadTrainer {
       const HeadKernels& kernels, cluster::Group& group,
       double timeout_seconds);
 
-  /// Rows, labels and masks are the whole batch's, equal on all ranks, which
-  /// all return the same loss. An error is the group's.
-  Result<double> Step(std::span<const float* const> rows,
-                      std::span<const int> labels, const LossSettings& loss,
-                      const std::vector<std::vector<float>>& masks) override;
-  const HeadWeights& weights() const override { return layers_; }
+  /// `step` is the whole batch's, equal on all ranks, which all return the
+  /// same figures. An error is the group's.
+  Result<StepFigures> Step(const FitStep& step) override;
+  Result<std::vector<float>> Logits(
+      std::span<const float* const> rows) override;
+  FitWeights Weights() const override { return {state_.Kept(), {}}; }
+  TrainerState State() const override { return state_.ToState(); }
+  Status Restore(const TrainerState& state) override {
+    return state_.Restore(state);
+  }
 
  private:
   // Inputs [begin, end) of a layer: what one bucket holds. The first piece of
@@ -46,22 +51,23 @@ class ShardedTraining final : public HeadTrainer {
                   const HeadKernels& kernels, cluster::Group& group,
                   double timeout_seconds);
   Status AddBuckets();
-  double Forward(std::size_t own, std::span<const float* const> rows,
-                 std::span<const int> labels, const LossSettings& loss,
-                 const std::vector<std::vector<float>>& masks);
+  // Gradients of a piece, its biases included.
+  int FloatsOf(const Piece& piece) const;
+  double Forward(std::size_t own, const FitStep& step);
   Status StartGradients(const Piece& piece, const std::vector<double>& losses);
-  double SumOfLosses() const;
-  void Apply(const Piece& piece, const OptimizerStep& step);
+  Status StartAll(const std::vector<double>& losses);
+  double Loss() const;
+  Result<double> GradientNorm();
+  void Apply(const Piece& piece, const OptimizerStep& step, float scale);
 
-  HeadWeights layers_;
-  HeadWeights first_, second_;  // Moments of the optimiser.
+  HeadState state_;
   const TrainSettings settings_;
   const HeadKernels& kernels_;
   cluster::Group& group_;
   const double timeout_seconds_;
   std::vector<Piece> pieces_;     // The last layer's first.
   std::vector<HeadPass> passes_;  // By own shard.
-  std::int64_t steps_ = 0;
+  std::vector<float> scaled_;     // A clipped piece of the gradient.
 };
 
 }  // namespace besom::stages

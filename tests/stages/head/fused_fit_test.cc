@@ -31,7 +31,8 @@ std::vector<HeadToFit> MixedHeads() {
     TrainSettings& train = fit.train;
     train.epochs = 3 + static_cast<int>(i % 3);
     train.batch_size = i % 6 == 5 ? 32 : 8;
-    train.optimizer = i % 3 == 0   ? OptimizerKind::kAdam
+    train.optimizer = i == 9       ? OptimizerKind::kRmsProp
+                      : i % 3 == 0 ? OptimizerKind::kAdam
                       : i % 3 == 1 ? OptimizerKind::kAdamW
                                    : OptimizerKind::kSgd;
     train.learning_rate = 1e-3 * static_cast<double>(1 + i);
@@ -40,6 +41,14 @@ std::vector<HeadToFit> MixedHeads() {
     train.balance =
         i % 7 == 6 ? ClassBalance::kUndersample : ClassBalance::kNone;
     train.label_smoothing = i % 5 == 2 ? 0.1 : 0.0;
+    train.focal_gamma = i % 7 == 3 ? 2.0 : 0.0;
+    train.mixup = i % 5 == 1 ? 0.4 : 0.0;
+    train.clip_norm = i % 5 == 4 ? 0.5 : 0.0;
+    train.ema = i % 4 == 2 ? 0.9 : 0.0;
+    train.schedule.kind = static_cast<ScheduleKind>(i % 6);
+    train.schedule.step_size = 1;
+    train.schedule.patience = 0;
+    train.warmup.epochs = i % 4 == 3 ? 1 : 0;
     train.keep_best = i % 6 != 4;
     train.seed = i / 2;
     train.own_order = i % 8 == 7;
@@ -148,6 +157,7 @@ TEST_F(FusedFitTest, BlocksDoNotChangeABit) {
   HeadTraining training(
       InitialWeights(dimension, {}, 3, HeadInit::kTorch, small.key),
       small.train, BestHeadKernels());
+  const LossSettings loss{{1, 1, 1}};
   for (int epoch = 0; epoch < 2; ++epoch) {
     const auto rows = data_.train_rows(epoch).value();
     const auto order =
@@ -160,10 +170,16 @@ TEST_F(FusedFitTest, BlocksDoNotChangeABit) {
         batch.push_back(rows[order[i]]);
         labels.push_back(data_.train_labels[order[i]]);
       }
-      ASSERT_TRUE(training.Step(batch, labels, {{1, 1, 1}, 0}, {}).ok());
+      ASSERT_TRUE(training
+                      .Step({.rows = batch,
+                             .targets = {.labels = labels},
+                             .loss = loss,
+                             .masks = {},
+                             .learning_rate = small.train.learning_rate})
+                      .ok());
     }
   }
-  EXPECT_EQ(together[0]->weights, training.weights());
+  EXPECT_EQ(together[0]->weights, training.Weights());
   ExpectSame(together[1], Alone(large));
 }
 

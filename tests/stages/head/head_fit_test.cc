@@ -8,6 +8,7 @@
 
 #include "stages/metric/metrics.h"
 #include "stages/model/head/epoch_draws.h"
+#include "stages/model/head/mixup.h"
 #include "tests/stages/head/corner_fit.h"
 
 namespace besom::stages {
@@ -48,6 +49,45 @@ TEST_F(HeadFitTest, EveryKernelSetTrainsTheSameHead) {
   }
 }
 
+TEST_F(HeadFitTest, EveryKernelSetAlsoWithAllThatThereIs) {
+  train_settings_.optimizer = OptimizerKind::kRmsProp;
+  train_settings_.weight_decay = 0.01;
+  train_settings_.clip_norm = 0.5;
+  train_settings_.ema = 0.9;
+  train_settings_.mixup = 0.4;
+  train_settings_.focal_gamma = 2;
+  train_settings_.schedule.kind = ScheduleKind::kCosine;
+  const auto fit = Fit();
+  ASSERT_TRUE(fit.ok()) << fit.status().ToString();
+  for (const HeadKernels* set : RunnableHeadKernels())
+    EXPECT_EQ(
+        FitHead(data_, {head_, train_settings_, {}}, 5, {}, *set)->weights,
+        fit->weights)
+        << set->name;
+}
+
+// What each setting is there for shows at all.
+TEST_F(HeadFitTest, EverySettingMatters) {
+  std::vector<TrainSettings> settings(9, train_settings_);
+  settings[1].optimizer = OptimizerKind::kRmsProp;
+  settings[2].schedule.kind = ScheduleKind::kStep;
+  settings[2].schedule.step_size = 1;
+  settings[3].warmup.epochs = 1;
+  settings[4].clip_norm = 0.01;
+  settings[5].ema = 0.99;
+  settings[6].mixup = 1;
+  settings[7].focal_gamma = 2;
+  settings[8].mixup = 1;
+  settings[8].seed = 3;
+  std::vector<FitWeights> weights;
+  for (const TrainSettings& train : settings) {
+    const auto fit = FitHead(data_, {head_, train, {train.seed, 0, 0}}, 5, {});
+    ASSERT_TRUE(fit.ok()) << fit.status().ToString();
+    for (const FitWeights& other : weights) EXPECT_NE(fit->weights, other);
+    weights.push_back(fit->weights);
+  }
+}
+
 TEST_F(HeadFitTest, SeedRepeatFoldAndSweepSeedEachMatter) {
   const auto fit = Fit();
   EXPECT_EQ(Fit()->weights, fit->weights);
@@ -64,7 +104,7 @@ TEST_F(HeadFitTest, KeepsTheEpochOfLowestValidationLoss) {
       [](const auto& a, const auto& b) { return *a.loss < *b.loss; });
   EXPECT_EQ(fit->chosen_epoch, lowest - fit->epochs.begin());
   const auto logits =
-      HeadLogits(fit->weights, data_.validation_rows, BestHeadKernels());
+      HeadLogits(fit->weights.head, data_.validation_rows, BestHeadKernels());
   double loss = 0;
   for (std::size_t i = 0; i < data_.validation_labels.size(); ++i)
     loss -= LogSoftmax(
@@ -108,6 +148,25 @@ TEST_F(HeadFitTest, ALossThatIsNotFiniteIsAFailureWithItsPlace) {
   EXPECT_EQ(status.code(), StatusCode::kFailed);
   EXPECT_THAT(status.ToString(), HasSubstr("in epoch 0, step "));
   EXPECT_THAT(status.ToString(), HasSubstr("learning rate 0.01"));
+}
+
+TEST_F(HeadFitTest, ANormThatIsNotFiniteIsAFailureWithItsPlace) {
+  train_[5 * kInputs] = 1e25F;  // Its square is no float.
+  EXPECT_EQ(Fit().status().code(), StatusCode::kOk);
+  train_settings_.clip_norm = 1;
+  const Status status = Fit().status();
+  EXPECT_EQ(status.code(), StatusCode::kFailed);
+  EXPECT_THAT(
+      status.ToString(),
+      HasSubstr("the norm of the gradient became inf in epoch 0, step "));
+}
+
+TEST_F(HeadFitTest, APlateauIsSeenByValidationImagesOnly) {
+  train_settings_.schedule.kind = ScheduleKind::kPlateau;
+  EXPECT_TRUE(Fit().ok());
+  data_.validation_rows.clear();
+  data_.validation_labels.clear();
+  EXPECT_EQ(Fit().status().code(), StatusCode::kInvalid);
 }
 
 TEST_F(HeadFitTest, ADivergingRunFailsInsteadOfReportingNumbers) {
@@ -171,6 +230,48 @@ TEST(EpochOrderTest, BalancesClasses) {
   EXPECT_EQ(std::count(under.begin(), under.begin() + 10, 1), 4);
   EXPECT_EQ(std::count(under.begin() + 10, under.end(), 1), 4);
   EXPECT_NE(counts(ClassBalance::kUndersample, 1), under);
+}
+
+TEST(EpochOrderTest, HasASizeThatIsKnownBefore) {
+  const std::vector<int> labels = {0, 2, 2, 0, 2, 3};  // Class 1: no image.
+  EXPECT_EQ(EpochSize(labels, ClassBalance::kNone), 6u);
+  EXPECT_EQ(EpochSize(labels, ClassBalance::kUndersample), 3u);
+  EXPECT_EQ(EpochSize(labels, ClassBalance::kOversample), 9u);
+  for (const ClassBalance balance :
+       {ClassBalance::kUndersample, ClassBalance::kOversample}) {
+    TrainSettings settings;
+    settings.balance = balance;
+    EXPECT_EQ(EpochOrder(labels, settings, 1, {}, 0).size(),
+              EpochSize(labels, balance));
+  }
+}
+
+TEST(MixtureTest, IsDrawnFromItsKeyAlone) {
+  const FitKey key{1, 2, 3};
+  const Mixture one = DrawMixture(0.4, key, 5, 6, 8);
+  const auto same = [&](const Mixture& other) {
+    return other.share == one.share && other.partners == one.partners;
+  };
+  EXPECT_TRUE(same(DrawMixture(0.4, key, 5, 6, 8)));
+  for (const FitKey& other : {FitKey{0, 2, 3}, {1, 0, 3}, {1, 2, 0}})
+    EXPECT_FALSE(same(DrawMixture(0.4, other, 5, 6, 8)));
+  EXPECT_FALSE(same(DrawMixture(0.4, key, 0, 6, 8)));
+  EXPECT_FALSE(same(DrawMixture(0.4, key, 5, 0, 8)));
+  // A batch that is cut short is mixed by the same share.
+  EXPECT_EQ(DrawMixture(0.4, key, 5, 6, 3).share, one.share);
+}
+
+// Where nearly all shares are so close to 0 or 1 that a variate of one of the
+// two gammas is no double.
+TEST(MixtureTest, SharesOfASmallAlphaAreNumbers) {
+  int low = 0;
+  for (int step = 0; step < 200; ++step) {
+    const double share = DrawMixture(1e-4, {}, 0, step, 1).share;
+    ASSERT_TRUE(share >= 0 && share <= 1) << share;
+    low += share < 0.5;
+  }
+  EXPECT_GT(low, 60);
+  EXPECT_LT(low, 140);
 }
 
 }  // namespace

@@ -25,6 +25,10 @@ std::vector<const float*> Rows(const std::vector<float>& matrix, int count) {
   return rows;
 }
 
+constexpr OptimizerKind kOptimizers[] = {
+    OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kSgd,
+    OptimizerKind::kRmsProp};
+
 bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() &&
          std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
@@ -75,8 +79,7 @@ TEST(HeadKernelsTest, EverySetGivesTheSameBits) {
       EXPECT_TRUE(SameBits(Product(BestHeadKernels(), c, data, weights, bias),
                            Product(*set, c, data, weights, bias)))
           << set->name;
-      for (const auto kind :
-           {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kSgd}) {
+      for (const auto kind : kOptimizers) {
         OptimizerStep step{kind, 0.01F, 0.1F, 0.02F, 3.0F};
         step.momentum = 0.9F;
         std::vector<std::vector<float>> after;
@@ -103,8 +106,7 @@ TEST(HeadKernelsTest, GradientThenStepIsTheUpdate) {
       const auto deltas = Draw(c.count * c.padded, 4);
       const auto rows = Rows(data, c.count);
       const int middle = c.inputs / 3;
-      for (const auto kind :
-           {OptimizerKind::kAdam, OptimizerKind::kAdamW, OptimizerKind::kSgd}) {
+      for (const auto kind : kOptimizers) {
         OptimizerStep step{kind, 0.01F, 0.1F, 0.02F, 3.0F};
         step.momentum = 0.9F;
         auto whole = Draw(c.inputs * c.padded, 2);
@@ -125,6 +127,58 @@ TEST(HeadKernelsTest, GradientThenStepIsTheUpdate) {
         EXPECT_TRUE(SameBits(second, second_too)) << set->name;
       }
     }
+}
+
+// Arrays of any length, as those of a base's tensors: the last numbers are
+// treated as the others, and what lies behind them is left alone.
+TEST(HeadKernelsTest, AStepOnAnyNumberOfWeightsIsThatOnEach) {
+  for (const HeadKernels* set : RunnableHeadKernels())
+    for (const auto kind : kOptimizers)
+      for (const int count : {1, 15, 16, 17, 50}) {
+        OptimizerStep step{kind, 0.01F, 0.1F, 0.02F, 3.0F};
+        step.momentum = 0.9F;
+        const auto gradient = Draw(64, 1);
+        const auto weights = Draw(64, 2), first = Draw(64, 3);
+        const std::vector<float> second(64, 0.5F);
+        auto whole = weights, first_whole = first, second_whole = second;
+        set->apply(gradient.data(), 64, step, whole.data(), first_whole.data(),
+                   second_whole.data());
+        auto part = weights, first_part = first, second_part = second;
+        set->apply(gradient.data(), count, step, part.data(), first_part.data(),
+                   second_part.data());
+        for (int i = 0; i < 64; ++i) {
+          EXPECT_EQ(part[i], (i < count ? whole : weights)[i]) << i;
+          EXPECT_EQ(first_part[i], (i < count ? first_whole : first)[i]) << i;
+          EXPECT_EQ(second_part[i], (i < count ? second_whole : second)[i])
+              << i;
+        }
+      }
+}
+
+TEST(HeadKernelsTest, SquaresAreSummedInEverySetAlike) {
+  for (const int count : {0, 1, 16, 100, 1024, 1025, 5000}) {
+    const auto values = Draw(count, 1);
+    double sum = 0;
+    for (const float value : values)
+      sum += static_cast<double>(value) * static_cast<double>(value);
+    const double best = BestHeadKernels().squares(values.data(), count);
+    EXPECT_NEAR(best, sum, 1e-6 * sum);
+    for (const HeadKernels* set : RunnableHeadKernels())
+      EXPECT_EQ(set->squares(values.data(), count), best) << set->name;
+  }
+}
+
+TEST(HeadKernelsTest, BlendsWithOneRounding) {
+  for (const int count : {1, 16, 37}) {
+    const auto from = Draw(40, 1), to = Draw(40, 2);
+    for (const HeadKernels* set : RunnableHeadKernels()) {
+      auto out = from;  // In place.
+      set->blend(out.data(), to.data(), 0.3F, count, out.data());
+      for (int i = 0; i < 40; ++i)
+        EXPECT_EQ(out[i], i < count ? std::fma(0.3F, to[i] - from[i], from[i])
+                                    : from[i]);
+    }
+  }
 }
 
 // Three heads of widths 16, 48 and 16 side by side are the same numbers as

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace besom::stages {
 namespace {
 
@@ -37,7 +39,7 @@ TEST(HeadSettingsTest, WhatIsOutOfRangeOrNotBuiltIsRefused) {
   for (
       const char* patch :
       {R"({"epochs": 0})", R"({"batch_size": 0})", R"({"learning_rate": 0})",
-       R"({"learning_rate": "high"})", R"({"schedule": "cosine"})",
+       R"({"learning_rate": "high"})", R"({"schedule": "cosines"})",
        R"({"optimizer": "lion"})", R"({"balance": "smote"})",
        R"({"label_smoothing": 1})", R"({"order": "random"})",
        R"({"keep": {"epoch": "middle", "metric": "loss", "goal": "minimize"}})",
@@ -50,12 +52,68 @@ TEST(HeadSettingsTest, WhatIsOutOfRangeOrNotBuiltIsRefused) {
   }
   for (const char* patch :
        {R"({"head": [0]})", R"({"dropout": 1})", R"({"head_init": "zeros"})",
-        R"({"unfreeze": "block5"})", R"({"head": "wide"})"}) {
+        R"({"dropout": -0.1})", R"({"head": "wide"})"}) {
     Json model = DefaultModel();
     model.update(Json::parse(patch));
     EXPECT_EQ(HeadSettings::FromJson(model).status().code(),
               StatusCode::kInvalid)
         << patch;
+  }
+}
+
+TEST(HeadSettingsTest, ASettingIsANameOrAMap) {
+  Json train = DefaultTrain();
+  const auto before = TrainSettings::FromJson(train);
+  EXPECT_EQ(before->schedule.kind, ScheduleKind::kConstant);
+  EXPECT_EQ(before->focal_gamma, 0);
+  train["schedule"] = {
+      {"type", "one_cycle"}, {"max_lr", 0.5}, {"anneal_strategy", "linear"}};
+  train["loss"] = {{"type", "focal"}, {"gamma", 3}};
+  train["warmup"] = {{"steps", 7}};
+  const auto read = TrainSettings::FromJson(train);
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  EXPECT_EQ(read->schedule.kind, ScheduleKind::kOneCycle);
+  EXPECT_EQ(read->schedule.max_lr, 0.5);
+  EXPECT_TRUE(read->schedule.anneal_linear);
+  EXPECT_EQ(read->focal_gamma, 3);
+  EXPECT_EQ(read->warmup.steps, 7);
+  train["schedule"] = {{"type", "plateau"}, {"threshold_mode", "abs"}};
+  train["loss"] = "focal";
+  const auto other = TrainSettings::FromJson(train);
+  EXPECT_TRUE(other->schedule.threshold_absolute);
+  EXPECT_EQ(other->focal_gamma, 2);
+}
+
+TEST(HeadSettingsTest, ParametersOutOfRangeAreRefusedByTheirPath) {
+  for (const auto& [section, value, path] :
+       std::initializer_list<std::array<const char*, 3>>{
+           {"schedule", R"({"type": "step", "step_size": 0})",
+            "train.schedule.step_size"},
+           {"schedule", R"({"type": "step", "gamma": 0})",
+            "train.schedule.gamma"},
+           {"schedule", R"({"type": "cosine", "eta_min": -1})",
+            "train.schedule.eta_min"},
+           {"schedule", R"({"type": "one_cycle", "pct_start": 1.5})",
+            "train.schedule.pct_start"},
+           {"schedule", R"({"type": "one_cycle", "anneal_strategy": "log"})",
+            "train.schedule.anneal_strategy"},
+           {"schedule", R"({"type": "plateau", "factor": 1})",
+            "train.schedule.factor"},
+           {"schedule", R"({"type": "inverse_time", "decay": -0.5})",
+            "train.schedule.decay"},
+           {"schedule", R"({"gamma": 0.5})", "train.schedule"},
+           {"loss", R"({"type": "focal", "gamma": -1})", "train.loss.gamma"},
+           {"loss", R"("hinge")", "train.loss"},
+           {"warmup", R"({"start_factor": 2})", "train.warmup.start_factor"},
+           {"warmup", R"({"steps": 3, "epochs": 1})", "train.warmup.steps"},
+           {"mixup", "-1", "train.mixup"},
+           {"clip_norm", "-1", "train.clip_norm"},
+           {"ema", "1", "train.ema"}}) {
+    Json train = DefaultTrain();
+    train[section] = Json::parse(value);
+    const Status status = TrainSettings::FromJson(train).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalid) << value;
+    EXPECT_EQ(status.place(), path) << value;
   }
 }
 

@@ -103,6 +103,25 @@ TEST_F(ShardedFitTest, AlsoWithTheOtherSettings) {
   ExpectSameOnAnyRanks();
 }
 
+TEST_F(ShardedFitTest, AlsoWhenTheyClipAverageAndMix) {
+  settings_.clip_norm = 0.3;
+  settings_.ema = 0.9;
+  settings_.mixup = 0.4;
+  settings_.focal_gamma = 2;
+  settings_.optimizer = OptimizerKind::kRmsProp;
+  settings_.schedule.kind = ScheduleKind::kOneCycle;
+  settings_.warmup.steps = 3;
+  ExpectSameOnAnyRanks();
+}
+
+TEST_F(ShardedFitTest, AlsoOnAPlateau) {
+  settings_.epochs = 12;
+  settings_.schedule.kind = ScheduleKind::kPlateau;
+  settings_.schedule.patience = 0;
+  settings_.schedule.threshold = 0.2;
+  ExpectSameOnAnyRanks();
+}
+
 TEST_F(ShardedFitTest, AlsoWhenTheyStopEarly) {
   settings_.epochs = 40;
   settings_.patience = 2;
@@ -114,8 +133,11 @@ TEST_F(ShardedFitTest, AlsoWhenTheyStopEarly) {
 TEST_F(ShardedFitTest, AlsoWhenALayerIsCut) {
   head_.hidden = {20000, 16};
   settings_.epochs = 1;
-  const auto alone = FitAlone(2);
-  for (const auto& fit : FitTogether(2, 2)) ExpectSame(fit, alone);
+  for (const double clip_norm : {0.0, 0.1}) {
+    settings_.clip_norm = clip_norm;
+    const auto alone = FitAlone(2);
+    for (const auto& fit : FitTogether(2, 2)) ExpectSame(fit, alone);
+  }
 }
 
 // By rounding only: a wrong weighting of uneven shards would show in the
@@ -168,6 +190,15 @@ TEST_F(ShardedFitTest, ABadLossFailsOnAllForTheSameReason) {
   const auto fits = FitTogether(2, 2);
   EXPECT_EQ(fits[0].status().code(), StatusCode::kFailed);
   EXPECT_THAT(fits[0].status().ToString(), HasSubstr("in epoch 0, step "));
+  EXPECT_EQ(fits[1].status().ToString(), fits[0].status().ToString());
+}
+
+TEST_F(ShardedFitTest, ABadNormFailsOnAllForTheSameReason) {
+  train_[5 * kInputs] = 1e25F;
+  settings_.clip_norm = 1;
+  const auto fits = FitTogether(2, 2);
+  EXPECT_EQ(fits[0].status().code(), StatusCode::kFailed);
+  EXPECT_THAT(fits[0].status().ToString(), HasSubstr("norm of the gradient"));
   EXPECT_EQ(fits[1].status().ToString(), fits[0].status().ToString());
 }
 

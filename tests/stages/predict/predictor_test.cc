@@ -78,7 +78,7 @@ class PredictorTest : public testing::Test {
     return Predict(settings_, images, {}, [](const EngineSpec& spec) {
       return Result<std::unique_ptr<FeatureEngine>>(
           std::make_unique<MeanEngine>(spec.size));
-    });
+    }, /*make_base=*/{});
   }
 
   Path folder_;
@@ -130,7 +130,8 @@ TEST_F(PredictorTest, StopsWhenTold) {
       [](const EngineSpec& spec) {
         return Result<std::unique_ptr<FeatureEngine>>(
             std::make_unique<MeanEngine>(spec.size));
-      });
+      },
+      /*make_base=*/{});
   EXPECT_EQ(result.status().code(), StatusCode::kInterrupted);
 }
 

@@ -1,26 +1,30 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "pipeline/base/result.h"
 #include "stages/model/head/fit_data.h"
-#include "stages/model/head/head_trainer.h"
+#include "stages/model/head/fit_trainer.h"
+#include "stages/model/head/learning_rate.h"
+#include "stages/model/head/mixup.h"
 
 namespace besom::stages {
 
-/// One head on its way through the epochs: what it has learnt and what is
-/// remembered of it. Where an epoch is cut into calls changes no bit.
-/// One thread at a time. Data, head and kernels are borrowed.
-class HeadRun {
+/// One fit on its way through the epochs: what its trainer, whatever that
+/// trains, is told to do, and what is remembered of it. Where an epoch is cut
+/// into calls changes no bit. One thread at a time. Data, head and kernels are
+/// borrowed.
+class FitRun {
  public:
   /// kInvalid when the settings ask for what the data do not hold.
   static Status Check(const FitData& data, const HeadToFit& head);
 
   /// REQUIRES: Check(data, head).ok().
-  HeadRun(const FitData& data, const HeadToFit& head,
-          const HeadKernels& kernels, std::unique_ptr<HeadTrainer> trainer);
+  FitRun(const FitData& data, const HeadToFit& head, const HeadKernels& kernels,
+         std::unique_ptr<FitTrainer> trainer);
 
   /// Whether there is an epoch left to train.
   bool running() const;
@@ -29,8 +33,9 @@ class HeadRun {
 
   /// Takes the steps of this epoch that begin before its image number `end`.
   /// rows: those of all training images; order: that of the epoch.
-  /// kFailed with epoch, step and learning rate when a loss is not finite;
-  /// other errors are the trainer's.
+  /// kFailed with epoch, step and learning rate when a loss, or the norm of a
+  /// gradient that is to be clipped, is not finite; other errors are the
+  /// trainer's.
   Status TrainUntil(std::size_t end, std::span<const float* const> rows,
                     std::span<const std::size_t> order);
   /// Ends the epoch: validates, keeps the weights of the best one, and sees
@@ -40,6 +45,9 @@ class HeadRun {
   FitResult Finish();
 
  private:
+  /// Takes one step on these images.
+  Status Step(std::span<const std::size_t> images,
+              std::span<const float* const> rows);
   Status Validate(EpochFigures& figures);
   void Keep(double score);
   bool has_validation() const { return !data_.validation_rows.empty(); }
@@ -47,8 +55,11 @@ class HeadRun {
   const FitData& data_;
   const HeadToFit& head_;
   const HeadKernels& kernels_;
-  std::unique_ptr<HeadTrainer> trainer_;
+  std::unique_ptr<FitTrainer> trainer_;
   LossSettings loss_;
+  RowMixer mixer_;
+  const std::int64_t steps_per_epoch_;
+  LearningRate learning_rate_;
   FitResult result_;
   std::size_t next_ = 0;  // Image of this epoch's order.
   int steps_ = 0;         // Of this epoch.

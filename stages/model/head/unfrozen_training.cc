@@ -1,0 +1,366 @@
+#include "stages/model/head/unfrozen_training.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "cluster/shards.h"
+#include "pipeline/base/check.h"
+#include "stages/model/head/loss_parts.h"
+#include "stages/model/head/optimizer.h"
+
+namespace besom::stages {
+namespace {
+
+// Floats of a bucket of the base's gradients: several travel at once.
+constexpr std::size_t kPieceFloats = std::size_t{1} << 18;
+
+std::vector<const float*> RowsOf(std::span<const float> matrix,
+                                 std::size_t width) {
+  std::vector<const float*> rows;
+  for (std::size_t at = 0; at < matrix.size(); at += width)
+    rows.push_back(matrix.data() + at);
+  return rows;
+}
+
+/// HeadKernels::apply of any number of floats.
+void ApplyAll(const HeadKernels& kernels, std::span<const float> gradient,
+              const OptimizerStep& scalars, float* weights, float* first,
+              float* second) {
+  const std::size_t whole = gradient.size() / kHeadTile * kHeadTile;
+  kernels.apply(gradient.data(), static_cast<int>(whole), scalars, weights,
+                first, second);
+  const std::size_t rest = gradient.size() - whole;
+  if (rest == 0) return;
+  std::array<std::array<float, kHeadTile>, 4> tile{};
+  std::copy_n(gradient.data() + whole, rest, tile[0].data());
+  const std::array<float*, 3> places = {weights + whole, first + whole,
+                                        second + whole};
+  for (std::size_t i = 0; i < places.size(); ++i)
+    std::copy_n(places[i], rest, tile[i + 1].data());
+  kernels.apply(tile[0].data(), kHeadTile, scalars, tile[1].data(),
+                tile[2].data(), tile[3].data());
+  for (std::size_t i = 0; i < places.size(); ++i)
+    std::copy_n(tile[i + 1].data(), rest, places[i]);
+}
+
+}  // namespace
+
+UnfrozenTraining::UnfrozenTraining(HeadWeights layers,
+                                   std::unique_ptr<TrainedBase> base,
+                                   const TrainSettings& settings,
+                                   const HeadKernels& kernels,
+                                   cluster::Group& group,
+                                   double timeout_seconds)
+    : state_(std::move(layers), settings),
+      base_(std::move(base)),
+      first_(base_->learned_numbers(), 0.0F),
+      second_(first_),
+      settings_(settings),
+      kernels_(kernels),
+      group_(group),
+      timeout_seconds_(timeout_seconds),
+      shards_(group.own_shards().size()),
+      // Whole tiles, for the kernels; the rest stays 0.
+      gradients_((first_.size() + kHeadTile - 1) / kHeadTile * kHeadTile) {
+  BESOM_CHECK(state_.layers.front().inputs == base_->dimension(),
+              "the head does not fit the base");
+}
+
+Result<std::unique_ptr<UnfrozenTraining>> UnfrozenTraining::Make(
+    HeadWeights layers, std::unique_ptr<TrainedBase> base,
+    const TrainSettings& settings, const HeadKernels& kernels,
+    cluster::Group& group, double timeout_seconds) {
+  std::unique_ptr<UnfrozenTraining> training(
+      new UnfrozenTraining(std::move(layers), std::move(base), settings,
+                           kernels, group, timeout_seconds));
+  BESOM_RETURN_IF_ERROR(training->AddBuckets());
+  return training;
+}
+
+Status UnfrozenTraining::AddBuckets() {
+  for (const HeadLayer& layer : state_.layers)
+    head_floats_ += layer.weights.size() + layer.bias.size();
+  const auto losses = static_cast<std::size_t>(group_.shards() * kFloatsOfLoss);
+  BESOM_ASSIGN_OR_RETURN(head_bucket_, group_.AddBucket(head_floats_ + losses));
+  if (group_.shards() == 1) return Status::Ok();
+  for (std::size_t at = 0; at < first_.size(); at += kPieceFloats) {
+    BESOM_ASSIGN_OR_RETURN(
+        const int bucket,
+        group_.AddBucket(std::min(kPieceFloats, first_.size() - at)));
+    base_buckets_.push_back(bucket);
+  }
+  return Status::Ok();
+}
+
+// The features of one of this rank's shards, its loss and its deltas.
+Status UnfrozenTraining::Forward(std::size_t own, const FitStep& step) {
+  const cluster::IndexRange range =
+      cluster::PieceOf(step.rows.size(), group_.shards(),
+                       static_cast<int>(group_.own_shards().begin + own));
+  const auto width = static_cast<std::size_t>(base_->dimension());
+  Shard& shard = shards_[own];
+  shard.features.resize(range.size() * width);
+  const auto maps = step.rows.subspan(range.begin, range.size());
+  BESOM_RETURN_IF_ERROR(trains_base(step.epoch)
+                            ? base_->Forward(own, maps, shard.features)
+                            : base_->Evaluate(maps, shard.features));
+  const HeadWeights& layers = state_.layers;
+  shard.pass.Forward(
+      layers, RowsOf(shard.features, width),
+      MaskRows(step.masks, layers, step.rows.size(), range.begin), kernels_);
+  shard.loss = BatchLoss(
+      shard.pass.logits(), step.targets.Rows(range.begin, range.size()),
+      layers.back().padded(), step.loss, TotalWeight(step.targets, step.loss),
+      shard.pass.deltas());
+  return Status::Ok();
+}
+
+// Writes the gradients of one of this rank's shards into its buckets.
+Status UnfrozenTraining::Backward(std::size_t own, bool through_base) {
+  const auto number = static_cast<int>(group_.own_shards().begin + own);
+  HeadPass& pass = shards_[own].pass;
+  const HeadWeights& layers = state_.layers;
+  const float one = 1;
+  float* out = group_.Part(head_bucket_, number);
+  SplitLoss(shards_[own].loss, out + head_floats_ + number * kFloatsOfLoss);
+  // The last layer's gradients come first.
+  for (std::size_t l = layers.size(); l-- > 0;) {
+    const HeadLayer& layer = layers[l];
+    const std::vector<const float*> inputs = pass.Inputs(layers, l);
+    const int count = static_cast<int>(inputs.size());
+    kernels_.gradient(inputs.data(), count, 0, layer.inputs,
+                      pass.deltas().data(), layer.padded(), out);
+    out += layer.weights.size();
+    // A bias is the weight of an input that is always 1.
+    const std::vector<const float*> ones(inputs.size(), &one);
+    kernels_.gradient(ones.data(), count, 0, 1, pass.deltas().data(),
+                      layer.padded(), out);
+    out += layer.bias.size();
+    if (l == 0) break;
+    std::vector<float> below = pass.DeltasBelow(layers, l, kernels_);
+    pass.deltas().swap(below);
+  }
+  if (!through_base) return Status::Ok();
+  const auto width = static_cast<std::size_t>(base_->dimension());
+  const auto padded =
+      static_cast<std::size_t>(PaddedWidth(static_cast<int>(width)));
+  const std::vector<float> deltas = pass.DeltasOfRows(layers, kernels_);
+  std::vector<float> by_features;
+  for (std::size_t at = 0; at < deltas.size(); at += padded)
+    by_features.insert(
+        by_features.end(), deltas.begin() + static_cast<std::ptrdiff_t>(at),
+        deltas.begin() + static_cast<std::ptrdiff_t>(at + width));
+  const std::span<float> all = std::span(gradients_).first(first_.size());
+  BESOM_RETURN_IF_ERROR(base_->Backward(own, by_features, all));
+  for (std::size_t piece = 0; piece < base_buckets_.size(); ++piece) {
+    const std::size_t at = piece * kPieceFloats;
+    const auto part = all.subspan(at, std::min(kPieceFloats, all.size() - at));
+    std::ranges::copy(part, group_.Part(base_buckets_[piece], number));
+  }
+  return Status::Ok();
+}
+
+Status UnfrozenTraining::SumOverShards(bool with_base) {
+  const std::span<const int> buckets =
+      with_base ? std::span<const int>(base_buckets_) : std::span<const int>();
+  BESOM_RETURN_IF_ERROR(group_.Start(head_bucket_));
+  for (const int bucket : buckets) BESOM_RETURN_IF_ERROR(group_.Start(bucket));
+  BESOM_RETURN_IF_ERROR(group_.Wait(head_bucket_, timeout_seconds_));
+  for (std::size_t piece = 0; piece < buckets.size(); ++piece) {
+    BESOM_RETURN_IF_ERROR(group_.Wait(buckets[piece], timeout_seconds_));
+    const std::size_t at = piece * kPieceFloats;
+    std::copy_n(group_.Sum(buckets[piece]),
+                std::min(kPieceFloats, first_.size() - at),
+                gradients_.data() + at);
+  }
+  return Status::Ok();
+}
+
+/// Of head and base together.
+double UnfrozenTraining::GradientNorm(bool with_base) const {
+  double squares = kernels_.squares(group_.Sum(head_bucket_),
+                                    static_cast<int>(head_floats_));
+  if (with_base)
+    squares += kernels_.squares(gradients_.data(),
+                                static_cast<int>(gradients_.size()));
+  return std::sqrt(squares);
+}
+
+void UnfrozenTraining::ApplyToHead(const OptimizerStep& scalars, float scale) {
+  const float* gradient = group_.Sum(head_bucket_);
+  std::vector<float> scaled;
+  if (scale != 1) {
+    scaled.assign(gradient, gradient + head_floats_);
+    for (float& value : scaled) value *= scale;
+    gradient = scaled.data();
+  }
+  const auto apply = [&](std::vector<float>& weights, std::vector<float>& first,
+                         std::vector<float>& second) {
+    kernels_.apply(gradient, static_cast<int>(weights.size()), scalars,
+                   weights.data(), first.data(), second.data());
+    gradient += weights.size();
+  };
+  for (std::size_t l = state_.layers.size(); l-- > 0;) {
+    apply(state_.layers[l].weights, state_.first[l].weights,
+          state_.second[l].weights);
+    apply(state_.layers[l].bias, state_.first[l].bias, state_.second[l].bias);
+  }
+}
+
+void UnfrozenTraining::ApplyToBase(const OptimizerStep& scalars, float scale) {
+  if (scale != 1)
+    for (float& value : gradients_) value *= scale;
+  std::size_t at = 0;
+  for (const BaseTensor& tensor : base_->tensors()) {
+    if (!tensor.learned) continue;
+    ApplyAll(
+        kernels_,
+        std::span<const float>(gradients_).subspan(at, tensor.values.size()),
+        scalars, tensor.values.data(), first_.data() + at, second_.data() + at);
+    at += tensor.values.size();
+  }
+}
+
+Result<StepFigures> UnfrozenTraining::Step(const FitStep& step) {
+  const bool with_base = trains_base(step.epoch);
+  for (std::size_t own = 0; own < shards_.size(); ++own)
+    BESOM_RETURN_IF_ERROR(Forward(own, step));
+  for (std::size_t own = 0; own < shards_.size(); ++own)
+    BESOM_RETURN_IF_ERROR(Backward(own, with_base));
+  BESOM_RETURN_IF_ERROR(SumOverShards(with_base));
+  const double loss =
+      SumOfLosses(group_.Sum(head_bucket_) + head_floats_, group_.shards());
+  StepFigures figures{.loss = loss};
+  float scale = 1;
+  if (settings_.clip_norm > 0) {
+    figures.gradient_norm = GradientNorm(with_base);
+    scale = ClipScale(figures.gradient_norm, settings_.clip_norm);
+  }
+  if (!std::isfinite(loss) || !std::isfinite(figures.gradient_norm))
+    return figures;
+  ApplyToHead(StepScalars(settings_, step.learning_rate, ++state_.steps),
+              scale);
+  state_.Average(settings_.ema, kernels_);
+  if (!with_base) return figures;
+  const double rate = settings_.base_learning_rate * step.learning_rate /
+                      settings_.learning_rate;
+  ApplyToBase(StepScalars(settings_, rate, ++base_steps_), scale);
+  AverageBase();
+  return figures;
+}
+
+/// The learned tensors, one after the other, in whole tiles.
+std::vector<float> UnfrozenTraining::LearnedValues() const {
+  std::vector<float> values;
+  values.reserve(gradients_.size());
+  for (const BaseTensor& tensor : base_->tensors())
+    if (tensor.learned)
+      values.insert(values.end(), tensor.values.begin(), tensor.values.end());
+  values.resize(gradients_.size());
+  return values;
+}
+
+void UnfrozenTraining::SetLearnedValues(std::span<const float> values) {
+  std::size_t at = 0;
+  for (const BaseTensor& tensor : base_->tensors()) {
+    if (!tensor.learned) continue;
+    std::ranges::copy(values.subspan(at, tensor.values.size()),
+                      tensor.values.begin());
+    at += tensor.values.size();
+  }
+}
+
+/// After a step of the base: see TrainSettings::ema.
+void UnfrozenTraining::AverageBase() {
+  if (settings_.ema == 0) return;
+  std::vector<float> now = LearnedValues();
+  if (average_.empty()) {
+    average_ = std::move(now);
+    return;
+  }
+  kernels_.blend(average_.data(), now.data(),
+                 static_cast<float>(1 - settings_.ema),
+                 static_cast<int>(now.size()), average_.data());
+}
+
+Result<std::vector<float>> UnfrozenTraining::Logits(
+    std::span<const float* const> rows) {
+  const auto width = static_cast<std::size_t>(base_->dimension());
+  std::vector<float> features(rows.size() * width);
+  const std::vector<float> trained =
+      average_.empty() ? std::vector<float>() : LearnedValues();
+  if (!average_.empty()) SetLearnedValues(average_);
+  const Status evaluated = base_->Evaluate(rows, features);
+  if (!average_.empty()) SetLearnedValues(trained);
+  BESOM_RETURN_IF_ERROR(evaluated);
+  return HeadLogits(state_.Kept(), RowsOf(features, width), kernels_);
+}
+
+FitWeights UnfrozenTraining::Weights() const {
+  FitWeights weights{.head = state_.Kept(), .base = {}};
+  auto averaged = average_.begin();
+  for (const BaseTensor& tensor : base_->tensors()) {
+    const auto count = static_cast<std::ptrdiff_t>(tensor.values.size());
+    NamedTensor& kept = weights.base.emplace_back(NamedTensor{
+        tensor.parameter, {tensor.values.begin(), tensor.values.end()}});
+    if (!tensor.learned || average_.empty()) continue;
+    kept.values.assign(averaged, averaged + count);
+    averaged += count;
+  }
+  std::ranges::sort(weights.base, {}, [](const NamedTensor& tensor) {
+    return tensor.parameter.name;
+  });
+  return weights;
+}
+
+TrainerState UnfrozenTraining::State() const {
+  TrainerState state = state_.ToState();
+  for (const BaseTensor& tensor : base_->tensors())
+    state.tensors["base." + tensor.parameter.name].assign(tensor.values.begin(),
+                                                          tensor.values.end());
+  state.tensors["base_first"] = first_;
+  state.tensors["base_second"] = second_;
+  if (!average_.empty()) state.tensors["base_average"] = average_;
+  state.counters["base_steps"] = base_steps_;
+  return state;
+}
+
+Status UnfrozenTraining::Restore(const TrainerState& state) {
+  const auto mismatch = [](const std::string& name) {
+    return CorruptError("checkpoint", "it does not fit this base: " + name);
+  };
+  TrainerState of_head = state;
+  const auto take = [&](const std::string& name, std::size_t count) {
+    const auto found = of_head.tensors.extract(name);
+    return found.empty() || found.mapped().size() != count
+               ? std::vector<float>()
+               : found.mapped();
+  };
+  std::vector<std::vector<float>> values;
+  for (const BaseTensor& tensor : base_->tensors()) {
+    values.push_back(
+        take("base." + tensor.parameter.name, tensor.values.size()));
+    if (values.back().empty()) return mismatch(tensor.parameter.name);
+  }
+  std::vector<float> first = take("base_first", first_.size());
+  std::vector<float> second = take("base_second", second_.size());
+  std::vector<float> average = take("base_average", gradients_.size());
+  const auto steps = of_head.counters.extract("base_steps");
+  if (first.size() != first_.size() || second.size() != second_.size() ||
+      steps.empty() ||
+      average.empty() != (settings_.ema == 0 || steps.mapped() == 0))
+    return mismatch("moments");
+  BESOM_RETURN_IF_ERROR(state_.Restore(of_head));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    std::ranges::copy(values[i], base_->tensors()[i].values.begin());
+  first_ = std::move(first);
+  second_ = std::move(second);
+  average_ = std::move(average);
+  base_steps_ = steps.mapped();
+  return Status::Ok();
+}
+
+}  // namespace besom::stages
