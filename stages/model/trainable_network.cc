@@ -98,9 +98,6 @@ class TrainableNetwork::Pass {
                       layer.stride, padding, 1, layer.groups);
   }
 
-  /// Share of a batch in the running statistics, as torch.nn.BatchNorm2d's.
-  static constexpr double kMomentum = 0.1;
-
   const TrainableNetwork& network_;
   const at::Tensor& input_;
   const std::span<const at::Tensor> tensors_;

@@ -144,8 +144,7 @@ Status Run(const std::vector<std::string>& args) {
   torch_spec.engine = "libtorch";
   BESOM_ASSIGN_OR_RETURN(Engines torch, MakeTorchEngines(torch_spec, threads));
   Lanes libtorch(std::move(torch));
-  const auto model =
-      BuildOpenVinoModel(network, ours.batch(), {3, size, size});
+  const auto model = BuildOpenVinoModel(network, ours.batch(), {3, size, size});
   ov::save_model(model, args[4], false);
   Bare bare(model, threads, args[5] == "bf16");
   ours.Run(0);
