@@ -64,11 +64,11 @@ class TrainableNetwork::Pass {
       case LayerKind::kConv:
         return Convolve(layer);
       case LayerKind::kBatchNorm:
-        return at::batch_norm(Read(layer), Tensor(layer, "weight"),
-                              Tensor(layer, "bias"),
-                              Tensor(layer, "running_mean"),
-                              Tensor(layer, "running_var"), batch_statistics_,
-                              kMomentum, layer.epsilon, /*cudnn_enabled=*/true);
+        return at::batch_norm(
+            Read(layer), Tensor(layer, "weight"), Tensor(layer, "bias"),
+            Tensor(layer, "running_mean"), Tensor(layer, "running_var"),
+            batch_statistics_, layer.momentum, layer.epsilon,
+            /*cudnn_enabled=*/true);
       case LayerKind::kRelu:
         return at::relu(Read(layer));
       case LayerKind::kRelu6:
