@@ -90,7 +90,7 @@ Finding Weights(const MachineFacts& facts) {
               "{} in {}",
               none ? "none" : fmt::format("{}", fmt::join(facts.weights, ", ")),
               facts.weights_folder.string()),
-          none ? "call `./besom build`, or `besom weights import`" : "",
+          none ? "call `./besom build`, or `besom weights fetch`" : "",
           {{"folder", facts.weights_folder.string()},
            {"backbones", facts.weights}}};
 }
