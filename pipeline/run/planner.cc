@@ -8,8 +8,8 @@
 
 #include "pipeline/run/task_costs.h"
 #include "pipeline/store/action_key.h"
-#include "stages/model/feature_engine.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::run {
 namespace {
@@ -63,6 +63,8 @@ class Planner {
   std::vector<TaskInput> AddFeatures(const Json& config,
                                      const ResolvedBackbone& backbone,
                                      const DataSlot& slot, bool plain);
+  TaskNode NodeOfFit(const Json& config, const DataSlot& slot,
+                     const ResolvedBackbone& backbone) const;
   PlannedFit AddFit(const Json& config, const Json& model, const DataSlot& slot,
                     const std::vector<TaskInput>& plain,
                     const std::vector<TaskInput>& views,
@@ -295,6 +297,9 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   if (const auto it = features_.find(memo); it != features_.end())
     return it->second;
   const double area = AreaOf(config.at("ingest"), backbone);
+  Json pass = params;  // What other cuts have, too.
+  pass.erase("cut");
+  pass.erase("pooling");
   std::size_t first = 0;
   for (const ImageRange& range : slot.ranges) {
     Json task_params = params;
@@ -310,11 +315,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
     node.space = space;
     node.numerics = tag;
     if (stages::SharesPasses(stages::PrecisionOf(tag))) {
-      // With those of other cuts.
-      Json pass = task_params;
-      pass.erase("cut");
-      pass.erase("pooling");
-      node.fusion = FusionOf({range.ingest, plain ? 0 : data.split, pass});
+      node.fusion =
+          FusionOf({range.ingest, first, plain ? 0 : data.split, pass});
       node.one_pass = true;
     }
     const TaskId task = AddTask(
@@ -332,6 +334,44 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   return outputs;
 }
 
+/// What the training settings are for a fit: those of unfrozen bases are not
+/// read where the base is frozen, and so are in no key.
+Json TrainParams(const Json& config) {
+  Json train = config.at("train");
+  if (!stages::IsUnfrozen(config.at("model")))
+    for (const char* key :
+         {"base_learning_rate", "freeze_epochs", "batch_norm"})
+      train.erase(key);
+  return train;
+}
+
+/// Numerics, ranks and cost of a fit.
+TaskNode Planner::NodeOfFit(const Json& config, const DataSlot& slot,
+                            const ResolvedBackbone& backbone) const {
+  const Json& model = config.at("model");
+  const Json& ingest = config.at("ingest");
+  const Json& train = config.at("train");
+  const double epochs = train.at("epochs");
+  const double images =
+      static_cast<double>(out_.data[slot.data].scan.entries.size()) *
+      slot.trained;
+  TaskNode node =
+      Costing(epochs * TaskCosts::HeadEpoch(
+                           backbone.dimension, model.at("head"),
+                           static_cast<double>(ingest.at("classes").size()),
+                           images, train.value("batch_size", 8.0)),
+              epochs);
+  node.ranks = ShardsOf(config);
+  if (!stages::IsUnfrozen(model)) return node;
+  node.numerics = services_.training_numerics;
+  // Forward, and back by maps and by weights.
+  node.cost +=
+      3 * epochs * images *
+      TaskCosts::Pass(backbone.trained_multiply_adds * AreaOf(ingest, backbone),
+                      node.numerics);
+  return node;
+}
+
 PlannedFit Planner::AddFit(const Json& config, const Json& model,
                            const DataSlot& slot,
                            const std::vector<TaskInput>& plain,
@@ -340,12 +380,7 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
                            int fold) {
   const TaskId split = out_.data[slot.data].split;
   const Json& classes = config.at("ingest").at("classes");
-  const bool unfrozen = model.value("unfreeze", "none") != "none";
-  Json train = config.at("train");
-  if (!unfrozen)
-    for (const char* key :
-         {"base_learning_rate", "freeze_epochs", "batch_norm"})
-      train.erase(key);
+  const Json train = TrainParams(config);
   PlannedFit fit{repeat, fold};
   std::vector<TaskInput> inputs = {{"split", split, "split"}};
   inputs.insert(inputs.end(), plain.begin(), plain.end());
@@ -357,57 +392,33 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   Json params = {{"classes", classes},
                  {"model", model},
                  {"train", train},
-                 {"augment", config.at("augment")},
-                 {"seed", config.at("seed")},
                  {"repeat", repeat},
                  {"fold", fold}};
-  // A batch is cut into so many shards, whoever computes them: this decides
-  // the order of sums. One shard is what was there before there were several.
-  const int shards = ShardsOf(config);
-  if (shards > 1) params["shards"] = shards;
-  const double epochs = train.at("epochs");
-  TaskNode tune;
-  const PlannedData& data = out_.data[slot.data];
-  const double images =
-      static_cast<double>(data.scan.entries.size()) * slot.trained;
-  tune.cost =
-      epochs * TaskCosts::HeadEpoch(backbone.dimension, model.at("head"),
-                                    static_cast<double>(classes.size()), images,
-                                    train.value("batch_size", 8.0));
-  tune.units = epochs;
-  tune.ranks = shards;
-  // What only tasks with an unfrozen base read.
-  Json more = Json::object(), hints = Json::object();
-  if (unfrozen) {
-    more = {{"size", SizeOf(config.at("ingest"), backbone)},
-            {"numerics", services_.training_numerics}};
-    hints = {{"weights_path", backbone.path}};
-    tune.numerics = services_.training_numerics;
-    // Forward, and back by maps and by weights.
-    const double steps = 3 * epochs * images;
-    tune.cost +=
-        steps * TaskCosts::Pass(backbone.trained_multiply_adds *
-                                    AreaOf(config.at("ingest"), backbone),
-                                tune.numerics);
-    params.update(more);
-  }
-  if (shards == 1 && !unfrozen) {
+  TaskNode tune = NodeOfFit(config, slot, backbone);
+  TaskNode score = Costing(TaskCosts::kEvaluate);
+  score.numerics = tune.numerics;
+  Json hints = Json::object();
+  if (stages::IsUnfrozen(model)) {
+    params["size"] = SizeOf(config.at("ingest"), backbone);
+    params["numerics"] = tune.numerics;
+    hints["weights_path"] = backbone.path;
+  } else if (tune.ranks == 1) {
     tune.fusion = FusionOf(
         {split, plain.front().task, views.empty() ? 0 : views.front().task,
          classes, config.at("augment"), config.at("seed"), repeat, fold});
   }
-  TaskNode score = Costing(TaskCosts::kEvaluate);
-  score.numerics = tune.numerics;
+  Json scored = params;
+  scored["evaluate"] = config.at("evaluate");
+  scored["evaluate"].erase("external");  // The sets are in the split table.
+  params["augment"] = config.at("augment");
+  params["seed"] = config.at("seed");
+  // A batch is cut into so many shards, whoever computes them: this decides
+  // the order of sums. One shard is what was there before there were several.
+  if (tune.ranks > 1) params["shards"] = tune.ranks;
   fit.fine_tune = AddTask("fine_tune", "fine_tune " + name, std::move(params),
                           std::move(hints), std::move(inputs), std::move(tune));
-  Json evaluate = config.at("evaluate");
-  evaluate.erase("external");  // The sets are in the split table.
   evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});
   evaluate_inputs.push_back({"history", fit.fine_tune, "history"});
-  Json scored = {{"classes", classes}, {"evaluate", std::move(evaluate)},
-                 {"model", model},     {"train", std::move(train)},
-                 {"repeat", repeat},   {"fold", fold}};
-  scored.update(more);
   fit.evaluate =
       AddTask("evaluate", "evaluate " + name, std::move(scored), Json::object(),
               std::move(evaluate_inputs), std::move(score));
@@ -420,7 +431,7 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   const Json& of_model = config.at("model");
   const std::string model_key = CanonicalText(
       {of_model.at("backbone"), of_model.at("weights"), of_model.at("cut"),
-       of_model.at("pooling"), of_model.value("unfreeze", "none"),
+       of_model.at("pooling"), stages::UnfrozenFrom(of_model),
        of_model.at("preprocessing")});
   auto backbone = backbones_.find(model_key);
   if (backbone == backbones_.end()) {

@@ -9,7 +9,7 @@
 #include "stages/data/phantom.h"
 #include "stages/data/split_file.h"
 #include "stages/model/backbone_catalog.h"
-#include "stages/model/head/trained_model.h"
+#include "stages/model/trained_base.h"
 #include "stages/model/weights_store.h"
 #include "sweeps/metric_name.h"
 
@@ -115,7 +115,7 @@ Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
     const Json& model = trial.config.at("model");
     BESOM_RETURN_IF_ERROR(
         sweep.numerics.Resolve(model.at("precision"), device, offered));
-    if (model.at("unfreeze") != "none")
+    if (stages::IsUnfrozen(model))
       BESOM_RETURN_IF_ERROR(sweep.numerics.ResolveTraining(offered));
   }
   return Status::Ok();

@@ -3,45 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
-#include <mutex>
 #include <new>
-#include <thread>
 #include <utility>
 
 #include "cluster/self_group.h"
 #include "pipeline/base/log.h"
+#include "pipeline/base/worker_threads.h"
 #include "pipeline/store/blob_search.h"
 #include "stages/model/numerics_tag.h"
 
 namespace besom::run {
 namespace {
 
-/// Calls work(i) for i < count by a few threads. Writing to a disk is waiting
-/// for it, and a disk serves several who wait at once.
-void SideBySide(std::size_t count,
-                const std::function<void(std::size_t)>& work) {
-  constexpr std::size_t kMost = 8;
-  std::atomic<std::size_t> next = 0;
-  std::exception_ptr thrown;
-  std::mutex mutex;  // Guards `thrown`.
-  const auto take = [&] {
-    try {
-      for (std::size_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      thrown = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < std::min(kMost, count); ++i)
-      others.emplace_back(take);
-    take();
-  }
-  if (thrown) std::rethrow_exception(thrown);
-}
+/// Outputs that are stored at a time: writing to a disk is waiting for it, and
+/// a disk serves several who wait at once.
+constexpr std::size_t kMostWriters = 8;
 
 /// A report of each task of a request, as yet without a result.
 std::vector<TaskReport> ReportsFor(const TaskRequest& request) {
@@ -244,7 +221,9 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   const Status unhurt = CheckInputs(*artifacts, broken);
   blame();
   // The stage itself has told the others of its group.
-  SideBySide(outputs.size(), [&](std::size_t i) {
+  WorkerThreads writers(
+      static_cast<int>(std::min(kMostWriters, outputs.size())));
+  writers.Run(outputs.size(), [&](std::size_t i) {
     reports[i].status = !outputs[i].ok() ? outputs[i].status()
                         : !unhurt.ok()   ? unhurt
                                          : Keep(*outputs[i], reports[i]);

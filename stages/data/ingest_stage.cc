@@ -7,9 +7,9 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "pipeline/base/worker_threads.h"
 #include "stages/data/decode.h"
 #include "stages/data/pixel_shard.h"
 #include "stages/data/resize.h"
@@ -113,14 +113,10 @@ class Decoding {
         statuses_(plan.files.size()) {}
 
   Result<StageOutput> Run() {
-    const std::size_t workers =
-        std::min(plan_.files.size(), static_cast<std::size_t>(plan_.threads));
-    {
-      std::vector<std::jthread> pool;
-      for (std::size_t i = 1; i < workers; ++i)
-        pool.emplace_back([this] { Work(); });
-      Work();
-    }
+    const std::size_t workers = std::clamp<std::size_t>(
+        plan_.files.size(), 1, static_cast<std::size_t>(plan_.threads));
+    WorkerThreads(static_cast<int>(workers))
+        .Run(plan_.files.size(), [this](std::size_t i) { Work(i); });
     if (stop_)
       return Status(StatusCode::kInterrupted, "ingest", "asked to stop");
     for (const Status& status : statuses_)
@@ -129,20 +125,18 @@ class Decoding {
   }
 
  private:
-  void Work() {
-    for (std::size_t i = next_++; i < plan_.files.size() && !stop_;
-         i = next_++) {
-      try {
-        statuses_[i] = DecodeOne(i);
-      } catch (const std::bad_alloc&) {
-        statuses_[i] = Status(StatusCode::kUnavailable, plan_.files[i].name,
-                              "no memory to decode it",
-                              "give the run more memory or fewer threads");
-      }
-      const double share = static_cast<double>(++done_) /
-                           static_cast<double>(plan_.files.size());
-      if (progress_ && progress_(share)) stop_ = true;
+  void Work(std::size_t i) {
+    if (stop_) return;
+    try {
+      statuses_[i] = DecodeOne(i);
+    } catch (const std::bad_alloc&) {
+      statuses_[i] = Status(StatusCode::kUnavailable, plan_.files[i].name,
+                            "no memory to decode it",
+                            "give the run more memory or fewer threads");
     }
+    const double share =
+        static_cast<double>(++done_) / static_cast<double>(plan_.files.size());
+    if (progress_ && progress_(share)) stop_ = true;
   }
 
   Status DecodeOne(std::size_t i) {
@@ -186,7 +180,6 @@ class Decoding {
   std::vector<PixelRecord> records_;
   std::vector<std::vector<std::uint8_t>> pixels_;
   std::vector<Status> statuses_;
-  std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> done_{0};
   std::atomic<bool> stop_{false};
 };

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "pipeline/base/worker_threads.h"
 #include "stages/data/decode.h"
 #include "stages/data/scan_steps.h"
 
@@ -36,16 +35,10 @@ void Read(Reading& reading) {
 }
 
 void ReadAll(std::vector<Reading>& readings, int threads) {
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < readings.size(); i = next++)
-      Read(readings[i]);
-  };
-  const std::size_t helpers =
-      std::min(readings.size(), static_cast<std::size_t>(std::max(threads, 1)));
-  std::vector<std::jthread> pool;
-  for (std::size_t i = 1; i < helpers; ++i) pool.emplace_back(work);
-  work();
+  const std::size_t most = static_cast<std::size_t>(std::max(threads, 1));
+  const std::size_t count = std::clamp<std::size_t>(readings.size(), 1, most);
+  WorkerThreads(static_cast<int>(count))
+      .Run(readings.size(), [&](std::size_t i) { Read(readings[i]); });
 }
 
 /// Why a file of that stat is not read; empty when it is.

@@ -61,6 +61,17 @@ void BackboneBuilder::AddConvNorm(const std::string& conv,
   if (what.activation.has_value()) Add({.kind = *what.activation});
 }
 
+void BackboneBuilder::AddWideStem(const std::string& conv,
+                                  const std::string& norm, int out_channels) {
+  AddConvNorm(conv, norm,
+              {.channels = out_channels,
+               .kernel = 7,
+               .stride = 2,
+               .activation = LayerKind::kRelu});
+  Add({.kind = LayerKind::kMaxPool, .kernel = 3, .stride = 2, .padding = 1});
+  EndBlock("stem");
+}
+
 void BackboneBuilder::EndBlock(std::string name) {
   backbone_.blocks.push_back({std::move(name), last_, last_});
 }

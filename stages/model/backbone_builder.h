@@ -44,6 +44,11 @@ class BackboneBuilder {
   void AddConvNorm(const std::string& conv, const std::string& norm,
                    const ConvNorm& what);
 
+  /// Appends ResNet's first layers (arXiv 1512.03385, table 1), a block "stem":
+  /// a 7x7 convolution of stride 2, its batch norm, ReLU, 3x3 max pooling.
+  void AddWideStem(const std::string& conv, const std::string& norm,
+                   int out_channels);
+
   /// Ends a block at last().
   void EndBlock(std::string name);
   /// Ends a block of tokens: cut off there, it gives the map of patches.

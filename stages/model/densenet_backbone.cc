@@ -45,14 +45,7 @@ Backbone DescribeDenseNet(const std::string& name,
                           const std::array<int, 4>& layers) {
   BackboneBuilder builder(name, "torchvision", 224,
                           Preprocessing::Torchvision());
-  builder.AddConvNorm("features.conv0", "features.norm0",
-                      {.channels = 2 * kGrowth,
-                       .kernel = 7,
-                       .stride = 2,
-                       .activation = LayerKind::kRelu});
-  builder.Add(
-      {.kind = LayerKind::kMaxPool, .kernel = 3, .stride = 2, .padding = 1});
-  builder.EndBlock("stem");
+  builder.AddWideStem("features.conv0", "features.norm0", 2 * kGrowth);
   for (std::size_t block = 1; block <= layers.size(); ++block) {
     std::vector<int> maps = {builder.last()};
     for (int i = 1; i <= layers[block - 1]; ++i)

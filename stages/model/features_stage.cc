@@ -13,9 +13,9 @@
 #include "stages/model/feature_lanes.h"
 #include "stages/model/feature_work.h"
 #include "stages/model/numerics_tag.h"
-#include "stages/model/weights_store.h"
 
 namespace besom::stages {
+
 namespace {
 
 constexpr const char* kPlace = "features";
@@ -72,6 +72,19 @@ Result<TapTask> ReadTap(const FeaturesRequest& request,
 
 /// Tasks whose rows come from the same passes: those that miss the same ones.
 using PassGroups = std::map<std::vector<std::size_t>, std::vector<TapTask*>>;
+
+/// An engine that gives what all of a group want.
+EngineSpec SpecOf(EngineSpec spec, const std::vector<TapTask*>& group) {
+  spec.taps.clear();
+  for (const TapTask* task : group) spec.taps.push_back(task->tap);
+  return spec;
+}
+
+std::vector<RowTable*> TablesOf(const std::vector<TapTask*>& group) {
+  std::vector<RowTable*> tables;
+  for (TapTask* task : group) tables.push_back(&task->table);
+  return tables;
+}
 
 /// Counts what the passes of a group took, each task's part: what it adds to
 /// the shallower ones. The deepest one made the passes.
@@ -166,28 +179,23 @@ Result<std::vector<Result<StageOutput>>> FeaturesStage::RunEach(
   for (Result<TapTask>& task : tasks)
     if (task.ok() && !task->table.missing.empty())
       groups[task->table.missing].push_back(&*task);
-  std::size_t ended = 0;
+  double begun = start, ended = 0;
   for (const auto& [missing, group] : groups) {
-    const auto progress = [&, count = groups.size()](double share) {
-      return input.progress((static_cast<double>(ended) + share) /
-                            static_cast<double>(count));
+    const auto progress = [&](double share) {
+      return input.progress((ended + share) /
+                            static_cast<double>(groups.size()));
     };
-    EngineSpec spec = request.engine;
-    spec.taps.clear();
-    std::vector<RowTable*> tables;
-    for (TapTask* task : group) {
-      spec.taps.push_back(task->tap);
-      tables.push_back(&task->table);
-    }
+    BESOM_ASSIGN_OR_RETURN(
+        const Engines* engines,
+        EnginesFor(SpecOf(request.engine, group), request.weights));
     LaneTimes times;
-    BESOM_ASSIGN_OR_RETURN(const Engines* engines,
-                           EnginesFor(spec, request.weights));
     BESOM_RETURN_IF_ERROR(FeatureLanes(request, pixels, rows, *engines)
-                              .Run(tables, progress, times));
-    times.lanes =
-        static_cast<double>(engines->size()) * (clock.Monotonic() - start);
-    ShareOut(group, times);
+                              .Run(TablesOf(group), progress, times));
     for (TapTask* task : group) task->memory = engines->front()->Memory();
+    const double now = clock.Monotonic();
+    times.lanes = static_cast<double>(engines->size()) *
+                  (now - std::exchange(begun, now));
+    ShareOut(group, times);
     ++ended;
   }
   std::vector<Result<StageOutput>> outputs;
@@ -216,7 +224,7 @@ Result<const Engines*> FeaturesStage::EnginesFor(const EngineSpec& spec,
                      spec.engine, spec.device, spec.size, spec.threads});
   if (!engines_.empty() && key == engine_key_) return &engines_;
   if (!spec.weights.empty())
-    BESOM_RETURN_IF_ERROR(CheckUnchanged(spec.weights, weights));
+    BESOM_RETURN_IF_ERROR(checked_.Check(spec.weights, weights));
   engines_.clear();  // Before the next ones: never both in memory.
   // A GPU takes one lane, which feeds it.
   EngineSpec lane = spec;

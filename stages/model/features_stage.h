@@ -6,6 +6,7 @@
 #include <string>
 
 #include "stages/model/feature_engine.h"
+#include "stages/model/weights_store.h"
 #include "stages/stage.h"
 
 namespace besom::stages {
@@ -61,6 +62,7 @@ class FeaturesStage final : public Stage {
   Result<const std::set<Digest>*> TrainedContents(const ArtifactMap& artifacts);
 
   EnginesFactory make_engines_;
+  CheckedWeights checked_;
   std::string engine_key_;  // All that made `engines_`.
   Engines engines_;
   bool engine_on_gpu_ = false;

@@ -60,14 +60,7 @@ Backbone DescribeResNet(const std::string& name,
                         const std::array<int, 4>& units, bool bottleneck) {
   BackboneBuilder builder(name, "torchvision", 224,
                           Preprocessing::Torchvision());
-  builder.AddConvNorm("conv1", "bn1",
-                      {.channels = 64,
-                       .kernel = 7,
-                       .stride = 2,
-                       .activation = LayerKind::kRelu});
-  builder.Add(
-      {.kind = LayerKind::kMaxPool, .kernel = 3, .stride = 2, .padding = 1});
-  builder.EndBlock("stem");
+  builder.AddWideStem("conv1", "bn1", 64);
   for (int layer = 1; layer <= 4; ++layer) {
     const int count = units[static_cast<std::size_t>(layer - 1)];
     for (int i = 0; i < count; ++i)

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "pipeline/base/check.h"
+#include "pipeline/base/worker_threads.h"
 #include "stages/model/compute_thread.h"
 #include "stages/model/folded_network.h"
 #include "stages/model/pooling.h"
-#include "stages/model/shard_workers.h"
 #include "stages/model/torch_error.h"
 #include "stages/model/trainable_network.h"
 #include "stages/model/trained_base.h"
@@ -110,10 +110,10 @@ class OrderedSums {
 class TorchTrainedBase final : public TrainedBase {
  public:
   TorchTrainedBase(const TrainedBaseSpec& spec, BasePlan plan,
-                   std::vector<at::Tensor> numbers)
-      : spec_(spec),
+                   TrainableNetwork network, std::vector<at::Tensor> numbers)
+      : batch_norm_(spec.batch_norm),
         plan_(std::move(plan)),
-        network_(plan_.backbone, plan_.edge, plan_.last),
+        network_(std::move(network)),
         numbers_(std::move(numbers)),
         workers_(spec.threads) {
     const std::vector<Layer>& layers = plan_.backbone.layers;
@@ -124,7 +124,7 @@ class TorchTrainedBase final : public TrainedBase {
                parameter.name.starts_with(layer.name + ".");
       });
       const bool learned = !IsRunning(parameter) &&
-                           !(norm && spec.batch_norm == BatchNormMode::kFrozen);
+                           !(norm && batch_norm_ == BatchNormMode::kFrozen);
       const auto count = static_cast<std::size_t>(numbers_[i].numel());
       tensors_.push_back(
           {parameter, learned, {numbers_[i].mutable_data_ptr<float>(), count}});
@@ -157,9 +157,9 @@ class TorchTrainedBase final : public TrainedBase {
         // Always as many, so that the same kernels compute each row.
         const at::Tensor input =
             MapsOf(maps.subspan(first, count), kImagesPerMicroShard);
-        const at::Tensor output = Pooled(
-            plan_.pooling, network_.Forward(input, numbers_, spec_.batch_norm,
-                                            /*training=*/false));
+        const at::Tensor output =
+            Pooled(plan_.pooling, network_.Forward(input, numbers_, batch_norm_,
+                                                   /*training=*/false));
         CopyOut(output, count, features, first);
       });
     });
@@ -170,7 +170,7 @@ class TorchTrainedBase final : public TrainedBase {
     CheckFeatures(maps.size(), features.size());
     if (slots_.size() <= slot) slots_.resize(slot + 1);
     Slot& batch = slots_[slot];
-    batch.per_shard = spec_.batch_norm == BatchNormMode::kBatch
+    batch.per_shard = batch_norm_ == BatchNormMode::kBatch
                           ? std::max<std::size_t>(maps.size(), 1)
                           : kImagesPerMicroShard;
     batch.shards.clear();
@@ -188,10 +188,10 @@ class TorchTrainedBase final : public TrainedBase {
           tensors[i] = numbers_[i].detach().set_requires_grad(true);
           own.leaves.push_back(tensors[i]);
         }
-        own.output = Pooled(
-            plan_.pooling,
-            network_.Forward(MapsOf(maps.subspan(first, count), count), tensors,
-                             spec_.batch_norm, /*training=*/true));
+        own.output =
+            Pooled(plan_.pooling,
+                   network_.Forward(MapsOf(maps.subspan(first, count), count),
+                                    tensors, batch_norm_, /*training=*/true));
         CopyOut(own.output.detach(), count, features, first);
       });
     });
@@ -282,7 +282,7 @@ class TorchTrainedBase final : public TrainedBase {
     return Status::Ok();
   }
 
-  const TrainedBaseSpec spec_;
+  const BatchNormMode batch_norm_;
   const BasePlan plan_;
   const TrainableNetwork network_;
   std::vector<at::Tensor> numbers_;  // Parallel to network_.parameters().
@@ -291,7 +291,7 @@ class TorchTrainedBase final : public TrainedBase {
   std::vector<std::size_t> offsets_;  // and where their gradients lie.
   std::size_t learned_numbers_ = 0;
   std::vector<Slot> slots_;
-  ShardWorkers workers_;
+  WorkerThreads workers_;
 };
 
 Result<ParameterSource> SourceOf(const TrainedBaseSpec& spec,
@@ -321,7 +321,7 @@ Result<std::unique_ptr<TrainedBase>> MakeTrainedBase(
   BESOM_ASSIGN_OR_RETURN(BasePlan plan, PlanBase(spec));
   BESOM_ASSIGN_OR_RETURN(const ParameterSource source,
                          SourceOf(spec, plan.backbone));
-  const TrainableNetwork network(plan.backbone, plan.edge, plan.last);
+  TrainableNetwork network(plan.backbone, plan.edge, plan.last);
   try {
     std::vector<at::Tensor> numbers;
     for (const Parameter& parameter : network.parameters()) {
@@ -331,7 +331,7 @@ Result<std::unique_ptr<TrainedBase>> MakeTrainedBase(
                             .clone());
     }
     return std::unique_ptr<TrainedBase>(std::make_unique<TorchTrainedBase>(
-        spec, std::move(plan), std::move(numbers)));
+        spec, std::move(plan), std::move(network), std::move(numbers)));
   } catch (const std::exception& error) {
     return StatusOfTorch(error);
   }

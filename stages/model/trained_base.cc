@@ -73,4 +73,25 @@ Result<FeatureTap> EdgeOf(const Backbone& backbone, std::string_view unfreeze,
       fmt::format("use one of: {}all, none", names));
 }
 
+Result<FeatureTap> TapOf(const Json& model) {
+  const FeatureTap tap{model.at("cut").get<std::string>(),
+                       model.at("pooling").get<std::string>()};
+  if (!IsUnfrozen(model)) return tap;
+  BESOM_ASSIGN_OR_RETURN(
+      const Backbone backbone,
+      DescribeBackbone(model.at("backbone").get<std::string>()));
+  return EdgeOf(backbone, UnfrozenFrom(model), tap.cut);
+}
+
+std::string UnfrozenFrom(const Json& model) {
+  return model.value("unfreeze", "none");
+}
+
+TrainedBaseSpec TrainedBaseSpec::Of(const Json& model) {
+  return {.backbone = model.at("backbone").get<std::string>(),
+          .unfreeze = UnfrozenFrom(model),
+          .tap = {model.at("cut").get<std::string>(),
+                  model.at("pooling").get<std::string>()}};
+}
+
 }  // namespace besom::stages

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/base/files.h"
+#include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
 #include "stages/model/backbone_catalog.h"
 #include "stages/model/feature_engine.h"
@@ -33,8 +34,19 @@ struct NamedTensor {
   bool operator==(const NamedTensor&) const = default;
 };
 
+/// The block of a `model` section from which the base is trained: its name,
+/// "all", or "none".
+std::string UnfrozenFrom(const Json& model);
+inline bool IsUnfrozen(const Json& model) {
+  return UnfrozenFrom(model) != "none";
+}
+
 /// Which part of a base is trained. All but `threads` decides numbers.
 struct TrainedBaseSpec {
+  /// What a `model` section says of it: backbone, unfreeze and tap.
+  /// REQUIRES: IsUnfrozen(model).
+  static TrainedBaseSpec Of(const Json& model);
+
   std::string backbone;
   Path weights;                   ///< A .safetensors file; empty = random.
   std::uint64_t random_seed = 0;  ///< Of random weights.
@@ -106,6 +118,10 @@ using TrainedBaseFactory =
 /// kInvalid names the blocks; also when `cut` leaves nothing to be trained.
 Result<FeatureTap> EdgeOf(const Backbone& backbone, std::string_view unfreeze,
                           std::string_view cut);
+
+/// The tap whose features a trial of that `model` section reads: that of its
+/// cut and pooling, or of the frozen edge under what it trains.
+Result<FeatureTap> TapOf(const Json& model);
 
 /// Makes it with LibTorch, on the CPU. kInvalid for an unknown backbone, block,
 /// cut or pooling; else errors of the weights. Whoever calls it links

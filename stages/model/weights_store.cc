@@ -127,12 +127,19 @@ Result<Path> FindWeights(const std::string& backbone,
       kPlace, fmt::format("there are no weights named {}", weights), known);
 }
 
-Status CheckUnchanged(const Path& weights, std::string_view digest) {
+Status CheckedWeights::Check(const Path& weights, std::string_view digest) {
+  BESOM_ASSIGN_OR_RETURN(const FileStat stat, StatFile(weights));
+  if (weights == path_ && stat == stat_ && digest == digest_)
+    return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(const Digest found, DigestOfFile(weights));
-  if (found.Hex() == digest) return Status::Ok();
-  return CorruptError(weights.string(),
-                      "the weights have changed since they were planned",
-                      "put the file back, or run the sweep again");
+  if (found.Hex() != digest)
+    return CorruptError(weights.string(),
+                        "the weights have changed since they were planned",
+                        "put the file back, or run the sweep again");
+  path_ = weights;
+  stat_ = stat;
+  digest_ = digest;
+  return Status::Ok();
 }
 
 Result<Preprocessing> PreprocessingOf(const Safetensors& file,

@@ -60,8 +60,18 @@ Result<WeightsInfo> ResolveWeights(const std::string& backbone,
                                    const std::string& weights,
                                    const DigestFunction& digest = DigestOfFile);
 
-/// kCorrupt when the file no longer has the digest that it was planned with.
-Status CheckUnchanged(const Path& weights, std::string_view digest);
+/// Holds weights files to the digests that they were planned with, each once
+/// while its stat stays the same. One thread at a time.
+class CheckedWeights {
+ public:
+  /// kCorrupt when the file no longer has that digest.
+  Status Check(const Path& weights, std::string_view digest);
+
+ private:
+  Path path_;  // The last one that was as planned,
+  FileStat stat_;
+  std::string digest_;
+};
 
 /// The preprocessing that a file's metadata tells (`preprocessing` as JSON or
 /// a name, or Keras's `preprocess` and `channels`); `fallback` when it tells

@@ -1,12 +1,10 @@
 """A sweep over cuts and poolings of one base: one pass of each image."""
 
-import tempfile
 import unittest
-from pathlib import Path
 
-from besom_process import EXAMPLES, besom, same_rows, select
+from besom_process import besom, same_rows, select
+from smoke_case import SMOKE, SmokeCase
 
-SMOKE = EXAMPLES / "smoke.yaml"
 CUTS = ["block3", "block5", "full"]
 
 
@@ -15,20 +13,7 @@ def axes(cuts, *more):
             "--set", "parameters.model.pooling={values: [average, max]}", *more]
 
 
-class Cuts(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.workspaces = 0
-
-    def run_smoke(self, workspace, *arguments):
-        done = besom("run", SMOKE, "-w", workspace, *arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-
-    def workspace(self):
-        self.workspaces += 1
-        return Path(self.folder.name) / str(self.workspaces)
-
+class Cuts(SmokeCase):
     def passes(self, workspace):
         """(passes of images through the base, rows of features)"""
         return select(

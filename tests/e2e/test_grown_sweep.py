@@ -1,13 +1,11 @@
 """Heads that one call trains: the same rows alone, together, and in a sweep that
 grew."""
 
-import tempfile
 import unittest
-from pathlib import Path
 
-from besom_process import EXAMPLES, besom, same_rows, select
+from besom_process import same_rows, select
+from smoke_case import SmokeCase
 
-SMOKE = EXAMPLES / "smoke.yaml"
 DROPOUTS, SEEDS = "[0.2, 0.5, 0.7]", "[0, 1]"
 
 
@@ -20,19 +18,9 @@ def axes(heads):
 FEW, ALL = "[[16], [64, 16]]", "[[16], [64, 16], [33], []]"
 
 
-class GrownSweep(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.workspaces = 0
-
-    def workspace(self):
-        self.workspaces += 1
-        return Path(self.folder.name) / str(self.workspaces)
-
+class GrownSweep(SmokeCase):
     def run_smoke(self, workspace, *arguments):
-        done = besom("run", SMOKE, "-w", workspace, *arguments)
-        self.assertIn(done.returncode, (0, 3), done.stderr)
+        super().run_smoke(workspace, *arguments, codes=(0, 3))
 
     def calls(self, workspace):
         """Into how many calls the fits went: those of one end together."""

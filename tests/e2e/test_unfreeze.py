@@ -2,43 +2,34 @@
 
 import csv
 import io
+import json
+import random
 import signal
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from besom_process import EXAMPLES, besom, same_rows, select, start
+from PIL import Image
 
-SMOKE = EXAMPLES / "smoke.yaml"
+from besom_process import besom, same_rows, select, start
+from smoke_case import SMOKE, SmokeCase
+
 AXES = ["--set", "parameters={}",
         "--set", "parameters.model.unfreeze={values: [none, head, block7, all]}",
         "--set", "train.base_learning_rate=1.0e-3", "--set", "train.epochs=3",
         "--set", "evaluate.predictions=all"]
 
 
-class Unfreeze(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.workspaces = 0
-
-    def workspace(self):
-        self.workspaces += 1
-        return Path(self.folder.name) / str(self.workspaces)
-
-    def run_smoke(self, *arguments, workspace=None):
-        workspace = workspace or self.workspace()
-        done = besom("run", SMOKE, "-w", workspace, *AXES, *arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return workspace
+class Unfreeze(SmokeCase):
+    def run_axes(self, *arguments, workspace=None):
+        return self.run_smoke(workspace or self.workspace(), *AXES, *arguments)
 
     def test_rows_do_not_depend_on_ranks_threads_or_a_stop(self):
-        workspace = self.run_smoke()
+        workspace = self.run_axes()
         rows = same_rows(workspace)
         for arguments in (["-n", "2"],
                           ["--set", "resources.threads_per_rank=1"]):
-            self.assertEqual(same_rows(self.run_smoke(*arguments)), rows)
+            self.assertEqual(same_rows(self.run_axes(*arguments)), rows)
 
         stopped = self.workspace()
         job = start("run", SMOKE, "-w", stopped, *AXES)
@@ -51,11 +42,11 @@ class Unfreeze(unittest.TestCase):
         finally:
             if job.poll() is None:
                 job.kill()
-        self.run_smoke(workspace=stopped)
+        self.run_axes(workspace=stopped)
         self.assertEqual(same_rows(stopped), rows)
 
     def test_each_trial_learns_what_it_unfreezes(self):
-        workspace = self.run_smoke()
+        workspace = self.run_axes()
         losses = dict(select(
             workspace, "select t.parameters ->> '$.\"model.unfreeze\"', m.value "
             "from metrics m join trials t using (trial) where m.name = 'loss' "
@@ -65,27 +56,41 @@ class Unfreeze(unittest.TestCase):
 
     def test_two_ranks_train_one_trial_together(self):
         together = ["--set", "resources.ranks_per_trial=2"]
-        rows = same_rows(self.run_smoke(*together))
-        self.assertEqual(same_rows(self.run_smoke(*together, "-n", "2")), rows)
+        rows = same_rows(self.run_axes(*together))
+        self.assertEqual(same_rows(self.run_axes(*together, "-n", "2")), rows)
 
     def test_predict_says_what_evaluate_said(self):
-        workspace = self.run_smoke()
+        """Of images in files, which the phantoms are not."""
         folder = Path(self.folder.name) / "images"
-        done = besom("data", SMOKE, "-w", workspace)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        trial = select(workspace, "select trial from trials where "
-                       "parameters like '%block7%'")[0][0]
-        folder.mkdir()
-        self.write_grey(folder / "a.png")
-        done = besom("predict", trial, folder, "--csv", "-w", workspace)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        rows = list(csv.DictReader(io.StringIO(done.stdout)))
-        self.assertEqual(len(rows), 1)
-
-    @staticmethod
-    def write_grey(path):
-        from PIL import Image
-        Image.new("L", (64, 64), 100).save(path)
+        draw = random.Random(1)
+        for name, level in (("dark", 60), ("bright", 180)):
+            (folder / name).mkdir(parents=True)
+            for i in range(12):
+                image = Image.new("L", (64, 64))
+                image.putdata([level + draw.randrange(-50, 51)
+                               for _ in range(64 * 64)])
+                image.save(folder / name / f"{i}.png")
+        workspace = self.run_axes(
+            "--set", "ingest.classes=[dark, bright]",
+            "--set", "ingest.sources=[{name: files, format: image_folder, "
+            f"path: {folder}, labels: {{dark: dark, bright: bright}}}}]",
+            "--set", "evaluate.positive=dark")
+        for unfreeze in ("none", "head", "block7", "all"):
+            trial = select(
+                workspace, "select trial from trials where parameters ->> "
+                f"'$.\"model.unfreeze\"' = '{unfreeze}'")[0][0]
+            done = besom("predict", trial, folder, "--csv", "-w", workspace)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            found = {Path(row["path"]).relative_to(folder).as_posix():
+                     [float(row[f"probability_{name}"])
+                      for name in ("dark", "bright")]
+                     for row in csv.DictReader(io.StringIO(done.stdout))}
+            said = {path: json.loads(probabilities)
+                    for path, probabilities in select(
+                        workspace, "select path, probabilities from "
+                        f"predictions where trial = '{trial}'")}
+            self.assertEqual(len(said), 24)
+            self.assertEqual(found, said, unfreeze)
 
     def test_an_unknown_block_is_refused_before_anything_runs(self):
         workspace = self.workspace()

@@ -10,7 +10,6 @@
 #include "stages/model/head/fused_fit.h"
 #include "stages/model/head/head_fit.h"
 #include "stages/model/head/head_model.h"
-#include "stages/model/weights_store.h"
 
 namespace besom::stages {
 
@@ -115,30 +114,22 @@ auto TryRead(const Read& read) -> decltype(read()) {
   }
 }
 
-bool IsUnfrozen(const Json& params) {
-  return params.contains("model") &&
-         params["model"].value("unfreeze", "none") != "none";
-}
-
 Result<std::unique_ptr<TrainedBase>> MakeBase(
     const StageInput& input, const HeadToFit& head, const FitShards& shards,
-    const TrainedBaseFactory& make_base) {
+    CheckedWeights& checked, const TrainedBaseFactory& make_base) {
   if (head.train.batch_norm == BatchNormMode::kBatch && shards.count > 1)
     return InvalidError("train.batch_norm",
                         "statistics of a batch need the batch on one rank",
                         "use affine, or resources.ranks_per_trial: 1");
   const Json& model = input.params.at("model");
-  TrainedBaseSpec spec{.backbone = model.at("backbone").get<std::string>(),
-                       .unfreeze = head.head.unfreeze,
-                       .tap = {model.at("cut").get<std::string>(),
-                               model.at("pooling").get<std::string>()},
-                       .batch_norm = head.train.batch_norm};
+  TrainedBaseSpec spec = TrainedBaseSpec::Of(model);
+  spec.batch_norm = head.train.batch_norm;
   input.params.at("size").get_to(spec.size);
   spec.threads = input.hints.value("threads", 1);
   const auto weights = model.at("weights").get<std::string>();
   if (weights != "random") {
     spec.weights = input.hints.at("weights_path").get<std::string>();
-    BESOM_RETURN_IF_ERROR(CheckUnchanged(spec.weights, weights));
+    BESOM_RETURN_IF_ERROR(checked.Check(spec.weights, weights));
   }
   if (!make_base)
     return InternalError("fine_tune", "this program trains no bases");
@@ -212,11 +203,14 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
 /// Trains the head, with a part of the base where the params say so.
 Result<FitResult> Fit(const StageInput& input, const SharedInput& shared,
                       const HeadToFit& head, const FitShards& shards,
+                      CheckedWeights& checked,
                       const TrainedBaseFactory& make_base) {
-  if (head.head.unfreeze == "none")
+  if (!IsUnfrozen(input.params.at("model")))
     return FitHead(shared.data, head, shared.seed, input.progress,
                    BestHeadKernels(), shards);
-  const auto make = [&] { return MakeBase(input, head, shards, make_base); };
+  const auto make = [&] {
+    return MakeBase(input, head, shards, checked, make_base);
+  };
   Result<std::unique_ptr<TrainedBase>> base = TryRead(make);
   if (!base.ok()) {
     if (input.group != nullptr) input.group->Abort(base.status());
@@ -230,7 +224,7 @@ Result<FitResult> Fit(const StageInput& input, const SharedInput& shared,
 
 Result<StageOutput> FineTuneStage::Run(const StageInput& input) {
   if (input.group != nullptr || input.params.value("shards", 1) != 1 ||
-      IsUnfrozen(input.params))
+      IsUnfrozen(input.params.value("model", Json::object())))
     return RunBySteps(input);
   BESOM_ASSIGN_OR_RETURN(std::vector<Result<StageOutput>> outputs,
                          RunEach(std::span(&input, 1)));
@@ -251,8 +245,9 @@ Result<StageOutput> FineTuneStage::RunBySteps(const StageInput& input) {
     if (input.group != nullptr) input.group->Abort(head.status());
     return head.status();
   }
-  BESOM_ASSIGN_OR_RETURN(const FitResult result,
-                         Fit(input, shared, *head, shards, make_base_));
+  BESOM_ASSIGN_OR_RETURN(
+      const FitResult result,
+      Fit(input, shared, *head, shards, checked_, make_base_));
   if (input.group != nullptr && input.group->rank() != 0) return StageOutput();
   return OutputOf(input.params, shared, result);
 }

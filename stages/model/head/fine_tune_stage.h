@@ -6,6 +6,7 @@
 
 #include "stages/model/head/fit_images.h"
 #include "stages/model/trained_base.h"
+#include "stages/model/weights_store.h"
 #include "stages/stage.h"
 
 namespace besom::stages {
@@ -52,6 +53,7 @@ class FineTuneStage final : public Stage {
   Result<StageOutput> RunBySteps(const StageInput& input);
 
   TrainedBaseFactory make_base_;
+  CheckedWeights checked_;
   FitSourcesCache cache_;
 };
 

@@ -6,10 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <thread>
 #include <tuple>
 #include <utility>
 
+#include "pipeline/base/worker_threads.h"
 #include "stages/model/flushed_denormals.h"
 #include "stages/model/head/epoch_draws.h"
 #include "stages/model/head/fit_run.h"
@@ -183,22 +183,19 @@ void FusedFit::ForEachRunning(const std::function<void(Member&)>& work) {
   std::vector<Member*> running;
   for (Member& member : members_)
     if (member.running()) running.push_back(&member);
-  std::atomic<std::size_t> next = 0;
-  const auto take = [&] {
-    for (std::size_t i = next++; i < running.size() && !stop_; i = next++) {
-      try {
-        work(*running[i]);
-      } catch (const std::bad_alloc&) {
-        running[i]->status =
-            Status(StatusCode::kOutOfMemory, "fine_tune", "out of memory",
-                   "use fewer ranks on this machine");
-      }
-    }
-  };
-  std::vector<std::jthread> others;
-  for (std::size_t t = 1; t < std::min(threads_, running.size()); ++t)
-    others.emplace_back(take);
-  take();
+  const std::size_t threads =
+      std::clamp<std::size_t>(running.size(), 1, threads_);
+  WorkerThreads(static_cast<int>(threads))
+      .Run(running.size(), [&](std::size_t i) {
+        if (stop_) return;
+        try {
+          work(*running[i]);
+        } catch (const std::bad_alloc&) {
+          running[i]->status =
+              Status(StatusCode::kOutOfMemory, "fine_tune", "out of memory",
+                     "use fewer ranks on this machine");
+        }
+      });
 }
 
 void FusedFit::Report(int epochs) {

@@ -51,6 +51,23 @@ std::vector<const float*> HeadPass::Inputs(const HeadWeights& layers,
   return RowsOf(outputs_[layer - 1], rows_.size(), layers[layer - 1].padded());
 }
 
+void HeadPass::WeightGradients(const HeadWeights& layers, std::size_t layer,
+                               int begin, int end, const HeadKernels& kernels,
+                               float* out) const {
+  const std::vector<const float*> inputs = Inputs(layers, layer);
+  kernels.gradient(inputs.data(), static_cast<int>(inputs.size()), begin, end,
+                   deltas_.data(), layers[layer].padded(), out);
+}
+
+void HeadPass::BiasGradients(const HeadWeights& layers, std::size_t layer,
+                             const HeadKernels& kernels, float* out) const {
+  // A bias is the weight of an input that is always 1.
+  const float one = 1;
+  const std::vector<const float*> ones(rows_.size(), &one);
+  kernels.gradient(ones.data(), static_cast<int>(ones.size()), 0, 1,
+                   deltas_.data(), layers[layer].padded(), out);
+}
+
 /// The deltas times the turned weights: gradients by what goes into the layer.
 std::vector<float> HeadPass::ThroughLayer(const HeadLayer& layer,
                                           const HeadKernels& kernels) const {

@@ -27,6 +27,12 @@ class HeadPass {
   /// What goes into a layer, one pointer per row.
   std::vector<const float*> Inputs(const HeadWeights& layers,
                                    std::size_t layer) const;
+  /// From the deltas of `layer` the gradients by its weights of the inputs
+  /// [begin, end), (end - begin) x padded, and by its biases, padded.
+  void WeightGradients(const HeadWeights& layers, std::size_t layer, int begin,
+                       int end, const HeadKernels& kernels, float* out) const;
+  void BiasGradients(const HeadWeights& layers, std::size_t layer,
+                     const HeadKernels& kernels, float* out) const;
   /// From the deltas of `layer` those of the layer below it, which is hidden.
   /// Uses the weights of `layer` as they are now. REQUIRES: layer > 0.
   std::vector<float> DeltasBelow(const HeadWeights& layers, std::size_t layer,

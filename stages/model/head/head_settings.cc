@@ -135,7 +135,6 @@ Result<HeadSettings> ReadHead(const Json& model) {
   model.at("dropout").get_to(s.dropout);
   if (!(s.dropout >= 0 && s.dropout < 1))
     return OutOfRange("model.dropout", "in [0, 1)");
-  s.unfreeze = model.value("unfreeze", s.unfreeze);
   return s;
 }
 

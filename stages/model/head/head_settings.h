@@ -19,8 +19,7 @@ enum class ClassBalance { kNone, kUndersample, kOversample };
 struct HeadSettings {
   std::vector<int> hidden{64};  ///< Widths; empty = a linear probe.
   HeadInit init = HeadInit::kTorch;
-  double dropout = 0.5;           ///< Share of hidden units set to 0, [0, 1).
-  std::string unfreeze = "none";  ///< The base's first trained block, or all.
+  double dropout = 0.5;  ///< Share of hidden units set to 0, [0, 1).
 
   /// kInvalid for values out of range or not built.
   static Result<HeadSettings> FromJson(const Json& model);

@@ -69,18 +69,12 @@ void HeadTraining::Backward(const OptimizerStep& step) {
 // All gradients; returns their norm.
 double HeadTraining::Gradients() {
   const HeadWeights& layers = state_.layers;
-  const float one = 1;
   double squares = 0;
   for (std::size_t l = layers.size(); l-- > 0;) {
     HeadLayer& layer = gradients_[l];
-    const std::vector<const float*> inputs = pass_.Inputs(layers, l);
-    const std::vector<const float*> ones(inputs.size(), &one);
-    const int count = static_cast<int>(inputs.size());
-    const float* deltas = pass_.deltas().data();
-    kernels_.gradient(inputs.data(), count, 0, layer.inputs, deltas,
-                      layer.padded(), layer.weights.data());
-    kernels_.gradient(ones.data(), count, 0, 1, deltas, layer.padded(),
-                      layer.bias.data());
+    pass_.WeightGradients(layers, l, 0, layer.inputs, kernels_,
+                          layer.weights.data());
+    pass_.BiasGradients(layers, l, kernels_, layer.bias.data());
     for (const std::vector<float>* part : {&layer.weights, &layer.bias})
       squares += kernels_.squares(part->data(), static_cast<int>(part->size()));
     if (l == 0) break;

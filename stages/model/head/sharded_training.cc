@@ -78,23 +78,17 @@ double ShardedTraining::Forward(std::size_t own, const FitStep& step) {
 // Computes this rank's part of a bucket and sends it on its way.
 Status ShardedTraining::StartGradients(const Piece& piece,
                                        const std::vector<double>& losses) {
-  const HeadLayer& layer = state_.layers[piece.layer];
-  const float one = 1;
+  const HeadWeights& layers = state_.layers;
+  const HeadLayer& layer = layers[piece.layer];
   for (std::size_t own = 0; own < passes_.size(); ++own) {
     const std::size_t shard = group_.own_shards().begin + own;
     float* out = group_.Part(piece.bucket, static_cast<int>(shard));
-    HeadPass& pass = passes_[own];
-    const std::vector<const float*> inputs =
-        pass.Inputs(state_.layers, piece.layer);
-    const int count = static_cast<int>(inputs.size());
-    kernels_.gradient(inputs.data(), count, piece.begin, piece.end,
-                      pass.deltas().data(), layer.padded(), out);
+    const HeadPass& pass = passes_[own];
+    pass.WeightGradients(layers, piece.layer, piece.begin, piece.end, kernels_,
+                         out);
     if (piece.begin > 0) continue;
     out += static_cast<std::size_t>(piece.end) * layer.padded();
-    // A bias is the weight of an input that is always 1.
-    const std::vector<const float*> ones(inputs.size(), &one);
-    kernels_.gradient(ones.data(), count, 0, 1, pass.deltas().data(),
-                      layer.padded(), out);
+    pass.BiasGradients(layers, piece.layer, kernels_, out);
     if (&piece != pieces_.data()) continue;
     out += layer.padded();
     // Each shard has its own place; the others' parts hold zeros there.

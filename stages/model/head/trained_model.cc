@@ -1,7 +1,6 @@
 #include "stages/model/head/trained_model.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 namespace besom::stages {
@@ -10,37 +9,17 @@ namespace {
 /// Rows whose features are held at once.
 constexpr std::size_t kRowsAtATime = 64;
 
-std::string UnfrozenFrom(const Json& model) {
-  return model.value("unfreeze", "none");
-}
-
 }  // namespace
-
-Result<FeatureTap> TapOf(const Json& model) {
-  const FeatureTap tap{model.at("cut").get<std::string>(),
-                       model.at("pooling").get<std::string>()};
-  const std::string unfreeze = UnfrozenFrom(model);
-  if (unfreeze == "none") return tap;
-  BESOM_ASSIGN_OR_RETURN(
-      const Backbone backbone,
-      DescribeBackbone(model.at("backbone").get<std::string>()));
-  return EdgeOf(backbone, unfreeze, tap.cut);
-}
 
 Result<TrainedModel> TrainedModel::Make(HeadModel head, const Json& model,
                                         int size, int threads,
                                         const TrainedBaseFactory& make_base) {
-  const std::string unfreeze = UnfrozenFrom(model);
-  if (unfreeze == "none") return TrainedModel(std::move(head), nullptr);
-  BESOM_ASSIGN_OR_RETURN(
-      std::unique_ptr<TrainedBase> base,
-      make_base({.backbone = model.at("backbone").get<std::string>(),
-                 .tensors = &head.base(),
-                 .unfreeze = unfreeze,
-                 .tap = {model.at("cut").get<std::string>(),
-                         model.at("pooling").get<std::string>()},
-                 .size = size,
-                 .threads = threads}));
+  if (!IsUnfrozen(model)) return TrainedModel(std::move(head), nullptr);
+  TrainedBaseSpec spec = TrainedBaseSpec::Of(model);
+  spec.tensors = &head.base();
+  spec.size = size;
+  spec.threads = threads;
+  BESOM_ASSIGN_OR_RETURN(std::unique_ptr<TrainedBase> base, make_base(spec));
   if (base->dimension() != head.dimension())
     return CorruptError("weights", "the head does not fit the base");
   return TrainedModel(std::move(head), std::move(base));

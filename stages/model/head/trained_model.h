@@ -37,8 +37,4 @@ class TrainedModel {
   std::unique_ptr<TrainedBase> base_;  // Null where the base is frozen.
 };
 
-/// The tap whose features a trial of that `model` section reads: that of its
-/// cut and pooling, or of the frozen edge under what it trains.
-Result<FeatureTap> TapOf(const Json& model);
-
 }  // namespace besom::stages

@@ -1,7 +1,6 @@
 #include "stages/model/head/unfrozen_training.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <span>
 #include <utility>
@@ -25,27 +24,6 @@ std::vector<const float*> RowsOf(std::span<const float> matrix,
   return rows;
 }
 
-/// HeadKernels::apply of any number of floats.
-void ApplyAll(const HeadKernels& kernels, std::span<const float> gradient,
-              const OptimizerStep& scalars, float* weights, float* first,
-              float* second) {
-  const std::size_t whole = gradient.size() / kHeadTile * kHeadTile;
-  kernels.apply(gradient.data(), static_cast<int>(whole), scalars, weights,
-                first, second);
-  const std::size_t rest = gradient.size() - whole;
-  if (rest == 0) return;
-  std::array<std::array<float, kHeadTile>, 4> tile{};
-  std::copy_n(gradient.data() + whole, rest, tile[0].data());
-  const std::array<float*, 3> places = {weights + whole, first + whole,
-                                        second + whole};
-  for (std::size_t i = 0; i < places.size(); ++i)
-    std::copy_n(places[i], rest, tile[i + 1].data());
-  kernels.apply(tile[0].data(), kHeadTile, scalars, tile[1].data(),
-                tile[2].data(), tile[3].data());
-  for (std::size_t i = 0; i < places.size(); ++i)
-    std::copy_n(tile[i + 1].data(), rest, places[i]);
-}
-
 }  // namespace
 
 UnfrozenTraining::UnfrozenTraining(HeadWeights layers,
@@ -63,8 +41,7 @@ UnfrozenTraining::UnfrozenTraining(HeadWeights layers,
       group_(group),
       timeout_seconds_(timeout_seconds),
       shards_(group.own_shards().size()),
-      // Whole tiles, for the kernels; the rest stays 0.
-      gradients_((first_.size() + kHeadTile - 1) / kHeadTile * kHeadTile) {
+      gradients_(first_.size()) {
   BESOM_CHECK(state_.layers.front().inputs == base_->dimension(),
               "the head does not fit the base");
 }
@@ -123,21 +100,14 @@ Status UnfrozenTraining::Backward(std::size_t own, bool through_base) {
   const auto number = static_cast<int>(group_.own_shards().begin + own);
   HeadPass& pass = shards_[own].pass;
   const HeadWeights& layers = state_.layers;
-  const float one = 1;
   float* out = group_.Part(head_bucket_, number);
   SplitLoss(shards_[own].loss, out + head_floats_ + number * kFloatsOfLoss);
   // The last layer's gradients come first.
   for (std::size_t l = layers.size(); l-- > 0;) {
     const HeadLayer& layer = layers[l];
-    const std::vector<const float*> inputs = pass.Inputs(layers, l);
-    const int count = static_cast<int>(inputs.size());
-    kernels_.gradient(inputs.data(), count, 0, layer.inputs,
-                      pass.deltas().data(), layer.padded(), out);
+    pass.WeightGradients(layers, l, 0, layer.inputs, kernels_, out);
     out += layer.weights.size();
-    // A bias is the weight of an input that is always 1.
-    const std::vector<const float*> ones(inputs.size(), &one);
-    kernels_.gradient(ones.data(), count, 0, 1, pass.deltas().data(),
-                      layer.padded(), out);
+    pass.BiasGradients(layers, l, kernels_, out);
     out += layer.bias.size();
     if (l == 0) break;
     std::vector<float> below = pass.DeltasBelow(layers, l, kernels_);
@@ -153,8 +123,8 @@ Status UnfrozenTraining::Backward(std::size_t own, bool through_base) {
     by_features.insert(
         by_features.end(), deltas.begin() + static_cast<std::ptrdiff_t>(at),
         deltas.begin() + static_cast<std::ptrdiff_t>(at + width));
-  const std::span<float> all = std::span(gradients_).first(first_.size());
-  BESOM_RETURN_IF_ERROR(base_->Backward(own, by_features, all));
+  BESOM_RETURN_IF_ERROR(base_->Backward(own, by_features, gradients_));
+  const std::span<const float> all(gradients_);
   for (std::size_t piece = 0; piece < base_buckets_.size(); ++piece) {
     const std::size_t at = piece * kPieceFloats;
     const auto part = all.subspan(at, std::min(kPieceFloats, all.size() - at));
@@ -216,10 +186,9 @@ void UnfrozenTraining::ApplyToBase(const OptimizerStep& scalars, float scale) {
   std::size_t at = 0;
   for (const BaseTensor& tensor : base_->tensors()) {
     if (!tensor.learned) continue;
-    ApplyAll(
-        kernels_,
-        std::span<const float>(gradients_).subspan(at, tensor.values.size()),
-        scalars, tensor.values.data(), first_.data() + at, second_.data() + at);
+    kernels_.apply(
+        gradients_.data() + at, static_cast<int>(tensor.values.size()), scalars,
+        tensor.values.data(), first_.data() + at, second_.data() + at);
     at += tensor.values.size();
   }
 }
@@ -252,14 +221,13 @@ Result<StepFigures> UnfrozenTraining::Step(const FitStep& step) {
   return figures;
 }
 
-/// The learned tensors, one after the other, in whole tiles.
+/// The learned tensors, one after the other.
 std::vector<float> UnfrozenTraining::LearnedValues() const {
   std::vector<float> values;
   values.reserve(gradients_.size());
   for (const BaseTensor& tensor : base_->tensors())
     if (tensor.learned)
       values.insert(values.end(), tensor.values.begin(), tensor.values.end());
-  values.resize(gradients_.size());
   return values;
 }
 

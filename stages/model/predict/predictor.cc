@@ -1,12 +1,11 @@
 #include "stages/model/predict/predictor.h"
 
 #include <algorithm>
-#include <atomic>
 #include <future>
 #include <new>
-#include <thread>
 #include <utility>
 
+#include "pipeline/base/worker_threads.h"
 #include "stages/data/decode.h"
 #include "stages/data/resize.h"
 #include "stages/model/head/trained_model.h"
@@ -127,17 +126,11 @@ class Prediction {
     const std::size_t numbers = engine_.image_numbers();
     Batch batch{std::vector<float>(batch_ * numbers, 0.0F),
                 std::vector<Status>(count)};
-    std::atomic<std::size_t> next{0};
-    const auto work = [&] {
-      for (std::size_t i = next++; i < count; i = next++)
-        batch.statuses[i] =
-            ReadImage(recipe_, filler_, images_[first + i],
-                      std::span(batch.input).subspan(i * numbers, numbers));
-    };
-    std::vector<std::jthread> pool;
-    for (int t = 1; t < recipe_.engine.threads; ++t) pool.emplace_back(work);
-    work();
-    pool.clear();  // Joins before `batch` leaves.
+    WorkerThreads(recipe_.engine.threads).Run(count, [&](std::size_t i) {
+      batch.statuses[i] =
+          ReadImage(recipe_, filler_, images_[first + i],
+                    std::span(batch.input).subspan(i * numbers, numbers));
+    });
     return batch;
   }
 

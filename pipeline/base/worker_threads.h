@@ -8,17 +8,17 @@
 #include <thread>
 #include <vector>
 
-namespace besom::stages {
+namespace besom {
 
 /// Threads that share out numbered pieces of work, the caller's being one of
 /// them. They sleep between two calls. One caller at a time.
-class ShardWorkers {
+class WorkerThreads {
  public:
   /// REQUIRES: threads >= 1.
-  explicit ShardWorkers(int threads);
-  ~ShardWorkers();
-  ShardWorkers(const ShardWorkers&) = delete;
-  ShardWorkers& operator=(const ShardWorkers&) = delete;
+  explicit WorkerThreads(int threads);
+  ~WorkerThreads();
+  WorkerThreads(const WorkerThreads&) = delete;
+  WorkerThreads& operator=(const WorkerThreads&) = delete;
 
   /// Calls work(0) ... work(count - 1), each once, begun in this order, and
   /// returns when all are done. What a piece throws is thrown here then; pieces
@@ -37,4 +37,4 @@ class ShardWorkers {
   std::vector<std::jthread> others_;
 };
 
-}  // namespace besom::stages
+}  // namespace besom

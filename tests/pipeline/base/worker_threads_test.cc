@@ -1,4 +1,4 @@
-#include "stages/model/shard_workers.h"
+#include "pipeline/base/worker_threads.h"
 
 #include <gtest/gtest.h>
 
@@ -7,12 +7,12 @@
 #include <stdexcept>
 #include <vector>
 
-namespace besom::stages {
+namespace besom {
 namespace {
 
-TEST(ShardWorkersTest, EveryPieceIsDoneOnceWhateverTheThreads) {
+TEST(WorkerThreadsTest, EveryPieceIsDoneOnceWhateverTheThreads) {
   for (const int threads : {1, 2, 5}) {
-    ShardWorkers workers(threads);
+    WorkerThreads workers(threads);
     for (const std::size_t count : {0, 1, 4, 100}) {
       std::vector<std::atomic<int>> done(count);
       workers.Run(count, [&](std::size_t piece) { ++done[piece]; });
@@ -22,17 +22,17 @@ TEST(ShardWorkersTest, EveryPieceIsDoneOnceWhateverTheThreads) {
 }
 
 // Would wait for ever otherwise.
-TEST(ShardWorkersTest, PiecesAreDoneSideBySide) {
-  ShardWorkers workers(3);
+TEST(WorkerThreadsTest, PiecesAreDoneSideBySide) {
+  WorkerThreads workers(3);
   for (int repeat = 0; repeat < 100; ++repeat) {
     std::latch all(3);
     workers.Run(3, [&](std::size_t) { all.arrive_and_wait(); });
   }
 }
 
-TEST(ShardWorkersTest, WhatAPieceThrowsIsThrownAndTheNextCallIsAsTheFirst) {
+TEST(WorkerThreadsTest, WhatAPieceThrowsIsThrownAndTheNextCallIsAsTheFirst) {
   for (const int threads : {1, 2}) {
-    ShardWorkers workers(threads);
+    WorkerThreads workers(threads);
     std::atomic<int> begun = 0;
     const auto throws_at_3 = [&](std::size_t piece) {
       ++begun;
@@ -49,4 +49,4 @@ TEST(ShardWorkersTest, WhatAPieceThrowsIsThrownAndTheNextCallIsAsTheFirst) {
 }
 
 }  // namespace
-}  // namespace besom::stages
+}  // namespace besom

@@ -1,23 +1,23 @@
-#include "stages/model/shard_workers.h"
+#include "pipeline/base/worker_threads.h"
 
 #include <utility>
 
 #include "pipeline/base/check.h"
 
-namespace besom::stages {
+namespace besom {
 
-ShardWorkers::ShardWorkers(int threads) {
+WorkerThreads::WorkerThreads(int threads) {
   BESOM_CHECK(threads >= 1, "no thread");
   for (int i = 1; i < threads; ++i)
     others_.emplace_back([this](const std::stop_token& stop) { Serve(stop); });
 }
 
-ShardWorkers::~ShardWorkers() {
+WorkerThreads::~WorkerThreads() {
   for (std::jthread& other : others_) other.request_stop();
 }
 
-void ShardWorkers::Run(std::size_t count,
-                       const std::function<void(std::size_t)>& work) {
+void WorkerThreads::Run(std::size_t count,
+                        const std::function<void(std::size_t)>& work) {
   std::unique_lock lock(mutex_);
   work_ = &work;
   next_ = 0;
@@ -29,13 +29,13 @@ void ShardWorkers::Run(std::size_t count,
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
 }
 
-void ShardWorkers::Serve(const std::stop_token& stop) {
+void WorkerThreads::Serve(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (begun_.wait(lock, stop, [this] { return next_ < count_; }))
     TakePieces(lock);
 }
 
-void ShardWorkers::TakePieces(std::unique_lock<std::mutex>& lock) {
+void WorkerThreads::TakePieces(std::unique_lock<std::mutex>& lock) {
   while (next_ < count_) {
     const std::size_t piece = next_++;
     const auto& work = *work_;
@@ -57,4 +57,4 @@ void ShardWorkers::TakePieces(std::unique_lock<std::mutex>& lock) {
   if (running_ == 0) ended_.notify_all();
 }
 
-}  // namespace besom::stages
+}  // namespace besom
