@@ -19,6 +19,8 @@ class Group;
 
 namespace besom::stages {
 
+class Checkpoint;
+
 /// What a stage may read.
 struct StageInput {
   /// Canonical parameters; all of them are part of the action key.
@@ -36,6 +38,9 @@ struct StageInput {
   /// leader (rank 0) returns blobs. Borrowed for the call. Who computes what
   /// must not change a bit of the output.
   cluster::Group* group = nullptr;
+  /// Where a task that takes long says how far it is; null = nowhere. Borrowed
+  /// for the call. In a group all members have one of the same task.
+  Checkpoint* checkpoint = nullptr;
 };
 
 /// Memory of the device that a task ran on, bytes; zeros = not measured.

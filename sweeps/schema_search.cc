@@ -149,6 +149,13 @@ std::vector<Key> SearchKeys() {
        "A rank that completes no image, step or epoch for so long loses its "
        "task to another one; longer where such a unit is predicted to be slow, "
        "and doubled each time."},
+      {"limits.checkpoint",
+       {Number(0)},
+       60.0,
+       "seconds",
+       "Work of a fit after which it leaves how far it is, so that the next "
+       "attempt goes on from there; 0 = after each epoch. A fit that is asked "
+       "to stop does so too."},
   };
   keys.insert(keys.end(), more.begin(), more.end());
   for (Key& key : SlurmKeys()) keys.push_back(std::move(key));

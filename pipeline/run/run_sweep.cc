@@ -148,9 +148,10 @@ std::vector<std::string> OfferedBy(const std::vector<RankTraits>& ranks) {
 
 /// What the ranks are told of the run.
 RunBegins BeginningOf(const PreparedSweep& sweep, const std::string& run) {
-  const Json& threads = sweep.spec.base.at("resources").at("threads_per_rank");
+  const Json& base = sweep.spec.base;
+  const Json& threads = base.at("resources").at("threads_per_rank");
   return {run, threads.is_number() ? threads.get<int>() : 0,
-          BytesPerRank(sweep)};
+          BytesPerRank(sweep), base.at("limits").at("checkpoint")};
 }
 
 /// Whether a run comes to the stages that compute with the sweep's numerics.

@@ -93,7 +93,8 @@ Json ToJson(const RunBegins& begins) {
   return {{"kind", "run"},
           {"run", begins.run},
           {"threads", begins.threads},
-          {"memory", begins.memory}};
+          {"memory", begins.memory},
+          {"checkpoint_seconds", begins.checkpoint_seconds}};
 }
 
 Json ToJson(const Recall& recall) {
@@ -197,8 +198,9 @@ Result<Message> Decode(std::string_view bytes) {
     if (kind == "returned")
       return Message(TaskReturned{json.at("task"), json.at("attempt")});
     if (kind == "run")
-      return Message(
-          RunBegins{json.at("run"), json.at("threads"), json.at("memory")});
+      return Message(RunBegins{json.at("run"), json.at("threads"),
+                               json.at("memory"),
+                               json.at("checkpoint_seconds")});
     if (kind == "recall")
       return Message(Recall{json.at("task"), json.at("attempt")});
     if (kind == "shutdown") return Message(Shutdown{});

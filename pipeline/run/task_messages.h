@@ -79,6 +79,8 @@ struct RunBegins {
   std::string run;  ///< Its name.
   int threads = 0;  ///< Of each rank's work; 0 = as many as it has cores.
   std::int64_t memory = 0;  ///< Bytes for it; 0 = not said.
+  /// Between two checkpoints of a task; 0 = one after each of its epochs.
+  double checkpoint_seconds = 60;
 };
 
 /// Coordinator to worker: return the task, and its companions, unless they were

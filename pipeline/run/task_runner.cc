@@ -32,6 +32,13 @@ std::vector<TaskReport> ReportsFor(const TaskRequest& request) {
   return reports;
 }
 
+/// Whether the work need not be gone on with: done, or so that another attempt
+/// would end the same.
+bool IsSettled(const Status& status) {
+  return status.ok() || status.code() == StatusCode::kFailed ||
+         status.code() == StatusCode::kInvalid;
+}
+
 }  // namespace
 
 TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
@@ -45,6 +52,7 @@ TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
 void TaskRunner::Begin(const RunBegins& run, int rank) {
   threads_ = run.threads > 0 ? run.threads : rank_.threads;
   memory_ = run.memory;
+  checkpoint_seconds_ = run.checkpoint_seconds;
   Result<Journal> journal =
       Journal::Open(store_.layout().journal(run.run, rank));
   if (journal.ok())
@@ -125,16 +133,31 @@ Result<std::unique_ptr<cluster::Group>> TaskRunner::GroupFor(
   return rank_.join(request, shards);
 }
 
+TaskRunner::Checkpoints TaskRunner::CheckpointsOf(
+    const TaskRequest& request) const {
+  Checkpoints checkpoints;
+  const auto add = [&](const Digest& key) {
+    checkpoints.push_back(std::make_unique<CheckpointFile>(
+        store_.layout().checkpoint(key), checkpoint_seconds_, clock_));
+  };
+  add(request.key);
+  for (const CompanionRequest& companion : request.companions)
+    add(companion.key);
+  return checkpoints;
+}
+
 /// The others of a group must not wait for one whom an exception took away.
 Result<TaskRunner::Outputs> TaskRunner::RunAll(
     stages::Stage& stage, const TaskRequest& request,
     const TaskInputs& artifacts, const Json& hints,
-    const std::function<bool(double)>& progress, cluster::Group* group) {
-  std::vector<stages::StageInput> inputs = {
-      {request.params, hints, artifacts.of(0), progress, group}};
+    const std::function<bool(double)>& progress, const Checkpoints& checkpoints,
+    cluster::Group* group) {
+  std::vector<stages::StageInput> inputs = {{request.params, hints,
+                                             artifacts.of(0), progress, group,
+                                             checkpoints.front().get()}};
   for (std::size_t i = 0; i < request.companions.size(); ++i)
     inputs.push_back({request.companions[i].params, hints, artifacts.of(i + 1),
-                      progress, nullptr});
+                      progress, nullptr, checkpoints[i + 1].get()});
   try {
     if (inputs.size() == 1) return Outputs{stage.Run(inputs.front())};
     return stage.RunEach(inputs);
@@ -213,9 +236,10 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   hints["threads"] = threads_;
   if (memory_ > 0) hints["memory"] = memory_;
   hints["device"] = reports.front().device;
+  const Checkpoints checkpoints = CheckpointsOf(request);
   BESOM_ASSIGN_OR_RETURN(const Outputs outputs,
                          RunAll(*stage->second, request, *artifacts, hints,
-                                progress, group.get()));
+                                progress, checkpoints, group.get()));
   BESOM_CHECK(outputs.size() == reports.size(),
               fmt::format("{} of {} outputs", outputs.size(), reports.size()));
   const Status unhurt = CheckInputs(*artifacts, broken);
@@ -227,6 +251,7 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     reports[i].status = !outputs[i].ok() ? outputs[i].status()
                         : !unhurt.ok()   ? unhurt
                                          : Keep(*outputs[i], reports[i]);
+    if (IsSettled(reports[i].status)) checkpoints[i]->Remove();
   });
   return Status::Ok();
 }

@@ -8,6 +8,7 @@
 
 #include "cluster/group.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/run/checkpoint_file.h"
 #include "pipeline/run/task_messages.h"
 #include "pipeline/store/blob_store.h"
 #include "pipeline/store/journal.h"
@@ -30,7 +31,9 @@ struct RankFacts {
 };
 
 /// Runs a task, or several in one call, on this rank: maps the inputs, runs the
-/// stage, stores the outputs, and keeps a journal of both. Inputs that are not
+/// stage, stores the outputs, and keeps a journal of both. What a task left of
+/// how far it was goes with its outputs stored, and with an error that another
+/// attempt would meet again. Inputs that are not
 /// visible yet are looked for (BlobSearch), with a word of progress before
 /// every pause, so that the task's lease holds. Borrows all references. One
 /// thread at a time.
@@ -68,10 +71,13 @@ class TaskRunner {
       return task == 0 || own.empty() ? shared : own[task - 1];
     }
   };
+  /// Of the tasks of a request, in their order.
+  using Checkpoints = std::vector<std::unique_ptr<CheckpointFile>>;
+  Checkpoints CheckpointsOf(const TaskRequest& request) const;
   Result<Outputs> RunAll(stages::Stage& stage, const TaskRequest& request,
                          const TaskInputs& artifacts, const Json& hints,
                          const std::function<bool(double)>& progress,
-                         cluster::Group* group);
+                         const Checkpoints& checkpoints, cluster::Group* group);
   Status CheckNumerics(const TaskRequest& request) const;
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,
@@ -98,6 +104,7 @@ class TaskRunner {
   const RankFacts rank_;
   int threads_;
   std::int64_t memory_ = 0;
+  double checkpoint_seconds_ = RunBegins().checkpoint_seconds;
   bool keeps_device_ = false;  // A task has computed on the GPU.
   std::optional<Journal> journal_;
 };

@@ -180,7 +180,8 @@ Status BlobStore::CheckUnhurt(const ArtifactMap& artifacts) {
 
 Result<int> BlobStore::RemoveDeadTemporaries() const {
   int removed = 0;
-  std::vector<Path> folders = {layout_.root(), layout_.logs()};
+  std::vector<Path> folders = {layout_.root(), layout_.logs(),
+                               layout_.checkpoints()};
   std::error_code error;
   std::filesystem::directory_iterator entries(layout_.blobs(), error), end;
   for (; !error && entries != end; entries.increment(error))

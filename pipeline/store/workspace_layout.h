@@ -19,6 +19,10 @@ class WorkspaceLayout {
   Path blobs() const { return store() / "blobs.v1"; }
   /// store/blobs.v1/ab/abcd...: two digits keep folders small.
   Path blob(const Digest& digest) const;
+  /// How far tasks that were not finished are; see CheckpointFile.
+  Path checkpoints() const { return store() / "checkpoints.v1"; }
+  /// Of the task with that key.
+  Path checkpoint(const Digest& key) const { return checkpoints() / key.Hex(); }
   Path locks() const { return store() / "locks"; }
   /// Held by each run of sweep `name` for its life.
   Path sweep_lock(std::string_view name) const;

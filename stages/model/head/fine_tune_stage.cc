@@ -94,8 +94,10 @@ Status ReadShared(const StageInput& input, FitSourcesCache& cache,
   return Status::Ok();
 }
 
-Result<HeadToFit> ReadHead(const Json& params) {
+Result<HeadToFit> ReadHead(const StageInput& input) {
+  const Json& params = input.params;
   HeadToFit fit;
+  fit.checkpoint = input.checkpoint;
   BESOM_ASSIGN_OR_RETURN(fit.head, HeadSettings::FromJson(params.at("model")));
   BESOM_ASSIGN_OR_RETURN(fit.train,
                          TrainSettings::FromJson(params.at("train")));
@@ -197,6 +199,8 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
   output.blobs["history"] = CanonicalText(HistoryJson(result));
   output.counters = {{"epochs", result.epochs.size()},
                      {"images", shared.training.labels.size()}};
+  if (result.resumed_epoch)
+    output.counters["resumed_epoch"] = *result.resumed_epoch;
   return output;
 }
 
@@ -236,7 +240,7 @@ Result<StageOutput> FineTuneStage::RunBySteps(const StageInput& input) {
   FitShards shards;
   const auto read = [&]() -> Result<HeadToFit> {
     BESOM_ASSIGN_OR_RETURN(shards, ReadShards(input));
-    BESOM_ASSIGN_OR_RETURN(HeadToFit head, ReadHead(input.params));
+    BESOM_ASSIGN_OR_RETURN(HeadToFit head, ReadHead(input));
     BESOM_RETURN_IF_ERROR(ReadShared(input, cache_, shared));
     return head;
   };
@@ -265,7 +269,7 @@ Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
     const Json& params = inputs[i].params;
     BESOM_RETURN_IF_ERROR(
         TryRead([&] { return CheckAlike(input.params, params); }));
-    Result<HeadToFit> head = TryRead([&] { return ReadHead(params); });
+    Result<HeadToFit> head = TryRead([&] { return ReadHead(inputs[i]); });
     if (!head.ok()) {
       outputs[i] = head.status();
       continue;

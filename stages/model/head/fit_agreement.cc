@@ -29,6 +29,15 @@ Result<FitAgreement> FitAgreement::Make(cluster::Group& group,
   return agreement;
 }
 
+Result<bool> FitAgreement::Alike(std::string_view bytes) {
+  if (!exchange_) return true;
+  const std::string mine = DigestOf(bytes).Hex() + '0';
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> all,
+                         exchange_->All(mine, timeout_seconds_));
+  return std::ranges::all_of(
+      all, [&](const std::string& other) { return other == mine; });
+}
+
 Result<bool> FitAgreement::AfterEpoch(bool stop,
                                       std::span<const double> figures) {
   if (!exchange_) return stop;

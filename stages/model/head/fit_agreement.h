@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "cluster/group_exchange.h"
 #include "stages/model/head/fit_trainer.h"
@@ -17,6 +18,8 @@ class FitAgreement {
   static Result<FitAgreement> Make(cluster::Group& group,
                                    double timeout_seconds);
 
+  /// Whether all members have the same `bytes`.
+  Result<bool> Alike(std::string_view bytes);
   /// After an epoch: whether any member was asked to stop. kInternal when
   /// their `figures` differ by a bit.
   Result<bool> AfterEpoch(bool stop, std::span<const double> figures);

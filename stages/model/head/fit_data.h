@@ -11,6 +11,8 @@
 
 namespace besom::stages {
 
+class Checkpoint;
+
 /// The images of one fit, as rows of what its trainer takes.
 struct FitData {
   std::vector<std::string> classes;
@@ -28,6 +30,8 @@ struct HeadToFit {
   HeadSettings head;
   TrainSettings train;
   FitKey key;
+  /// Where the fit says how far it is; null = nowhere. Borrowed.
+  Checkpoint* checkpoint = nullptr;
 };
 
 struct EpochFigures {
@@ -42,6 +46,8 @@ struct FitResult {
   bool stopped_early = false;
   std::vector<double> class_weights;
   std::vector<EpochFigures> epochs;
+  /// The epoch that this attempt began in, by a checkpoint; else none.
+  std::optional<int> resumed_epoch;
 };
 
 }  // namespace besom::stages

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pipeline/base/check.h"
+#include "pipeline/base/log.h"
 #include "stages/metric/metrics.h"
 #include "stages/model/head/epoch_draws.h"
 
@@ -61,6 +62,52 @@ FitRun::FitRun(const FitData& data, const HeadToFit& head,
           .value();
   loss_ = {result_.class_weights, head.train.label_smoothing,
            head.train.focal_gamma};
+}
+
+FitState FitRun::State() const {
+  return {.trainer = trainer_->State(),
+          .learning_rate = learning_rate_.state(),
+          .so_far = result_,
+          .next = next_,
+          .steps = steps_,
+          .sum = sum_,
+          .best = best_,
+          .best_epoch = best_epoch_};
+}
+
+Status FitRun::Restore(FitState state) {
+  FitResult& so_far = state.so_far;
+  const auto epochs = static_cast<int>(so_far.epochs.size());
+  if (epochs > head_.train.epochs || state.best_epoch >= epochs ||
+      state.steps < 0 || state.steps > steps_per_epoch_)
+    return CorruptError("checkpoint", "it is of a longer fit");
+  BESOM_RETURN_IF_ERROR(trainer_->Restore(state.trainer));
+  learning_rate_.Restore(state.learning_rate);
+  so_far.class_weights = std::move(result_.class_weights);
+  result_ = std::move(so_far);
+  result_.resumed_epoch = epochs;
+  next_ = state.next;
+  steps_ = state.steps;
+  sum_ = state.sum;
+  best_ = state.best;
+  best_epoch_ = state.best_epoch;
+  return Status::Ok();
+}
+
+void FitRun::Resume(std::string_view saved) {
+  Result<FitState> state = UnpackFitState(std::string(saved));
+  const Status resumed =
+      state.ok() ? Restore(*std::move(state)) : state.status();
+  if (resumed.ok()) return;
+  Log(LogLevel::kWarning,
+      fmt::format("a fit begins again: {}", resumed.ToString()));
+}
+
+void FitRun::SaveIfDue(Checkpoint::Moment moment) const {
+  if (head_.checkpoint == nullptr) return;
+  if (!running() && moment != Checkpoint::Moment::kStop) return;
+  if (!head_.checkpoint->Due(moment)) return;
+  head_.checkpoint->Save(PackFitState(State()));
 }
 
 bool FitRun::running() const {

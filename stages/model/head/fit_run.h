@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "pipeline/base/result.h"
+#include "stages/checkpoint.h"
 #include "stages/model/head/fit_data.h"
+#include "stages/model/head/fit_state.h"
 #include "stages/model/head/fit_trainer.h"
 #include "stages/model/head/learning_rate.h"
 #include "stages/model/head/mixup.h"
@@ -30,6 +32,14 @@ class FitRun {
   bool running() const;
   /// The epoch to train (from 0), or how many there were.
   int epoch() const { return static_cast<int>(result_.epochs.size()); }
+  /// How many images of this epoch's order have been trained on.
+  std::size_t images_done() const { return next_; }
+
+  /// Goes on from `saved`, bytes of a run of the same data and head. Whatever
+  /// else they are is said in the log, and the run begins at the beginning.
+  void Resume(std::string_view saved);
+  /// Leaves how far it is at head.checkpoint, where that is due.
+  void SaveIfDue(Checkpoint::Moment moment) const;
 
   /// Takes the steps of this epoch that begin before its image number `end`.
   /// rows: those of all training images; order: that of the epoch.
@@ -45,6 +55,8 @@ class FitRun {
   FitResult Finish();
 
  private:
+  FitState State() const;
+  Status Restore(FitState state);
   /// Takes one step on these images.
   Status Step(std::span<const std::size_t> images,
               std::span<const float* const> rows);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -55,6 +56,9 @@ class FusedFit {
 
  private:
   void Start(Member& member);
+  /// The earliest epoch that some member has to train.
+  std::optional<int> FirstEpoch() const;
+  void SaveWhatIsDue();
   Status RunEpoch(int epoch);
   void DrawOrders(int epoch);
   void RunBlock(Member& member, std::size_t end,
@@ -103,9 +107,12 @@ FusedFit::FusedFit(const FitData& data, std::span<const HeadToFit> heads,
 Result<std::vector<Result<FitResult>>> FusedFit::Run() {
   const FlushedDenormals flushed;
   ForEachRunning([this](Member& member) { Start(member); });
-  const auto running = [](const Member& member) { return member.running(); };
-  for (int epoch = 0; !stop_ && std::ranges::any_of(members_, running); ++epoch)
-    BESOM_RETURN_IF_ERROR(RunEpoch(epoch));
+  while (!stop_) {
+    const std::optional<int> epoch = FirstEpoch();
+    if (!epoch) break;
+    BESOM_RETURN_IF_ERROR(RunEpoch(*epoch));
+    SaveWhatIsDue();
+  }
   if (stop_)
     return Status(StatusCode::kInterrupted, "fine_tune", "asked to stop");
   std::vector<Result<FitResult>> results(members_.size(), FitResult());
@@ -129,6 +136,27 @@ void FusedFit::Start(Member& member) {
       head.train, kernels_);
   member.run =
       std::make_unique<FitRun>(data_, head, kernels_, std::move(trainer));
+  if (head.checkpoint == nullptr) return;
+  const std::optional<std::string> saved = head.checkpoint->Load();
+  if (!saved) return;
+  member.run->Resume(*saved);
+  Report(member.running() ? member.run->epoch() : head.train.epochs);
+}
+
+std::optional<int> FusedFit::FirstEpoch() const {
+  std::optional<int> first;
+  for (const Member& member : members_)
+    if (member.running())
+      first =
+          std::min(first.value_or(member.run->epoch()), member.run->epoch());
+  return first;
+}
+
+void FusedFit::SaveWhatIsDue() {
+  const auto moment =
+      stop_ ? Checkpoint::Moment::kStop : Checkpoint::Moment::kEpoch;
+  for (const Member& member : members_)
+    if (member.run && member.status.ok()) member.run->SaveIfDue(moment);
 }
 
 Status FusedFit::RunEpoch(int epoch) {
@@ -144,7 +172,8 @@ Status FusedFit::RunEpoch(int epoch) {
                    (sizeof(float) * static_cast<std::size_t>(data_.dimension)));
   for (std::size_t begin = 0; begin < images && !stop_; begin += block)
     ForEachRunning([&](Member& member) {
-      // Those whose order is shorter have ended the epoch.
+      // Those whose order is shorter have ended the epoch; those with a
+      // checkpoint may be ahead.
       if (member.run->epoch() == epoch) RunBlock(member, begin + block, rows);
     });
   return Status::Ok();
@@ -153,7 +182,7 @@ Status FusedFit::RunEpoch(int epoch) {
 void FusedFit::DrawOrders(int epoch) {
   orders_.clear();
   for (Member& member : members_) {
-    if (!member.running()) continue;
+    if (!member.running() || member.run->epoch() != epoch) continue;
     const TrainSettings& train = member.head->train;
     const FitKey& key = member.head->key;
     const OrderKey order{train.own_order, train.own_order ? train.seed : 0,

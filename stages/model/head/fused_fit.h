@@ -17,7 +17,8 @@ namespace besom::stages {
 /// number of threads, and so is its error, which ends no other head: kFailed
 /// with epoch, step and learning rate when a loss is not finite, kInvalid when
 /// its settings ask for what the data do not hold. A head that stops early
-/// costs no more work.
+/// costs no more work. One with a checkpoint goes on from there, at its own
+/// epoch.
 ///
 /// Heads may differ in everything; those of equal `balance` and order share
 /// the order of images. Rows are fetched once per epoch, and read by one head

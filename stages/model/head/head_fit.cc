@@ -36,10 +36,27 @@ struct GroupFit {
   const FitShards& shards;
   /// Whether each step is told of.
   bool slow = false;
+
+  bool alone() const { return shards.group == nullptr; }
+  bool leads() const { return alone() || shards.group->rank() == 0; }
 };
 
 using MakeTrainer =
     std::function<Result<std::unique_ptr<FitTrainer>>(cluster::Group&)>;
+
+/// Goes on from where another attempt was, if all members know where.
+Status Resume(const GroupFit& fit, FitRun& run, FitAgreement& agreement) {
+  std::optional<std::string> saved;
+  if (fit.head.checkpoint != nullptr) saved = fit.head.checkpoint->Load();
+  BESOM_ASSIGN_OR_RETURN(const bool alike, agreement.Alike(saved.value_or("")));
+  if (saved && alike) run.Resume(*saved);
+  return Status::Ok();
+}
+
+Status Stopped(const GroupFit& fit, const FitRun& run) {
+  if (fit.leads()) run.SaveIfDue(Checkpoint::Moment::kStop);
+  return Status(StatusCode::kInterrupted, "fine_tune", "asked to stop");
+}
 
 /// Trains an epoch; returns whether somebody asked to stop meanwhile.
 Result<bool> TrainEpoch(const GroupFit& fit, FitRun& run,
@@ -49,11 +66,11 @@ Result<bool> TrainEpoch(const GroupFit& fit, FitRun& run,
                          fit.data.train_rows(run.epoch()));
   const std::vector<std::size_t> order = EpochOrder(
       fit.data.train_labels, train, fit.sweep_seed, fit.head.key, run.epoch());
-  const bool alone = fit.shards.group == nullptr;
   const std::size_t slice =
       fit.slow ? static_cast<std::size_t>(train.batch_size) : order.size();
   bool stop = false;
   for (std::size_t end = slice; end < order.size() + slice; end += slice) {
+    if (end <= run.images_done()) continue;
     const Status trained = run.TrainUntil(end, rows, order);
     // A loss is the same number on all members.
     if (trained.code() == StatusCode::kFailed) return agreement.OnAll(trained);
@@ -64,9 +81,9 @@ Result<bool> TrainEpoch(const GroupFit& fit, FitRun& run,
     stop =
         (fit.progress && fit.progress((run.epoch() + share) / train.epochs)) ||
         stop;
+    if (fit.leads()) run.SaveIfDue(Checkpoint::Moment::kStep);
     // The others of a group go on to the end of the epoch.
-    if (stop && alone)
-      return Status(StatusCode::kInterrupted, "fine_tune", "asked to stop");
+    if (stop && fit.alone()) return Stopped(fit, run);
   }
   return stop;
 }
@@ -76,6 +93,7 @@ Result<FitResult> FitTogether(const GroupFit& fit,
                               FitAgreement& agreement) {
   BESOM_RETURN_IF_ERROR(FitRun::Check(fit.data, fit.head));
   FitRun run(fit.data, fit.head, fit.kernels, std::move(trainer));
+  BESOM_RETURN_IF_ERROR(Resume(fit, run, agreement));
   while (run.running()) {
     BESOM_ASSIGN_OR_RETURN(bool stop, TrainEpoch(fit, run, agreement));
     BESOM_ASSIGN_OR_RETURN(const EpochFigures figures, run.EndEpoch());
@@ -85,9 +103,8 @@ Result<FitResult> FitTogether(const GroupFit& fit,
            stop;
     BESOM_ASSIGN_OR_RETURN(const bool all_stop,
                            agreement.AfterEpoch(stop, NumbersOf(figures)));
-    if (all_stop)
-      return agreement.OnAll(
-          Status(StatusCode::kInterrupted, "fine_tune", "asked to stop"));
+    if (all_stop) return agreement.OnAll(Stopped(fit, run));
+    if (fit.leads()) run.SaveIfDue(Checkpoint::Moment::kEpoch);
   }
   FitResult result = run.Finish();
   BESOM_RETURN_IF_ERROR(agreement.AtTheEnd(result.weights));

@@ -32,7 +32,8 @@ struct FitShards {
 /// In a group all members return the same weights and figures bit for bit, or
 /// all return an error: the same for kFailed, and for kInterrupted as soon as
 /// one is asked to stop; else the member that failed breaks the group, and the
-/// others return kUnavailable. kInternal when members come to differ.
+/// others return kUnavailable. kInternal when members come to differ. The
+/// leader leaves the checkpoints; the members go on from one that they all see.
 Result<FitResult> FitHead(const FitData& data, const HeadToFit& head,
                           std::uint64_t sweep_seed,
                           const std::function<bool(double)>& progress,

@@ -165,5 +165,114 @@ TEST_F(LeftAloneTest, SoIsAStopBeforeTheTaskIsBegun) {
   EXPECT_THAT(OthersWait().ToString(), ::testing::HasSubstr("asked to stop"));
 }
 
+/// Counts to four, a step at a time, and then ends as it is told.
+class CountingStage final : public stages::Stage {
+ public:
+  std::string_view name() const noexcept override { return "counting"; }
+  int version() const noexcept override { return 1; }
+  Result<stages::StageOutput> Run(const stages::StageInput& input) override {
+    steps = 0;
+    std::string done = input.checkpoint->Load().value_or("");
+    while (done.size() < 4) {
+      done += '+';
+      ++steps;
+      if (input.checkpoint->Due(stages::Checkpoint::Moment::kEpoch))
+        input.checkpoint->Save(done);
+      if (input.progress(static_cast<double>(done.size()) / 4))
+        return Status(StatusCode::kInterrupted, "counting", "asked to stop");
+    }
+    if (!end.ok()) return end;
+    stages::StageOutput output;
+    output.blobs["out"] = done + input.params.dump();
+    return output;
+  }
+
+  Status end;
+  int steps = 0;  // Of the last run.
+};
+
+class CheckpointedTaskTest : public ::testing::Test {
+ protected:
+  CheckpointedTaskTest() {
+    auto stage = std::make_unique<CountingStage>();
+    stage_ = stage.get();
+    stages_.emplace("counting", std::move(stage));
+    request_.key = DigestOf(std::string_view("a task"));
+    request_.stage = "counting";
+    request_.params = Json::object();
+    request_.hints = Json::object();
+    request_.companions = {{.task = 1,
+                            .key = DigestOf(std::string_view("another")),
+                            .params = {{"a", 1}},
+                            .prior = {}}};
+    std::filesystem::remove_all(layout_.root());
+  }
+  ~CheckpointedTaskTest() override {
+    std::filesystem::remove_all(layout_.root());
+  }
+
+  /// Another process each time.
+  std::vector<TaskReport> Run(double stop_after = 2,
+                              double checkpoint_seconds = 0) {
+    TaskRunner runner(store_, stages_, clock_, {.host = "host"});
+    RunBegins run{.run = "run"};
+    run.checkpoint_seconds = checkpoint_seconds;
+    runner.Begin(run, 0);
+    return runner.Run(request_,
+                      [=](double share) { return share > stop_after; });
+  }
+  bool HasCheckpoint(const Digest& key) const {
+    return std::filesystem::exists(layout_.checkpoint(key));
+  }
+
+  const WorkspaceLayout layout_{
+      Path(::testing::TempDir()) /
+      ::testing::UnitTest::GetInstance()->current_test_info()->name()};
+  testing::ManualClock clock_;
+  BlobStore store_{layout_};
+  stages::StageRegistry stages_;
+  CountingStage* stage_ = nullptr;
+  TaskRequest request_;
+};
+
+TEST_F(CheckpointedTaskTest, TheNextAttemptGoesOnAndLeavesNothing) {
+  EXPECT_EQ(Run(0.6).at(0).status.code(), StatusCode::kInterrupted);
+  EXPECT_TRUE(HasCheckpoint(request_.key));
+  const auto reports = Run();
+  ASSERT_EQ(reports.size(), 2U);
+  for (const TaskReport& report : reports)
+    EXPECT_TRUE(report.status.ok()) << report.status.ToString();
+  EXPECT_EQ(store_.Get(reports[0].outputs[0].blob)->text(), "++++{}");
+  EXPECT_EQ(store_.Get(reports[1].outputs[0].blob)->text(), "++++{\"a\":1}");
+  EXPECT_FALSE(HasCheckpoint(request_.key));
+  EXPECT_FALSE(HasCheckpoint(request_.companions[0].key));
+}
+
+TEST_F(CheckpointedTaskTest, EachTaskHasItsOwn) {
+  request_.companions.clear();
+  Run(0.6);
+  std::swap(request_.key, request_.companions.emplace_back().key);
+  request_.companions.clear();
+  Run();
+  EXPECT_EQ(stage_->steps, 4);
+}
+
+TEST_F(CheckpointedTaskTest, OneIsKeptWhereAnotherAttemptMayEndBetter) {
+  request_.companions.clear();
+  stage_->end = IoError("disk", "full");
+  Run();
+  EXPECT_TRUE(HasCheckpoint(request_.key));
+  stage_->end = Status(StatusCode::kFailed, "counting", "the loss is NaN");
+  Run();
+  EXPECT_EQ(stage_->steps, 0);
+  EXPECT_FALSE(HasCheckpoint(request_.key));
+}
+
+TEST_F(CheckpointedTaskTest, TheRunSaysHowOftenThereIsOne) {
+  request_.companions.clear();
+  Run(0.6, 60);
+  EXPECT_FALSE(HasCheckpoint(request_.key));
+}
+
 }  // namespace
 }  // namespace besom::run

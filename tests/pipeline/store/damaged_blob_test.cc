@@ -268,7 +268,11 @@ TEST_F(DamagedBlobTest, HalfWrittenFilesOfDeadProcessesAreSweptAway) {
   const std::string dead = Litter()[0];
   std::ofstream(folder / ".x.elsewhere.999999999.0.tmp") << "x";
   std::ofstream(folder / ("not" + dead)) << "x";
-  EXPECT_EQ(*Reopen().RemoveDeadTemporaries(), 1);
+  const Path checkpoints = Reopen().layout().checkpoints();
+  ASSERT_TRUE(MakeFolders(checkpoints).ok());
+  std::ofstream(checkpoints / dead) << "x";
+  EXPECT_EQ(*Reopen().RemoveDeadTemporaries(), 2);
+  EXPECT_TRUE(std::filesystem::is_empty(checkpoints));
   EXPECT_THAT(Litter(), testing::UnorderedElementsAre(
                             ".x.elsewhere.999999999.0.tmp", "not" + dead));
 }

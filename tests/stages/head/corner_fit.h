@@ -41,6 +41,24 @@ class CornerFit : public ::testing::Test {
     return rows;
   }
 
+  /// Of two fits: the same bits.
+  static void ExpectSame(const Result<FitResult>& a,
+                         const Result<FitResult>& b) {
+    ASSERT_TRUE(a.ok()) << a.status().ToString();
+    ASSERT_TRUE(b.ok()) << b.status().ToString();
+    EXPECT_EQ(a->weights, b->weights);
+    EXPECT_EQ(a->chosen_epoch, b->chosen_epoch);
+    EXPECT_EQ(a->stopped_early, b->stopped_early);
+    EXPECT_EQ(a->class_weights, b->class_weights);
+    ASSERT_EQ(a->epochs.size(), b->epochs.size());
+    for (std::size_t e = 0; e < a->epochs.size(); ++e) {
+      EXPECT_EQ(a->epochs[e].train_loss, b->epochs[e].train_loss);
+      EXPECT_EQ(a->epochs[e].loss, b->epochs[e].loss);
+      EXPECT_EQ(a->epochs[e].accuracy, b->epochs[e].accuracy);
+      EXPECT_EQ(a->epochs[e].balanced_accuracy, b->epochs[e].balanced_accuracy);
+    }
+  }
+
   static constexpr int kInputs = 24;
   std::vector<float> train_, validation_;
   FitData data_;

@@ -29,8 +29,8 @@ class ShardedFitTest : public CornerFit {
   }
 
   Result<FitResult> FitAlone(int shards) const {
-    return FitHead(data_, {head_, settings_, {}}, 5, {}, BestHeadKernels(),
-                   {.count = shards});
+    return FitHead(data_, {.head = head_, .train = settings_, .key = {}}, 5, {},
+                   BestHeadKernels(), {.count = shards});
   }
 
   // Fits by `ranks` threads; `edit` changes what one of them sees.
@@ -47,25 +47,11 @@ class ShardedFitTest : public CornerFit {
       std::function<bool(double)> progress;
       if (edit) edit(group.rank(), data, progress);
       fits[static_cast<std::size_t>(group.rank())] =
-          FitHead(data, {head_, settings_, {}}, 5, progress, BestHeadKernels(),
+          FitHead(data, {.head = head_, .train = settings_, .key = {}}, 5,
+                  progress, BestHeadKernels(),
                   {.count = shards, .group = &group, .timeout_seconds = 60});
     });
     return fits;
-  }
-
-  static void ExpectSame(const Result<FitResult>& a,
-                         const Result<FitResult>& b) {
-    ASSERT_TRUE(a.ok()) << a.status().ToString();
-    ASSERT_TRUE(b.ok()) << b.status().ToString();
-    EXPECT_EQ(a->weights, b->weights);
-    EXPECT_EQ(a->chosen_epoch, b->chosen_epoch);
-    EXPECT_EQ(a->stopped_early, b->stopped_early);
-    ASSERT_EQ(a->epochs.size(), b->epochs.size());
-    for (std::size_t e = 0; e < a->epochs.size(); ++e) {
-      EXPECT_EQ(a->epochs[e].train_loss, b->epochs[e].train_loss);
-      EXPECT_EQ(a->epochs[e].loss, b->epochs[e].loss);
-      EXPECT_EQ(a->epochs[e].accuracy, b->epochs[e].accuracy);
-    }
   }
 
   void ExpectSameOnAnyRanks() {
