@@ -412,6 +412,9 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   scored["evaluate"].erase("external");  // The sets are in the split table.
   params["augment"] = config.at("augment");
   params["seed"] = config.at("seed");
+  // For whoever uses the model's file by itself.
+  params["pixels"] =
+      PixelSettings(config.at("ingest"), SizeOf(config.at("ingest"), backbone));
   // A batch is cut into so many shards, whoever computes them: this decides
   // the order of sums. One shard is what was there before there were several.
   if (tune.ranks > 1) params["shards"] = tune.ranks;

@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from PIL import Image
+from safetensors import safe_open
 
 from besom_process import besom, same_rows, select, start
 from smoke_case import SMOKE, SmokeCase
@@ -91,6 +92,23 @@ class Unfreeze(SmokeCase):
                         f"predictions where trial = '{trial}'")}
             self.assertEqual(len(said), 24)
             self.assertEqual(found, said, unfreeze)
+
+    def test_a_models_file_says_what_it_is(self):
+        workspace = self.run_axes()
+        for digest, params in select(
+                workspace, "select digest, params from blob join action using "
+                "(key) where stage = 'fine_tune' and port = 'weights'"):
+            path = workspace / "store/blobs.v1" / digest[:2] / digest
+            with safe_open(path, "numpy") as file:
+                said = json.loads(file.metadata()["besom"])
+                names = set(file.keys())
+            self.assertEqual({"head.0.weight", "head.0.bias", "head.1.weight",
+                              "head.1.bias"} - names, set())
+            self.assertLessEqual({"chosen_epoch", "metrics"}, said.keys())
+            for key, value in json.loads(params).items():
+                self.assertEqual(said[key], value)
+            self.assertEqual(said["pixels"]["size"], 64)
+            self.assertIn("mean", said["model"]["preprocessing"])
 
     def test_an_unknown_block_is_refused_before_anything_runs(self):
         workspace = self.workspace()

@@ -22,30 +22,34 @@ Json ValidationJson(const EpochFigures& figures) {
           {"balanced_accuracy", *figures.balanced_accuracy}};
 }
 
+Json EpochJson(const FitResult& fit, std::size_t epoch) {
+  const EpochFigures& figures = fit.epochs[epoch];
+  Json json{{"epoch", epoch}, {"train", {{"loss", figures.train_loss}}}};
+  if (figures.loss) json["validation"] = ValidationJson(figures);
+  return json;
+}
+
 Json HistoryJson(const FitResult& fit) {
   Json epochs = Json::array();
-  for (std::size_t e = 0; e < fit.epochs.size(); ++e) {
-    Json epoch{{"epoch", e}, {"train", {{"loss", fit.epochs[e].train_loss}}}};
-    if (fit.epochs[e].loss) epoch["validation"] = ValidationJson(fit.epochs[e]);
-    epochs.push_back(std::move(epoch));
-  }
+  for (std::size_t e = 0; e < fit.epochs.size(); ++e)
+    epochs.push_back(EpochJson(fit, e));
   return {{"epochs", std::move(epochs)},
           {"chosen_epoch", fit.chosen_epoch},
           {"stopped_early", fit.stopped_early},
           {"class_weights", fit.class_weights}};
 }
 
-/// What goes into the head's file. Not model.weights: it may be a path, and
-/// the same head must have the same bytes on every machine.
-Json Description(const Json& params, int chosen_epoch) {
-  Json model = Json::object();
-  for (const char* key :
-       {"backbone", "preprocessing", "precision", "cut", "pooling", "unfreeze",
-        "head", "head_init", "dropout"})
-    if (params.at("model").contains(key)) model[key] = params["model"][key];
-  return {{"classes", params.at("classes")},
-          {"model", std::move(model)},
-          {"chosen_epoch", chosen_epoch}};
+/// What goes into the model's file: all that it was trained with, classes and
+/// preprocessing included, and the figures of the chosen epoch. Of which sweeps
+/// it is a trial is not its own: equal fits of two sweeps are one file.
+Json Description(const Json& params, const FitResult& fit) {
+  Json description = params;
+  if (params.value("shards", 1) == 1) description.erase("shards");
+  description["chosen_epoch"] = fit.chosen_epoch;
+  description["metrics"] =
+      EpochJson(fit, static_cast<std::size_t>(fit.chosen_epoch));
+  description["metrics"].erase("epoch");
+  return description;
 }
 
 /// What the fits of one call share. `data` borrows from the others.
@@ -193,7 +197,7 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
                      const FitResult& result) {
   StageOutput output;
   output.blobs["weights"] =
-      HeadModel(result.weights.head, Description(params, result.chosen_epoch),
+      HeadModel(result.weights.head, Description(params, result),
                 result.weights.base)
           .ToBlob();
   output.blobs["history"] = CanonicalText(HistoryJson(result));

@@ -39,7 +39,7 @@ class FineTuneStage final : public Stage {
       : make_base_(std::move(make_base)) {}
 
   std::string_view name() const noexcept override { return "fine_tune"; }
-  int version() const noexcept override { return 2; }
+  int version() const noexcept override { return 3; }
   Result<StageOutput> Run(const StageInput& input) override;
 
   /// Trains the heads of many fits on features that they share, which pays

@@ -23,7 +23,7 @@ struct HeadOutput {
 class HeadModel {
  public:
   /// `description` is a JSON object that goes into the file's metadata:
-  /// classes (array of names) is required; model, chosen_epoch, ... are kept.
+  /// classes (array of names) is required, all else is kept.
   HeadModel(HeadWeights layers, Json description,
             std::vector<NamedTensor> base = {});
 
