@@ -285,7 +285,9 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
                  {"size", pixels.at("size")}};
   // The space also knows how pixels were made: rows of other pixels differ.
   const std::string space =
-      DigestOfJson({params, pixels, VersionOf("ingest")}).Hex().substr(0, 32);
+      DigestOfJson({params, pixels, VersionOf("ingest"), VersionOf("features")})
+          .Hex()
+          .substr(0, 32);
   params["augment"] = plain ? Json() : augment;
   params["seed"] = plain ? Json(0) : config.at("seed");
   params["views"] = Json::array();

@@ -36,6 +36,7 @@ Result<EnginePlan> PlanEngine(const EngineSpec& spec) {
     BESOM_ASSIGN_OR_RETURN(const int dimension,
                            PooledDimension(tap.pooling, tap.map));
     tap.dimension = static_cast<std::size_t>(dimension);
+    tap.numbers = NumbersOf(wanted.pooling, spec.precision);
     plan.dimension += dimension;
     plan.taps.push_back(tap);
   }
@@ -59,9 +60,11 @@ void EnginePlan::Pool(std::size_t tap, int images, const float* maps,
   const auto width = static_cast<std::size_t>(dimension);
   const std::size_t numbers = static_cast<std::size_t>(plan.map.channels) *
                               plan.map.height * plan.map.width;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(images); ++i)
-    PoolMap(plan.pooling, plan.map, {maps + i * numbers, numbers},
-            rows.subspan(i * width + plan.offset, plan.dimension));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(images); ++i) {
+    const auto row = rows.subspan(i * width + plan.offset, plan.dimension);
+    PoolMap(plan.pooling, plan.map, {maps + i * numbers, numbers}, row);
+    if (plan.numbers == NumberType::kBfloat16) RoundToBfloat16(row);
+  }
 }
 
 void EnginePlan::CheckArguments(int images, int batch,

@@ -19,6 +19,7 @@ struct TapPlan {
   Pooling pooling = Pooling::kAverage;
   std::size_t dimension = 0;  ///< Numbers of it in a row,
   std::size_t offset = 0;     ///< from here on.
+  NumberType numbers = NumberType::kFloat32;
 };
 
 /// What every engine works out from its spec before it builds anything.

@@ -18,14 +18,14 @@ Result<RowTable> TakePrior(const std::vector<RowWork>& rows, int dimension,
   RowTable table{.width = static_cast<std::size_t>(dimension)};
   table.numbers.resize(rows.size() * table.width);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::span<const float> known = index.Find(rows[i].key);
-    if (known.empty()) {
+    const FeatureRow known = index.Find(rows[i].key);
+    if (!known.found()) {
       table.missing.push_back(i);
       continue;
     }
     if (known.size() != table.width)
       return CorruptError(kPlace, "prior rows are of another dimension");
-    std::copy(known.begin(), known.end(), table.row(i).begin());
+    known.CopyTo(table.row(i));
   }
   return table;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -14,12 +15,12 @@
 //   8-11         dimension D (uint32, at least 1)
 //   12-15        rows N (uint32)
 //   16-23        length T of the view texts (uint64)
-//   24-31        zero
+//   24-31        how numbers are stored: 0 float32, 1 bfloat16 (uint64)
 //   then N keys of 40 bytes: 32 content digest, 4 offset of the view's text
 //                (uint32), 4 its length (uint32)
 //   then T bytes of view texts (each distinct view once)
 //   then zeros up to a multiple of 64 bytes from the start
-//   then N * D float32
+//   then N * D numbers
 // and nothing behind.
 
 namespace besom::stages {
@@ -34,6 +35,7 @@ constexpr std::size_t kKeyBytes = 40;
 constexpr std::size_t kDigestBytes = 32;
 /// Rows start on a cache line.
 constexpr std::size_t kAlignment = 64;
+constexpr std::uint64_t kBfloat16Code = 1;
 
 std::size_t Aligned(std::size_t offset) {
   return (offset + kAlignment - 1) / kAlignment * kAlignment;
@@ -56,7 +58,7 @@ Status Corrupt(const char* what) { return CorruptError("feature shard", what); }
 /// Sizes of the parts, as the header tells them.
 struct ShardHeader {
   std::uint32_t dimension = 0, rows = 0;
-  std::uint64_t text_bytes = 0;
+  std::uint64_t text_bytes = 0, type = 0;
 
   std::size_t text_offset() const {
     return kHeaderBytes + std::size_t{rows} * kKeyBytes;
@@ -64,27 +66,40 @@ struct ShardHeader {
   std::size_t rows_offset() const {
     return Aligned(text_offset() + text_bytes);
   }
+  std::size_t number_bytes() const {
+    return type == kBfloat16Code ? sizeof(std::uint16_t) : sizeof(float);
+  }
 };
 
 Result<ShardHeader> ReadHeader(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes || bytes.substr(0, kMagic.size()) != kMagic)
     return Corrupt("the magic word is missing");
-  const ShardHeader header{Load<std::uint32_t>(bytes, 8),
-                           Load<std::uint32_t>(bytes, 12),
-                           Load<std::uint64_t>(bytes, 16)};
+  const ShardHeader header{
+      Load<std::uint32_t>(bytes, 8), Load<std::uint32_t>(bytes, 12),
+      Load<std::uint64_t>(bytes, 16), Load<std::uint64_t>(bytes, 24)};
   // Each bound keeps the next sum from overflowing.
   if (header.dimension == 0 || header.dimension > (1U << 30))
     return Corrupt("the dimension is out of range");
+  if (header.type > kBfloat16Code)
+    return Corrupt("its numbers are of an unknown type");
   if (header.text_bytes > bytes.size() || header.text_offset() > bytes.size())
     return Corrupt("cut short");
   if (bytes.size() != header.rows_offset() + std::size_t{header.rows} *
                                                  header.dimension *
-                                                 sizeof(float))
+                                                 header.number_bytes())
     return Corrupt("its size is not what the header says");
   return header;
 }
 
 }  // namespace
+
+void FeatureRow::CopyTo(std::span<float> into) const {
+  BESOM_CHECK(into.size() == size_, fmt::to_string(into.size()));
+  if (floats_ != nullptr)
+    std::copy_n(floats_, size_, into.begin());
+  else
+    std::transform(halves_, halves_ + size_, into.begin(), FromBfloat16);
+}
 
 Result<FeatureShard> FeatureShard::Open(Artifact artifact) {
   const std::string_view bytes = artifact.text();
@@ -93,6 +108,7 @@ Result<FeatureShard> FeatureShard::Open(Artifact artifact) {
       header.text_offset(), static_cast<std::size_t>(header.text_bytes));
   FeatureShard shard;
   shard.dimension_ = static_cast<int>(header.dimension);
+  if (header.type == kBfloat16Code) shard.type_ = NumberType::kBfloat16;
   shard.rows_offset_ = header.rows_offset();
   shard.keys_.resize(header.rows);
   std::size_t at = kHeaderBytes;
@@ -111,7 +127,8 @@ Result<FeatureShard> FeatureShard::Open(Artifact artifact) {
 
 std::string FeatureShard::Pack(int dimension,
                                const std::vector<FeatureKey>& keys,
-                               std::span<const float> rows) {
+                               std::span<const float> rows, NumberType type) {
+  const bool halves = type == NumberType::kBfloat16;
   BESOM_CHECK(
       dimension > 0 &&
           rows.size() == keys.size() * static_cast<std::size_t>(dimension),
@@ -134,21 +151,28 @@ std::string FeatureShard::Pack(int dimension,
   Append(bytes, static_cast<std::uint32_t>(dimension));
   Append(bytes, static_cast<std::uint32_t>(keys.size()));
   Append(bytes, static_cast<std::uint64_t>(texts.size()));
-  Append(bytes, std::uint64_t{0});
+  Append(bytes, halves ? kBfloat16Code : std::uint64_t{0});
   bytes += index;
   bytes += texts;
   bytes.resize(Aligned(bytes.size()), '\0');
-  bytes.append(reinterpret_cast<const char*>(rows.data()), rows.size_bytes());
+  if (halves)
+    for (const float number : rows) Append(bytes, ToBfloat16(number));
+  else
+    bytes.append(reinterpret_cast<const char*>(rows.data()), rows.size_bytes());
   return bytes;
 }
 
-std::span<const float> FeatureShard::row(std::size_t index) const {
+FeatureRow FeatureShard::row(std::size_t index) const {
   BESOM_CHECK(index < keys_.size(), fmt::format("row {}", index));
   const auto width = static_cast<std::size_t>(dimension_);
   // The store maps blobs page-aligned and Pack aligns the rows within them.
-  const auto* first =
-      reinterpret_cast<const float*>(artifact_.bytes().data() + rows_offset_);
-  return {first + index * width, width};
+  const auto in_place = [&]<typename T>(const T* first) {
+    return FeatureRow(std::span(first + index * width, width));
+  };
+  const std::byte* rows = artifact_.bytes().data() + rows_offset_;
+  if (type_ == NumberType::kBfloat16)
+    return in_place(reinterpret_cast<const std::uint16_t*>(rows));
+  return in_place(reinterpret_cast<const float*>(rows));
 }
 
 std::size_t FeatureIndex::KeyHash::operator()(
@@ -173,7 +197,7 @@ Result<FeatureIndex> FeatureIndex::Over(
   return index;
 }
 
-std::span<const float> FeatureIndex::Find(const FeatureKey& key) const {
+FeatureRow FeatureIndex::Find(const FeatureKey& key) const {
   const auto it = where_.find(key);
   if (it == where_.end()) return {};
   return shards_[it->second.first].row(it->second.second);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -8,6 +8,7 @@
 
 #include "pipeline/base/result.h"
 #include "pipeline/store/artifact.h"
+#include "stages/model/number_type.h"
 
 namespace besom::stages {
 
@@ -19,20 +20,45 @@ struct FeatureKey {
   bool operator==(const FeatureKey&) const = default;
 };
 
-/// A read-only shard of feature rows: float32, `dimension` numbers a row.
+/// One row of a shard, in its map; or none. Copies are cheap.
+class FeatureRow {
+ public:
+  FeatureRow() = default;
+  explicit FeatureRow(std::span<const float> floats)
+      : floats_(floats.data()), size_(floats.size()) {}
+  explicit FeatureRow(std::span<const std::uint16_t> halves)
+      : halves_(halves.data()), size_(halves.size()) {}
+
+  bool found() const { return size_ > 0; }
+  std::size_t size() const { return size_; }
+  /// The numbers in place; null where they are not stored as float32.
+  const float* floats() const { return floats_; }
+  /// REQUIRES: into.size() == size().
+  void CopyTo(std::span<float> into) const;
+
+ private:
+  const float* floats_ = nullptr;
+  const std::uint16_t* halves_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// A read-only shard of feature rows of `dimension` numbers each.
 class FeatureShard {
  public:
   static Result<FeatureShard> Open(Artifact artifact);
-  /// `rows` holds keys.size() * dimension numbers, row after row.
+  /// `rows` holds keys.size() * dimension numbers, row after row; as bfloat16
+  /// they are stored rounded.
   static std::string Pack(int dimension, const std::vector<FeatureKey>& keys,
-                          std::span<const float> rows);
+                          std::span<const float> rows,
+                          NumberType type = NumberType::kFloat32);
 
   int dimension() const { return dimension_; }
   const std::vector<FeatureKey>& keys() const { return keys_; }
-  std::span<const float> row(std::size_t index) const;
+  FeatureRow row(std::size_t index) const;
 
  private:
   int dimension_ = 0;
+  NumberType type_ = NumberType::kFloat32;
   std::vector<FeatureKey> keys_;
   std::size_t rows_offset_ = 0;
   Artifact artifact_;
@@ -43,8 +69,8 @@ class FeatureIndex {
  public:
   static Result<FeatureIndex> Over(const std::vector<Artifact>& artifacts);
   int dimension() const { return dimension_; }
-  /// Null span when there is no such row.
-  std::span<const float> Find(const FeatureKey& key) const;
+  /// Not found() when there is no such row.
+  FeatureRow Find(const FeatureKey& key) const;
 
  private:
   struct KeyHash {

@@ -13,6 +13,7 @@
 #include "stages/model/feature_lanes.h"
 #include "stages/model/feature_work.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/pooling.h"
 
 namespace besom::stages {
 
@@ -103,7 +104,8 @@ void ShareOut(std::vector<TapTask*> group, const LaneTimes& times) {
   group.back()->passes = group.back()->table.missing.size();
 }
 
-StageOutput PackOutput(const std::vector<RowWork>& rows, const TapTask& task) {
+StageOutput PackOutput(const std::vector<RowWork>& rows, const TapTask& task,
+                       std::string_view precision) {
   std::vector<FeatureKey> keys;
   std::set<Digest> images;
   for (const RowWork& row : rows) {
@@ -113,7 +115,8 @@ StageOutput PackOutput(const std::vector<RowWork>& rows, const TapTask& task) {
   const std::size_t missing = task.table.missing.size();
   StageOutput output;
   output.blobs["features"] =
-      FeatureShard::Pack(task.dimension, keys, task.table.numbers);
+      FeatureShard::Pack(task.dimension, keys, task.table.numbers,
+                         NumbersOf(task.tap.pooling, precision));
   output.counters = {{"rows", rows.size()},
                      {"computed", missing},
                      {"reused", rows.size() - missing},
@@ -201,7 +204,7 @@ Result<std::vector<Result<StageOutput>>> FeaturesStage::RunEach(
   std::vector<Result<StageOutput>> outputs;
   for (const Result<TapTask>& task : tasks) {
     if (task.ok())
-      outputs.emplace_back(PackOutput(rows, *task));
+      outputs.emplace_back(PackOutput(rows, *task, request.engine.precision));
     else
       outputs.emplace_back(task.status());
   }

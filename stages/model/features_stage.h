@@ -11,7 +11,7 @@
 
 namespace besom::stages {
 
-inline constexpr int kFeaturesStageVersion = 1;
+inline constexpr int kFeaturesStageVersion = 2;
 
 using EnginesFactory =
     std::function<Result<Engines>(const EngineSpec&, int lanes)>;

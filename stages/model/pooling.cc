@@ -93,6 +93,11 @@ Result<int> PooledDimension(Pooling pooling, const MapShape& map) {
   return map.channels * (map.height / kWindow) * (map.width / kWindow);
 }
 
+NumberType NumbersOf(std::string_view pooling, std::string_view precision) {
+  return pooling == kEdgePooling && precision == "bf16" ? NumberType::kBfloat16
+                                                        : NumberType::kFloat32;
+}
+
 void PoolMap(Pooling pooling, const MapShape& shape, std::span<const float> map,
              std::span<float> row) {
   const MapReader reader{shape, map};

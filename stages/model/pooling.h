@@ -5,6 +5,7 @@
 
 #include "pipeline/base/result.h"
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/number_type.h"
 
 namespace besom::stages {
 
@@ -25,6 +26,10 @@ Result<Pooling> ParsePooling(std::string_view name);
 
 /// Numbers in a row; kInvalid when the map is too small for the windows.
 Result<int> PooledDimension(Pooling pooling, const MapShape& map);
+
+/// What the numbers of such rows are. Frozen edges are large, so those of a
+/// base that is computed in bf16 are bfloat16; all others are float32.
+NumberType NumbersOf(std::string_view pooling, std::string_view precision);
 
 /// Pools one map that lies channels last (H, W, C) into `row`. Sums run row by
 /// row in single precision, so the bits depend on the map alone.

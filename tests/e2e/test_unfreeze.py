@@ -71,11 +71,15 @@ class Unfreeze(SmokeCase):
                 image.putdata([level + draw.randrange(-50, 51)
                                for _ in range(64 * 64)])
                 image.save(folder / name / f"{i}.png")
-        workspace = self.run_axes(
-            "--set", "ingest.classes=[dark, bright]",
-            "--set", "ingest.sources=[{name: files, format: image_folder, "
-            f"path: {folder}, labels: {{dark: dark, bright: bright}}}}]",
-            "--set", "evaluate.positive=dark")
+        data = ["--set", "ingest.classes=[dark, bright]",
+                "--set", "ingest.sources=[{name: files, format: image_folder, "
+                f"path: {folder}, labels: {{dark: dark, bright: bright}}}}]",
+                "--set", "evaluate.positive=dark"]
+        for precision in ("fp32", "bf16"):
+            self.check_predictions(folder, self.run_axes(
+                *data, "--set", f"model.precision={precision}"))
+
+    def check_predictions(self, folder, workspace):
         for unfreeze in ("none", "head", "block7", "all"):
             trial = select(
                 workspace, "select trial from trials where parameters ->> "
@@ -92,6 +96,20 @@ class Unfreeze(SmokeCase):
                         f"predictions where trial = '{trial}'")}
             self.assertEqual(len(said), 24)
             self.assertEqual(found, said, unfreeze)
+
+    def test_edges_of_a_base_in_bf16_take_half_the_room(self):
+        bf16 = ["--set", "model.precision=bf16"]
+
+        def edges(workspace):
+            return select(
+                workspace, "select sum(size) from blob join action using (key) "
+                "where stage = 'features' and port = 'features' "
+                "and params ->> 'pooling' = 'edge'")[0][0]
+
+        narrow = self.run_axes(*bf16)
+        self.assertLess(edges(narrow), 0.55 * edges(self.run_axes()))
+        self.assertEqual(same_rows(self.run_axes(*bf16, "-n", "2")),
+                         same_rows(narrow))
 
     def test_a_models_file_says_what_it_is(self):
         workspace = self.run_axes()

@@ -13,7 +13,7 @@ Result<SetEvaluation> EvaluateSet(const FitImages& images,
                                   bool keep_predictions) {
   BESOM_ASSIGN_OR_RETURN(const SetImages set, images.Set(name));
   BESOM_ASSIGN_OR_RETURN(const std::vector<HeadOutput> outputs,
-                         model.Evaluate(set.rows));
+                         model.Evaluate(set.plain.rows));
   SetEvaluation result;
   result.set = name;
   std::vector<int> predicted;

@@ -56,7 +56,8 @@ Json Description(const Json& params, const FitResult& fit) {
 struct SharedInput {
   AugmentSettings augment;
   std::optional<FitImages> images;
-  SetImages training;
+  SetImages training, validation;
+  ImageRows epoch;  // The rows that were asked for last.
   FitData data;
   std::uint64_t seed = 0;
 };
@@ -83,18 +84,23 @@ Status ReadShared(const StageInput& input, FitSourcesCache& cache,
                          AugmentSettings::FromJson(params.at("augment")));
   BESOM_ASSIGN_OR_RETURN(shared.images, FitImages::Read(input, cache));
   BESOM_ASSIGN_OR_RETURN(shared.training, shared.images->Set("train"));
-  BESOM_ASSIGN_OR_RETURN(const SetImages validation,
-                         shared.images->Set("validation"));
+  BESOM_ASSIGN_OR_RETURN(shared.validation, shared.images->Set("validation"));
+  // Epochs have rows of their own then.
+  if (shared.augment.views > 0) shared.training.plain = {};
   params.at("seed").get_to(shared.seed);
   shared.data.classes = shared.images->split().classes;
   shared.data.dimension = shared.images->dimension();
   shared.data.train_labels = shared.training.labels;
-  shared.data.train_rows = [&shared](int epoch) {
-    return shared.images->EpochRows(shared.training, shared.augment, epoch,
-                                    shared.seed);
+  shared.data.train_rows =
+      [&shared](int epoch) -> Result<std::vector<const float*>> {
+    shared.epoch = {};  // Before the next ones: never both in memory.
+    BESOM_ASSIGN_OR_RETURN(
+        shared.epoch, shared.images->EpochRows(shared.training, shared.augment,
+                                               epoch, shared.seed));
+    return shared.epoch.rows;
   };
-  shared.data.validation_labels = validation.labels;
-  shared.data.validation_rows = validation.rows;
+  shared.data.validation_labels = shared.validation.labels;
+  shared.data.validation_rows = shared.validation.plain.rows;
   return Status::Ok();
 }
 

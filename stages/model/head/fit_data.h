@@ -19,7 +19,7 @@ struct FitData {
   int dimension = 0;              ///< Length of a row.
   std::vector<int> train_labels;  ///< Class indices, in the order of scan.
   /// The rows that the training images show in an epoch (from 0), parallel to
-  /// train_labels. They live as long as the fit.
+  /// train_labels. They live until those of another epoch are asked for.
   std::function<Result<std::vector<const float*>>(int epoch)> train_rows;
   std::vector<int> validation_labels;
   std::vector<const float*> validation_rows;  ///< View 0.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "pipeline/base/check.h"
 
 namespace besom::stages {
@@ -56,49 +59,70 @@ Result<FitImages> FitImages::Read(const StageInput& input,
   return images;
 }
 
-Result<const float*> FitImages::Row(const FeatureIndex& index,
-                                    std::size_t entry,
-                                    const std::string& view) const {
+Result<FeatureRow> FitImages::Row(const FeatureIndex& index, std::size_t entry,
+                                  const std::string& view) const {
   const SplitEntry& image = split().entries[entry];
-  const std::span<const float> row = index.Find({image.content, view});
-  if (row.data() == nullptr ||
-      row.size() != static_cast<std::size_t>(dimension()))
+  const FeatureRow row = index.Find({image.content, view});
+  if (row.size() != static_cast<std::size_t>(dimension()))
     return InternalError(fmt::format("{}/{}", image.source, image.path),
                          fmt::format("no features of view '{}'", view));
-  return row.data();
+  return row;
+}
+
+ImageRows FitImages::InMemory(const std::vector<FeatureRow>& rows) const {
+  const auto width = static_cast<std::size_t>(dimension());
+  const auto narrow = static_cast<std::size_t>(std::ranges::count_if(
+      rows, [](const FeatureRow& row) { return row.floats() == nullptr; }));
+  ImageRows images;
+  images.rows.reserve(rows.size());
+  images.widened.resize(narrow * width);
+  std::span<float> room(images.widened);
+  for (const FeatureRow& row : rows) {
+    if (row.floats() != nullptr) {
+      images.rows.push_back(row.floats());
+      continue;
+    }
+    row.CopyTo(room.first(width));
+    images.rows.push_back(room.data());
+    room = room.subspan(width);
+  }
+  return images;
 }
 
 Result<SetImages> FitImages::Set(std::string_view name) const {
   SetImages set;
+  std::vector<FeatureRow> rows;
   set.entries = split().Members(name, repeat_, fold_);
   for (const std::size_t entry : set.entries) {
     set.labels.push_back(split().ClassIndex(split().entries[entry].label));
     BESOM_ASSIGN_OR_RETURN(
-        const float* row,
+        const FeatureRow row,
         Row(sources_->plain, entry, ViewKey(AugmentSettings{}, 0, 0)));
-    set.rows.push_back(row);
+    rows.push_back(row);
   }
+  set.plain = InMemory(rows);
   return set;
 }
 
-Result<std::vector<const float*>> FitImages::EpochRows(
-    const SetImages& images, const AugmentSettings& augment, int epoch,
-    std::uint64_t sweep_seed) const {
-  if (augment.views == 0) return images.rows;
+Result<ImageRows> FitImages::EpochRows(const SetImages& images,
+                                       const AugmentSettings& augment,
+                                       int epoch,
+                                       std::uint64_t sweep_seed) const {
+  if (augment.views == 0) return ImageRows{images.plain.rows, {}};
   std::vector<std::string> keys;  // By view number.
   for (int view = 0; view <= augment.views; ++view)
     keys.push_back(ViewKey(augment, view, sweep_seed));
-  std::vector<const float*> rows;
+  std::vector<FeatureRow> rows;
   rows.reserve(images.entries.size());
   for (const std::size_t entry : images.entries) {
     const int view =
         ViewOfEpoch(augment, split().entries[entry].content, epoch, sweep_seed);
-    BESOM_ASSIGN_OR_RETURN(const float* row,
+    BESOM_ASSIGN_OR_RETURN(const FeatureRow row,
                            Row(view == 0 ? sources_->plain : sources_->views,
                                entry, keys.at(view)));
     rows.push_back(row);
   }
-  return rows;
+  return InMemory(rows);
 }
 
 }  // namespace besom::stages

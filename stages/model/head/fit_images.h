@@ -13,11 +13,18 @@
 
 namespace besom::stages {
 
+/// Rows of features, in the store's maps, or where these hold narrower numbers,
+/// in memory that lives as long as this.
+struct ImageRows {
+  std::vector<const float*> rows;
+  std::vector<float> widened;
+};
+
 /// The images of one set in one fit, in the order of the scan.
 struct SetImages {
   std::vector<std::size_t> entries;  ///< Indices into the split's entries.
   std::vector<int> labels;           ///< Class indices.
-  std::vector<const float*> rows;    ///< View 0.
+  ImageRows plain;                   ///< View 0.
 };
 
 /// The parsed blobs that many fits share.
@@ -40,7 +47,7 @@ class FitSourcesCache {
 };
 
 /// What the stages of a fit read: the split and the features of its images.
-/// Immutable; rows live as long as it does.
+/// Immutable; rows live as long as it does, and as what they are returned in.
 class FitImages {
  public:
   /// Reads params {classes, repeat, fold} and the sources. kInternal also when
@@ -56,14 +63,14 @@ class FitImages {
   /// kInternal names an image without features.
   Result<SetImages> Set(std::string_view name) const;
   /// The rows that `images` show in `epoch`, each in its view.
-  Result<std::vector<const float*>> EpochRows(const SetImages& images,
-                                              const AugmentSettings& augment,
-                                              int epoch,
-                                              std::uint64_t sweep_seed) const;
+  Result<ImageRows> EpochRows(const SetImages& images,
+                              const AugmentSettings& augment, int epoch,
+                              std::uint64_t sweep_seed) const;
 
  private:
-  Result<const float*> Row(const FeatureIndex& index, std::size_t entry,
-                           const std::string& view) const;
+  Result<FeatureRow> Row(const FeatureIndex& index, std::size_t entry,
+                         const std::string& view) const;
+  ImageRows InMemory(const std::vector<FeatureRow>& rows) const;
 
   std::shared_ptr<const FitSources> sources_;
   int repeat_ = 0, fold_ = 0;

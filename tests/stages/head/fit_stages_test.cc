@@ -83,8 +83,15 @@ class FitStagesTest : public testing::Test {
     return row;
   }
 
+  /// The numbers of all rows as bfloat16, stored so or as float32.
+  void UseBfloat16(NumberType type) {
+    rounded_ = true;
+    artifacts_.clear();
+    for (int view = 0; view <= kViews; ++view) AddShards(view, type);
+  }
+
   /// Two shards of one view: images below 40, and the others.
-  void AddShards(int view) {
+  void AddShards(int view, NumberType type = NumberType::kFloat32) {
     AugmentSettings settings;
     settings.views = kViews;
     settings.rotation = 15;
@@ -95,11 +102,12 @@ class FitStagesTest : public testing::Test {
         if ((i >= 40) != late) continue;
         keys.push_back(
             {split_.entries[i].content, ViewKey(settings, view, kSeed)});
-        const std::vector<float> row = Row(i, view);
+        std::vector<float> row = Row(i, view);
+        if (rounded_) RoundToBfloat16(row);
         rows.insert(rows.end(), row.begin(), row.end());
       }
       artifacts_[view == 0 ? "plain" : "views"].push_back(
-          Artifact::FromBytes(FeatureShard::Pack(kInputs, keys, rows)));
+          Artifact::FromBytes(FeatureShard::Pack(kInputs, keys, rows, type)));
     }
   }
 
@@ -138,6 +146,7 @@ class FitStagesTest : public testing::Test {
   }
 
   SplitTable split_;
+  bool rounded_ = false;
   Json params_;
   Json hints_ = Json::object();
   ArtifactMap artifacts_;
@@ -204,6 +213,18 @@ TEST_F(FitStagesTest, AStageThatRanBeforeSeesOtherInputsAsAFreshOne) {
   FineTuneStage fresh;
   EXPECT_EQ(run(fresh)->blobs, after->blobs);
   EXPECT_NE(after->blobs, before->blobs);
+}
+
+TEST_F(FitStagesTest, HowRowsAreStoredChangesNoBit) {
+  for (const int views : {kViews, 0}) {
+    params_["augment"]["views"] = views;
+    UseBfloat16(NumberType::kFloat32);
+    if (views == 0) artifacts_.erase("views");
+    const Evaluation wide = RunBoth();
+    UseBfloat16(NumberType::kBfloat16);
+    if (views == 0) artifacts_.erase("views");
+    EXPECT_EQ(RunBoth().ToJson(), wide.ToJson());
+  }
 }
 
 TEST_F(FitStagesTest, TrainsOnTheViewsWhenThereAreAny) {
