@@ -74,16 +74,15 @@ class Stage {
   /// then stop matching.
   virtual int version() const noexcept = 0;
   virtual Result<StageOutput> Run(const StageInput& input) = 0;
-  /// Computes many tasks that differ in their params alone, by default one
-  /// after another. `input` is the one of any of them but for its params; no
-  /// group. Returns for each what Run does for it alone, bit for bit; an error
-  /// of the whole is one of the shared input, or kInterrupted.
+  /// Computes many tasks that differ in their params and in what is already
+  /// there of their output ("prior"), by default one after another; no group.
+  /// Returns for each what Run does for it alone, bit for bit; an error of the
+  /// whole is one of what they share, or kInterrupted.
+  /// REQUIRES: hints, progress and all other artifacts are the same.
   virtual Result<std::vector<Result<StageOutput>>> RunEach(
-      std::span<const Json> params, const StageInput& input) {
+      std::span<const StageInput> inputs) {
     std::vector<Result<StageOutput>> outputs;
-    for (const Json& each : params)
-      outputs.push_back(
-          Run({each, input.hints, input.artifacts, input.progress}));
+    for (const StageInput& input : inputs) outputs.push_back(Run(input));
     return outputs;
   }
   /// Gives back what it keeps on a GPU between runs.

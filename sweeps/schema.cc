@@ -75,6 +75,11 @@ std::vector<std::string> Schema::Resolve(const std::string& name) const {
   };
   for (const Key& key : keys_) add(key.path);
   for (const std::string& section : sections_) add(section);
+  const auto below_key = [&](const std::string& path) {
+    return Find(ParentOf(path)) != nullptr;
+  };
+  if (!std::all_of(paths.begin(), paths.end(), below_key))
+    std::erase_if(paths, below_key);
   return paths;
 }
 

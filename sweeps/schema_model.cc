@@ -8,12 +8,27 @@ namespace besom::sweeps {
 namespace {
 
 Form BackboneWords() {
-  return Words({"vgg16", "efficientnet_lite0"},
-               {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
-                "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101",
-                "densenet121", "mobilenet_v2", "mobilenet_v3_large",
-                "efficientnet_lite1", "efficientnet_lite2", "efficientnet_b0",
-                "convnext_tiny", "vit_b_16"});
+  return Words({"vgg11",
+                "vgg13",
+                "vgg16",
+                "vgg19",
+                "vgg11_bn",
+                "vgg13_bn",
+                "vgg16_bn",
+                "vgg19_bn",
+                "resnet18",
+                "resnet34",
+                "resnet50",
+                "resnet101",
+                "densenet121",
+                "mobilenet_v2",
+                "mobilenet_v3_large",
+                "efficientnet_lite0",
+                "efficientnet_lite1",
+                "efficientnet_lite2",
+                "efficientnet_b0",
+                "convnext_tiny",
+                "vit_b_16"});
 }
 
 std::vector<Form> WeightsForms() {
@@ -84,15 +99,17 @@ std::vector<Key> OnlyModelKeys() {
        "fast and moves probabilities by up to 0.4; auto = fp32. "
        "`resources.precision` is the same key."},
       {"model.cut",
-       {Words({"full"}), Later(Text())},
+       {Words({"full"}), Text()},
        "full",
        "",
-       "Block after which the base is cut off."},
+       "Block after which the base is cut off; a sweep over cuts takes one "
+       "pass."},
       {"model.unfreeze",
-       {Words({"none"}, {"all"}), Later(Text())},
+       {Words({"none", "all"}), Text()},
        "none",
        "",
-       "First block that is trained."},
+       "First block of the base that is trained with the head; what is before "
+       "it is computed once."},
       {"model.pooling",
        {Words({"average", "max", "average4", "flatten"})},
        "average",
@@ -116,71 +133,6 @@ std::vector<Key> OnlyModelKeys() {
   };
   keys.insert(keys.end(), more.begin(), more.end());
   return keys;
-}
-
-std::vector<Key> TrainKeys() {
-  return {
-      {"train.epochs",
-       {Integer(1, 100000)},
-       25,
-       "epochs",
-       "Passes over the training images."},
-      {"train.batch_size", {Integer(1, 65536)}, 8, "images", "Of one step."},
-      {"train.optimizer",
-       {Words({"adam", "adamw", "sgd"})},
-       "adam",
-       "",
-       "As PyTorch's, with its defaults; sgd with momentum 0.9."},
-      {"train.learning_rate", {NumberAbove(0)}, 1e-3, "", "Step size."},
-      {"train.schedule",
-       {Words({"constant"}, {"cosine", "step", "plateau"})},
-       "constant",
-       "",
-       "Of the learning rate."},
-      {"train.weight_decay", {Number(0)}, 0.0, "", "As PyTorch's optimizer."},
-      {"train.class_weights",
-       {Words({"none", "balanced"}), TableOf({NumberAbove(0)})},
-       "none",
-       "",
-       "balanced = n / (classes * n_class) over training images; or class -> "
-       "weight (1 where not named)."},
-      {"train.balance",
-       {Words({"none"}, {"undersample", "oversample"})},
-       "none",
-       "",
-       "Of the classes, training images only."},
-      {"train.label_smoothing",
-       {NumberBelow(0, 1)},
-       0.0,
-       "",
-       "As PyTorch's CrossEntropyLoss."},
-      {"train.early_stopping.patience",
-       {Integer(0)},
-       0,
-       "epochs",
-       "Stop after so many epochs without a better one; 0 = never."},
-      {"train.keep.epoch",
-       {Words({"best", "last"})},
-       "best",
-       "",
-       "Whose weights are kept; without validation the last."},
-      {"train.keep.metric",
-       {Words({"loss"}, {"accuracy", "balanced_accuracy"})},
-       "loss",
-       "",
-       "On validation, unweighted; the earliest on ties."},
-      {"train.keep.goal",
-       {Words({"minimize"}, {"maximize"})},
-       "minimize",
-       "",
-       "Which way is better."},
-      {"train.seed", {Integer(0)}, 0, "", "Initial weights and dropout."},
-      {"train.order",
-       {Words({"shared", "own"})},
-       "shared",
-       "",
-       "Order of batches: equal for all trials, or from `train.seed` too."},
-  };
 }
 
 std::vector<Key> EvaluateKeys() {

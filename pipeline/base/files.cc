@@ -87,14 +87,6 @@ const std::string& HostName() {
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
-/// Beside `path`, hidden, never used before by this process.
-Path TemporaryFor(const Path& path) {
-  static std::atomic<std::uint64_t> serial{0};
-  return path.parent_path() /
-         fmt::format(".{}.{}.{}.{}{}", path.filename().string(), HostName(),
-                     ::getpid(), serial++, kTemporarySuffix);
-}
-
 /// Takes a number with a dot before it off the end of `text`.
 std::optional<std::int64_t> TakeNumber(std::string_view& text) {
   const std::size_t dot = text.rfind('.');
@@ -131,6 +123,13 @@ Status WriteAndSync(Descriptor fd, const Path& temporary,
 }
 
 }  // namespace
+
+Path TemporaryFor(const Path& path) {
+  static std::atomic<std::uint64_t> serial{0};
+  return path.parent_path() /
+         fmt::format(".{}.{}.{}.{}{}", path.filename().string(), HostName(),
+                     ::getpid(), serial++, kTemporarySuffix);
+}
 
 DiskCalls DiskCalls::System() { return {::fsync, ::rename}; }
 

@@ -48,9 +48,13 @@ Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes,
                        const DiskCalls& disk = DiskCalls::System());
 Status WriteFileAtomic(const Path& path, std::string_view text);
 
-/// Removes from `folder` the temporary files that WriteFileAtomic left in
-/// processes of this host that are dead; returns how many. Those of other
-/// hosts stay. OK when there is no such folder.
+/// A hidden name beside `path` that this process has not used before, of the
+/// form that RemoveDeadTemporaries knows.
+Path TemporaryFor(const Path& path);
+
+/// Removes from `folder` the files with names of TemporaryFor (those that
+/// WriteFileAtomic left, too) of processes of this host that are dead; returns
+/// how many. Those of other hosts stay. OK when there is no such folder.
 Result<int> RemoveDeadTemporaries(const Path& folder);
 
 /// Makes the folder and its parents, each durably.

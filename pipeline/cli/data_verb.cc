@@ -17,7 +17,7 @@ int ShowData(RunArguments& arguments) {
   const Result<run::PreparedSweep> sweep = run::ReadSweep(arguments.options);
   if (!sweep.ok()) return ReportStatus(sweep.status());
   arguments.options.until = "augment";
-  const stages::StageRegistry stages = run::EngineFreeStages();
+  const stages::StageRegistry stages = run::StagesWith({}, {});
   Result<std::vector<cluster::Gpu>> gpus = GpusHere();
   if (!gpus.ok()) return ReportStatus(gpus.status());
   const JobPlaces job =

@@ -26,19 +26,18 @@
 #include "pipeline/cli/run_process.h"
 #include "pipeline/run/stage_versions.h"
 #include "stages/model/engine_loader.h"
-#include "stages/model/features_stage.h"
 
 namespace besom::cli {
 namespace {
 
 stages::StageRegistry AllStages(EngineSource& engines) {
-  stages::StageRegistry stages = run::EngineFreeStages();
-  stages.emplace("features",
-                 std::make_unique<stages::FeaturesStage>(
-                     [&engines](const stages::EngineSpec& spec, int lanes) {
-                       return engines.Make(spec, lanes);
-                     }));
-  return stages;
+  return run::StagesWith(
+      [&engines](const stages::EngineSpec& spec, int lanes) {
+        return engines.Make(spec, lanes);
+      },
+      [&engines](const stages::TrainedBaseSpec& spec) {
+        return engines.MakeBase(spec);
+      });
 }
 
 /// This process without its engines: it can do all but features.

@@ -35,6 +35,9 @@ struct TaskNode {
   /// Tasks of one number differ in their params alone, and their stage computes
   /// them in one call (Stage::RunEach); -1 = computed by itself.
   int fusion = -1;
+  /// Whether all of its fusion cost hardly more than the dearest of them, so
+  /// that they are never spread over ranks.
+  bool one_pass = false;
 };
 
 /// A directed acyclic graph of tasks, unique by key.
@@ -50,6 +53,7 @@ class TaskGraph {
 
   std::size_t size() const { return nodes_.size(); }
   const TaskNode& operator[](TaskId id) const { return nodes_[id]; }
+  void SetCost(TaskId id, double cost) { nodes_[id].cost = cost; }
   /// Tasks that read an output of `id`, ascending, each once.
   const std::vector<TaskId>& readers(TaskId id) const { return readers_[id]; }
   /// Tasks whose outputs `id` reads, ascending, each once.

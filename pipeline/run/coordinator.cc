@@ -254,9 +254,11 @@ TaskOrder Coordinator::OrderFor(std::span<const Assignment> bundle) {
                   assignment.ranks,
                   static_cast<std::int64_t>(moment_),
                   {}};
-  for (const Assignment& other : bundle.subspan(1))
+  for (const Assignment& other : bundle.subspan(1)) {
+    const TaskNode& companion = sweep_.graph[other.task];
     order.companions.push_back(
-        {other.task, other.attempt, &sweep_.graph[other.task]});
+        {other.task, other.attempt, &companion, PriorRowsOf(companion)});
+  }
   order.inputs.reserve(node.inputs.size());
   for (const TaskInput& input : node.inputs) {
     BESOM_CHECK(recorder_.outputs()[input.task].has_value(),
@@ -270,23 +272,23 @@ TaskOrder Coordinator::OrderFor(std::span<const Assignment> bundle) {
                             sweep_.graph[input.task].label, input.output));
     order.inputs.push_back({input.port, found->blob});
   }
-  if (!node.space.empty()) AddPriorRows(node, order.inputs);
+  for (const BlobRef& blob : PriorRowsOf(node))
+    order.inputs.push_back({kPriorPort, blob});
   return order;
 }
 
-void Coordinator::AddPriorRows(const TaskNode& node,
-                               std::vector<PortBlob>& inputs) const {
+/// What earlier tasks left of the features that a task makes.
+std::vector<BlobRef> Coordinator::PriorRowsOf(const TaskNode& node) const {
+  std::vector<BlobRef> prior;
   const auto space = prior_rows_.find(node.space);
-  if (space == prior_rows_.end()) return;
+  if (node.space.empty() || space == prior_rows_.end()) return prior;
   for (const Json& content : node.params.at("contents")) {
     const auto rows = space->second.find(content.get<std::string>());
     if (rows == space->second.end()) continue;
-    for (const BlobRef& blob : rows->second) {
-      const PortBlob prior{"prior", blob};
-      if (std::ranges::find(inputs, prior) == inputs.end())
-        inputs.push_back(prior);
-    }
+    for (const BlobRef& blob : rows->second)
+      if (std::ranges::find(prior, blob) == prior.end()) prior.push_back(blob);
   }
+  return prior;
 }
 
 Status Coordinator::Handle(const ExecutorEvent& event) {

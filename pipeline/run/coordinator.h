@@ -67,7 +67,7 @@ class Coordinator {
   Status AskForElsewhere();
   Status StartBundle(std::span<const Assignment> bundle);
   TaskOrder OrderFor(std::span<const Assignment> bundle);
-  void AddPriorRows(const TaskNode& node, std::vector<PortBlob>& inputs) const;
+  std::vector<BlobRef> PriorRowsOf(const TaskNode& node) const;
   Status HandleEvents();
   Status Handle(const ExecutorEvent& event);
   void ShowProgress(int rank, const TaskProgress& progress);

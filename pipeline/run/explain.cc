@@ -47,14 +47,18 @@ double UnitsDone(const db::ActionRow& row, const Json& params) {
   };
   if (row.stage == "ingest")
     return static_cast<double>(params.at("files").size());
-  if (row.stage == "features") return counted("computed");
+  if (row.stage == "features")
+    return TaskCosts::Pass(counted("multiply_adds"),
+                           params.at("numerics").get<std::string>());
   if (row.stage == "fine_tune") return UnitsOfHead(params, counted("images"));
   return 1;
 }
 
 /// The same of a task that is to be done.
 double UnitsToDo(const TaskNode& node, double trained) {
-  if (node.stage == "ingest" || node.stage == "features") return node.units;
+  if (node.stage == "ingest") return node.units;
+  // Of what comes from shared passes, a task's part.
+  if (node.stage == "features") return node.cost;
   if (node.stage == "fine_tune") return UnitsOfHead(node.params, trained);
   return 1;
 }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "pipeline/run/task_costs.h"
 #include "pipeline/store/action_key.h"
+#include "stages/model/feature_engine.h"
 #include "stages/model/numerics_tag.h"
 
 namespace besom::run {
@@ -54,6 +56,7 @@ class Planner {
   Result<const DataSlot*> DataOf(const Json& config,
                                  const ResolvedBackbone& backbone);
   const std::string& TagOf(const Json& model) const;
+  int FusionOf(const Json& shared);
   Json ModelParams(const Json& model, const ResolvedBackbone& backbone) const;
   void AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data);
   Status AddSplit(const Json& config, PlannedData& data);
@@ -62,8 +65,8 @@ class Planner {
                                      const DataSlot& slot, bool plain);
   PlannedFit AddFit(const Json& config, const Json& model, const DataSlot& slot,
                     const std::vector<TaskInput>& plain,
-                    const std::vector<TaskInput>& views, int dimension,
-                    int repeat, int fold);
+                    const std::vector<TaskInput>& views,
+                    const ResolvedBackbone& backbone, int repeat, int fold);
 
   const PlannerServices& services_;
   SweepGraph& out_;
@@ -108,6 +111,12 @@ Json PixelSettings(const Json& ingest, int size) {
 int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
   const Json& size = ingest.at("image_size");
   return size.is_number() ? size.get<int>() : backbone.input_size;
+}
+
+/// How many times the area of the images that its weights were trained at.
+double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {
+  const double side = SizeOf(ingest, backbone);
+  return side * side / backbone.input_size / backbone.input_size;
 }
 
 Result<const KnownScan*> Planner::ScanOf(const Json& config) {
@@ -236,6 +245,12 @@ const std::string& Planner::TagOf(const Json& model) const {
   return found->second;
 }
 
+/// The number of the tasks that have `shared` in common.
+int Planner::FusionOf(const Json& shared) {
+  return fusions_.try_emplace(CanonicalText(shared), fusions_.size())
+      .first->second;
+}
+
 /// The model section as keys may hold it: the weights by digest, not by path,
 /// and the precision that `auto` stands for.
 Json Planner::ModelParams(const Json& model,
@@ -261,8 +276,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   Json params = {{"backbone", model.at("backbone")},
                  {"weights", backbone.weights},
                  {"preprocessing", backbone.preprocessing},
-                 {"cut", model.at("cut")},
-                 {"pooling", model.at("pooling")},
+                 {"cut", backbone.cut},
+                 {"pooling", backbone.pooling},
                  {"precision", stages::PrecisionOf(tag)},
                  {"numerics", tag},
                  {"size", pixels.at("size")}};
@@ -279,9 +294,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
       CanonicalText({params, space, out_.graph[data.split].key.Hex(), plain});
   if (const auto it = features_.find(memo); it != features_.end())
     return it->second;
-  // A network's work grows with the area of its images.
-  const double scale = pixels.at("size").get<double>() / backbone.input_size;
-  const double area = scale * scale;
+  const double area = AreaOf(config.at("ingest"), backbone);
   std::size_t first = 0;
   for (const ImageRange& range : slot.ranges) {
     Json task_params = params;
@@ -296,6 +309,14 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
         rows * TaskCosts::Pass(backbone.multiply_adds * area, tag), rows);
     node.space = space;
     node.numerics = tag;
+    if (stages::SharesPasses(stages::PrecisionOf(tag))) {
+      // With those of other cuts.
+      Json pass = task_params;
+      pass.erase("cut");
+      pass.erase("pooling");
+      node.fusion = FusionOf({range.ingest, plain ? 0 : data.split, pass});
+      node.one_pass = true;
+    }
     const TaskId task = AddTask(
         "features",
         fmt::format("features {} images {}-{} {}",
@@ -314,11 +335,17 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
 PlannedFit Planner::AddFit(const Json& config, const Json& model,
                            const DataSlot& slot,
                            const std::vector<TaskInput>& plain,
-                           const std::vector<TaskInput>& views, int dimension,
-                           int repeat, int fold) {
+                           const std::vector<TaskInput>& views,
+                           const ResolvedBackbone& backbone, int repeat,
+                           int fold) {
   const TaskId split = out_.data[slot.data].split;
   const Json& classes = config.at("ingest").at("classes");
-  const Json& train = config.at("train");
+  const bool unfrozen = model.value("unfreeze", "none") != "none";
+  Json train = config.at("train");
+  if (!unfrozen)
+    for (const char* key :
+         {"base_learning_rate", "freeze_epochs", "batch_norm"})
+      train.erase(key);
   PlannedFit fit{repeat, fold};
   std::vector<TaskInput> inputs = {{"split", split, "split"}};
   inputs.insert(inputs.end(), plain.begin(), plain.end());
@@ -344,32 +371,46 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   const double images =
       static_cast<double>(data.scan.entries.size()) * slot.trained;
   tune.cost =
-      epochs * TaskCosts::HeadEpoch(dimension, model.at("head"),
+      epochs * TaskCosts::HeadEpoch(backbone.dimension, model.at("head"),
                                     static_cast<double>(classes.size()), images,
                                     train.value("batch_size", 8.0));
   tune.units = epochs;
   tune.ranks = shards;
-  if (shards == 1) {
-    const std::string shared = CanonicalText(
+  // What only tasks with an unfrozen base read.
+  Json more = Json::object(), hints = Json::object();
+  if (unfrozen) {
+    more = {{"size", SizeOf(config.at("ingest"), backbone)},
+            {"numerics", services_.training_numerics}};
+    hints = {{"weights_path", backbone.path}};
+    tune.numerics = services_.training_numerics;
+    // Forward, and back by maps and by weights.
+    const double steps = 3 * epochs * images;
+    tune.cost +=
+        steps * TaskCosts::Pass(backbone.trained_multiply_adds *
+                                    AreaOf(config.at("ingest"), backbone),
+                                tune.numerics);
+    params.update(more);
+  }
+  if (shards == 1 && !unfrozen) {
+    tune.fusion = FusionOf(
         {split, plain.front().task, views.empty() ? 0 : views.front().task,
          classes, config.at("augment"), config.at("seed"), repeat, fold});
-    tune.fusion = fusions_.try_emplace(shared, fusions_.size()).first->second;
   }
+  TaskNode score = Costing(TaskCosts::kEvaluate);
+  score.numerics = tune.numerics;
   fit.fine_tune = AddTask("fine_tune", "fine_tune " + name, std::move(params),
-                          Json::object(), std::move(inputs), std::move(tune));
+                          std::move(hints), std::move(inputs), std::move(tune));
   Json evaluate = config.at("evaluate");
   evaluate.erase("external");  // The sets are in the split table.
   evaluate_inputs.push_back({"weights", fit.fine_tune, "weights"});
   evaluate_inputs.push_back({"history", fit.fine_tune, "history"});
-  fit.evaluate = AddTask("evaluate", "evaluate " + name,
-                         {{"classes", classes},
-                          {"evaluate", std::move(evaluate)},
-                          {"model", model},
-                          {"train", train},
-                          {"repeat", repeat},
-                          {"fold", fold}},
-                         Json::object(), std::move(evaluate_inputs),
-                         Costing(TaskCosts::kEvaluate));
+  Json scored = {{"classes", classes}, {"evaluate", std::move(evaluate)},
+                 {"model", model},     {"train", std::move(train)},
+                 {"repeat", repeat},   {"fold", fold}};
+  scored.update(more);
+  fit.evaluate =
+      AddTask("evaluate", "evaluate " + name, std::move(scored), Json::object(),
+              std::move(evaluate_inputs), std::move(score));
   return fit;
 }
 
@@ -379,7 +420,8 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   const Json& of_model = config.at("model");
   const std::string model_key = CanonicalText(
       {of_model.at("backbone"), of_model.at("weights"), of_model.at("cut"),
-       of_model.at("pooling"), of_model.at("preprocessing")});
+       of_model.at("pooling"), of_model.value("unfreeze", "none"),
+       of_model.at("preprocessing")});
   auto backbone = backbones_.find(model_key);
   if (backbone == backbones_.end()) {
     BESOM_ASSIGN_OR_RETURN(ResolvedBackbone resolved,
@@ -402,9 +444,25 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   for (int repeat = 0; repeat < split.at("repeats").get<int>(); ++repeat)
     for (int fold = 0; fold < split.at("folds").get<int>(); ++fold)
       planned.fits.push_back(AddFit(config, model, *slot, plain, views,
-                                    backbone->second.dimension, repeat, fold));
+                                    backbone->second, repeat, fold));
   out_.trials.push_back(std::move(planned));
   return Status::Ok();
+}
+
+/// Of tasks that come from one pass, each costs what it adds to the shallower
+/// ones.
+void ShareCosts(TaskGraph& graph) {
+  std::map<int, std::vector<TaskId>> of_fusion;
+  for (TaskId task = 0; task < graph.size(); ++task)
+    if (graph[task].one_pass) of_fusion[graph[task].fusion].push_back(task);
+  for (auto& [fusion, tasks] : of_fusion) {
+    std::ranges::sort(tasks, {}, [&](TaskId task) { return graph[task].cost; });
+    double known = 0;
+    for (const TaskId task : tasks) {
+      const double whole = graph[task].cost;
+      graph.SetCost(task, whole - std::exchange(known, whole));
+    }
+  }
 }
 
 }  // namespace
@@ -415,6 +473,7 @@ Result<SweepGraph> PlanSweep(const std::vector<TrialConfig>& trials,
   Planner planner(services, out);
   for (const TrialConfig& trial : trials)
     BESOM_RETURN_IF_ERROR(planner.AddTrial(trial));
+  ShareCosts(out.graph);
   if (out.data.empty())
     return InvalidError("parameters", "the sweep holds no trial",
                         "loosen `constraints`, or add values");

@@ -23,8 +23,11 @@ struct ResolvedBackbone {
   std::string path;          ///< Of the file; empty for random weights.
   Json preprocessing;        ///< Resolved: what the engine does to pixels.
   int input_size = 0;        ///< Pixels.
-  double multiply_adds = 0;  ///< Of one image of that size.
-  int dimension = 0;         ///< Numbers of its features.
+  double multiply_adds = 0;  ///< Of one image of that size, frozen part.
+  double trained_multiply_adds = 0;  ///< The same of the unfrozen part.
+  /// Where the frozen part ends, and what becomes of its maps.
+  std::string cut, pooling;
+  int dimension = 0;  ///< Numbers that the head reads.
 };
 
 /// What the planner asks of the world. Every function is pure for the life of
@@ -33,12 +36,14 @@ struct PlannerServices {
   std::function<Result<stages::SourceScan>(
       const Json& ingest, const Json& external, std::uint64_t seed)>
       scan;
-  /// Reads backbone, weights, cut, pooling and preprocessing.
+  /// Reads backbone, weights, cut, pooling, unfreeze and preprocessing.
   std::function<Result<ResolvedBackbone>(const Json& model)> backbone;
   std::function<Result<Json>(const std::string& path)> split_rows;
   std::map<std::string, int, std::less<>> stage_versions;
   /// By `model.precision` as written: the numerics tag of its tasks.
   std::map<std::string, std::string> numerics;
+  /// That of tasks that train a part of a base.
+  std::string training_numerics;
 };
 
 struct PlannedFit {

@@ -228,7 +228,8 @@ Assignment Scheduler::GiveFirst(TaskId first, int rank, double now) {
   if (!IsFused(first)) return given;
   const std::size_t ready =
       1 + board_.ready_of_fusion(graph_[first].fusion).size();
-  const std::size_t ranks = std::max<std::size_t>(UsableFor(first), 1);
+  const std::size_t ranks =
+      graph_[first].one_pass ? 1 : std::max<std::size_t>(UsableFor(first), 1);
   bundle_left_ = std::min((ready + ranks - 1) / ranks, options_.most_fused) - 1;
   bundle_rank_ = rank;
   bundle_fusion_ = graph_[first].fusion;

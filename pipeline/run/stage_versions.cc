@@ -10,7 +10,8 @@
 
 namespace besom::run {
 
-stages::StageRegistry EngineFreeStages() {
+stages::StageRegistry StagesWith(const stages::EnginesFactory& make_engines,
+                                 const stages::TrainedBaseFactory& make_base) {
   stages::StageRegistry registry;
   const auto add = [&](std::unique_ptr<stages::Stage> stage) {
     std::string name(stage->name());
@@ -19,16 +20,16 @@ stages::StageRegistry EngineFreeStages() {
   add(std::make_unique<stages::IngestStage>(stages::RenderPhantom));
   add(std::make_unique<stages::SplitStage>());
   add(std::make_unique<stages::AugmentStage>());
-  add(std::make_unique<stages::FineTuneStage>());
-  add(std::make_unique<stages::EvaluateStage>());
+  add(std::make_unique<stages::FeaturesStage>(make_engines));
+  add(std::make_unique<stages::FineTuneStage>(make_base));
+  add(std::make_unique<stages::EvaluateStage>(make_base));
   return registry;
 }
 
 std::map<std::string, int, std::less<>> StageVersions() {
-  // The planner itself does the scan; the engine does features.
-  std::map<std::string, int, std::less<>> versions = {
-      {"scan", 1}, {"features", stages::kFeaturesStageVersion}};
-  for (const auto& [name, stage] : EngineFreeStages())
+  // The planner itself does the scan.
+  std::map<std::string, int, std::less<>> versions = {{"scan", 1}};
+  for (const auto& [name, stage] : StagesWith({}, {}))
     versions[name] = stage->version();
   return versions;
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "stages/model/features_stage.h"
+#include "stages/model/trained_base.h"
 #include "stages/stage.h"
 
 namespace besom::run {
@@ -15,7 +17,8 @@ std::map<std::string, int, std::less<>> StageVersions();
 /// The stages in the order of the pipeline, as `--until` names them.
 const std::vector<std::string>& StageOrder();
 
-/// The stages that need no engine: all but `features`.
-stages::StageRegistry EngineFreeStages();
+/// All stages, which make the engines that they need by these.
+stages::StageRegistry StagesWith(const stages::EnginesFactory& make_engines,
+                                 const stages::TrainedBaseFactory& make_base);
 
 }  // namespace besom::run

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kAuto = "auto";
 constexpr std::string_view kAutoPrefix = "auto=";
+constexpr std::string_view kTrainingPrefix = "training=";
 
 /// The first of `offered` with this precision on `device`; empty = none.
 std::string FirstWith(std::string_view precision, std::string_view device,
@@ -34,6 +35,8 @@ SweepNumerics SweepNumerics::FromText(std::string_view text) {
   for (std::string word; words >> word;) {
     if (word.starts_with(kAutoPrefix))
       numerics.tags_.emplace(kAuto, word.substr(kAutoPrefix.size()));
+    else if (word.starts_with(kTrainingPrefix))
+      numerics.training_ = word.substr(kTrainingPrefix.size());
     else
       numerics.tags_.emplace(stages::PrecisionOf(word), word);
   }
@@ -45,6 +48,9 @@ std::string SweepNumerics::ToText() const {
   for (const auto& [precision, tag] : tags_)
     text += fmt::format("{}{}{}", text.empty() ? "" : " ",
                         precision == kAuto ? kAutoPrefix : "", tag);
+  if (!training_.empty())
+    text += fmt::format("{}{}{}", text.empty() ? "" : " ", kTrainingPrefix,
+                        training_);
   return text;
 }
 
@@ -71,6 +77,22 @@ Status SweepNumerics::Resolve(const std::string& precision,
                               fmt::join(offered, ", ")),
                   "use fp32, or another machine");
   tags_.emplace(precision, tag);
+  return Status::Ok();
+}
+
+Status SweepNumerics::ResolveTraining(const std::vector<std::string>& offered) {
+  if (!training_.empty()) return Status::Ok();
+  const auto found = std::ranges::find_if(offered, [](std::string_view tag) {
+    return stages::DeviceKindOf(tag) == "cpu" &&
+           stages::EngineOf(tag) == "libtorch" &&
+           stages::PrecisionOf(tag) == "fp32";
+  });
+  if (found == offered.end())
+    return Status(StatusCode::kUnavailable, "model.unfreeze",
+                  fmt::format("no LibTorch trains bases here; there are: {}",
+                              fmt::join(offered, ", ")),
+                  "use none, or another machine");
+  training_ = *found;
   return Status::Ok();
 }
 

@@ -16,7 +16,8 @@ class SweepNumerics {
  public:
   /// Reads what ToText wrote; empty = nothing is resolved yet.
   static SweepNumerics FromText(std::string_view text);
-  /// The tags, those of `auto` with "auto=" before them, separated by spaces.
+  /// The tags, that of `auto` with "auto=" before it, that of training with
+  /// "training=", separated by spaces.
   std::string ToText() const;
 
   /// Resolves `precision` (fp32, bf16, auto), unless it is resolved. `device`:
@@ -29,6 +30,12 @@ class SweepNumerics {
   Status Resolve(const std::string& precision, const std::string& device,
                  const std::vector<std::string>& offered);
 
+  /// Resolves the tag of what trains a part of a base, unless it is resolved:
+  /// LibTorch on CPUs in fp32. kUnavailable when it is not `offered`.
+  Status ResolveTraining(const std::vector<std::string>& offered);
+  /// Empty where it is not resolved.
+  const std::string& training() const { return training_; }
+
   /// REQUIRES: `precision` is resolved.
   const std::string& TagOf(const std::string& precision) const;
   /// By precision as the spec writes it.
@@ -36,6 +43,7 @@ class SweepNumerics {
 
  private:
   std::map<std::string, std::string> tags_;
+  std::string training_;
 };
 
 /// Whether `tag` may be used with `device`: auto, cpu or cuda.

@@ -9,6 +9,7 @@
 #include "stages/data/phantom.h"
 #include "stages/data/split_file.h"
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/head/trained_model.h"
 #include "stages/model/weights_store.h"
 #include "sweeps/metric_name.h"
 
@@ -39,21 +40,30 @@ Result<ResolvedBackbone> ResolveBackbone(const Json& model,
   BESOM_ASSIGN_OR_RETURN(const stages::Preprocessing preprocessing,
                          stages::ResolvePreprocessing(model.at("preprocessing"),
                                                       info.preprocessing));
-  BESOM_ASSIGN_OR_RETURN(const int last, stages::CutLayer(backbone, cut));
+  const std::string pooling = model.at("pooling");
+  BESOM_ASSIGN_OR_RETURN(const stages::FeatureTap tap, stages::TapOf(model));
+  BESOM_ASSIGN_OR_RETURN(const int edge,
+                         stages::TapLayer(backbone, tap.cut, tap.pooling));
+  BESOM_ASSIGN_OR_RETURN(const int last,
+                         stages::TapLayer(backbone, cut, pooling));
   BESOM_ASSIGN_OR_RETURN(
-      const std::int64_t multiply_adds,
+      const std::int64_t frozen,
+      stages::MultiplyAdds(backbone, edge, backbone.input_size));
+  BESOM_ASSIGN_OR_RETURN(
+      const std::int64_t all,
       stages::MultiplyAdds(backbone, last, backbone.input_size));
   ResolvedBackbone resolved;
+  resolved.cut = tap.cut;
+  resolved.pooling = tap.pooling;
   resolved.weights = info.digest;
   resolved.path = info.path.string();
   resolved.preprocessing = preprocessing.ToJson();
   resolved.input_size = backbone.input_size;
-  resolved.multiply_adds = static_cast<double>(multiply_adds);
+  resolved.multiply_adds = static_cast<double>(frozen);
+  resolved.trained_multiply_adds = static_cast<double>(all - frozen);
   BESOM_ASSIGN_OR_RETURN(
       resolved.dimension,
-      stages::FeatureDimension(backbone, cut,
-                               model.at("pooling").get<std::string>(),
-                               backbone.input_size));
+      stages::FeatureDimension(backbone, cut, pooling, backbone.input_size));
   return resolved;
 }
 
@@ -88,9 +98,13 @@ Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
                        const std::vector<std::string>& offered) {
   sweep.numerics = SweepNumerics::FromText(stored);
   const std::string device = sweep.spec.base.at("resources").at("device");
-  for (const sweeps::Trial& trial : sweep.trials.trials)
-    BESOM_RETURN_IF_ERROR(sweep.numerics.Resolve(
-        trial.config.at("model").at("precision"), device, offered));
+  for (const sweeps::Trial& trial : sweep.trials.trials) {
+    const Json& model = trial.config.at("model");
+    BESOM_RETURN_IF_ERROR(
+        sweep.numerics.Resolve(model.at("precision"), device, offered));
+    if (model.at("unfreeze") != "none")
+      BESOM_RETURN_IF_ERROR(sweep.numerics.ResolveTraining(offered));
+  }
   return Status::Ok();
 }
 
@@ -114,6 +128,7 @@ Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
   };
   services.stage_versions = StageVersions();
   services.numerics = sweep.numerics.tags();
+  services.training_numerics = sweep.numerics.training();
   std::vector<TrialConfig> trials;
   for (const sweeps::Trial& trial : sweep.trials.trials)
     trials.push_back(

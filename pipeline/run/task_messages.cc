@@ -12,14 +12,27 @@ BlobRef BlobRefFrom(const Json& json) {
           json.at(1).get<std::uint64_t>()};
 }
 
+Json ToJson(const std::vector<BlobRef>& refs) {
+  Json list = Json::array();
+  for (const BlobRef& ref : refs) list.push_back(ToJson(ref));
+  return list;
+}
+
+std::vector<BlobRef> BlobRefsFrom(const Json& json) {
+  std::vector<BlobRef> refs;
+  for (const Json& ref : json) refs.push_back(BlobRefFrom(ref));
+  return refs;
+}
+
 Json ToJson(const CompanionRequest& companion) {
   return {companion.task, companion.attempt, companion.key.Hex(),
-          companion.params};
+          companion.params, ToJson(companion.prior)};
 }
 
 CompanionRequest CompanionFrom(const Json& json) {
   return {json.at(0), json.at(1),
-          Digest::FromHex(json.at(2).get<std::string>()).value(), json.at(3)};
+          Digest::FromHex(json.at(2).get<std::string>()).value(), json.at(3),
+          BlobRefsFrom(json.at(4))};
 }
 
 Json ToJson(const TaskRequest& request) {
@@ -27,10 +40,7 @@ Json ToJson(const TaskRequest& request) {
   for (const CompanionRequest& companion : request.companions)
     companions.push_back(ToJson(companion));
   Json inputs = Json::object();
-  for (const auto& [port, refs] : request.inputs) {
-    Json& list = inputs[port] = Json::array();
-    for (const BlobRef& ref : refs) list.push_back(ToJson(ref));
-  }
+  for (const auto& [port, refs] : request.inputs) inputs[port] = ToJson(refs);
   return {{"kind", "request"},           {"task", request.task},
           {"attempt", request.attempt},  {"key", request.key.Hex()},
           {"stage", request.stage},      {"numerics", request.numerics},
@@ -104,8 +114,7 @@ TaskRequest RequestFrom(const Json& json) {
   request.params = json.at("params");
   request.hints = json.at("hints");
   for (const auto& [port, refs] : json.at("inputs").items())
-    for (const Json& ref : refs)
-      request.inputs[port].push_back(BlobRefFrom(ref));
+    request.inputs[port] = BlobRefsFrom(refs);
   request.ranks = json.at("ranks").get<std::vector<int>>();
   request.number = json.at("number");
   for (const Json& companion : json.at("companions"))
@@ -152,7 +161,8 @@ TaskRequest RequestOf(const TaskOrder& order) {
   request.number = order.number;
   for (const Companion& companion : order.companions)
     request.companions.push_back({companion.task, companion.attempt,
-                                  companion.node->key, companion.node->params});
+                                  companion.node->key, companion.node->params,
+                                  companion.prior});
   return request;
 }
 

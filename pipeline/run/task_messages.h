@@ -17,6 +17,7 @@ struct CompanionRequest {
   int attempt = 0;
   Digest key;
   Json params;
+  std::vector<BlobRef> prior;  ///< What it reads at that port.
 };
 
 /// Coordinator to worker: run this task, and its companions with it.

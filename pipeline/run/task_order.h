@@ -19,12 +19,16 @@ struct PortBlob {
 };
 using TaskOutputs = std::vector<PortBlob>;
 
+/// The port of blobs that hold parts of a task's output, if there are any.
+inline constexpr char kPriorPort[] = "prior";
+
 /// A task to be computed in one call with another one, which has the same
-/// stage, hints and inputs. Borrows the node.
+/// stage, hints and inputs but for the prior ones. Borrows the node.
 struct Companion {
   TaskId task = 0;
   int attempt = 0;
   const TaskNode* node = nullptr;
+  std::vector<BlobRef> prior;
 };
 
 /// What rank 0 asks a rank for. Borrows the node.

@@ -92,25 +92,45 @@ Status TaskRunner::AwaitInputs(const TaskRequest& request,
   std::vector<BlobRef> wanted;
   for (const auto& [port, refs] : request.inputs)
     wanted.insert(wanted.end(), refs.begin(), refs.end());
+  for (const CompanionRequest& companion : request.companions)
+    wanted.insert(wanted.end(), companion.prior.begin(), companion.prior.end());
   return BlobSearch(store_).Await(wanted, [&] { return progress(0); }).status();
 }
 
-Result<ArtifactMap> TaskRunner::MapInputs(
+Result<std::vector<Artifact>> TaskRunner::MapPort(
+    const std::string& port, const std::vector<BlobRef>& refs,
+    std::optional<BlobRef>& broken) {
+  std::vector<Artifact> inputs;
+  for (const BlobRef& ref : refs) {
+    Result<Artifact> artifact = store_.Get(ref);
+    if (!artifact.ok()) {
+      broken = ref;
+      return artifact.status().Within(port);
+    }
+    inputs.push_back(*std::move(artifact));
+  }
+  return inputs;
+}
+
+Result<TaskRunner::TaskInputs> TaskRunner::MapInputs(
     const TaskRequest& request, const std::function<bool(double)>& progress,
     std::optional<BlobRef>& broken) {
   if (store_.patience().seconds > 0)
     BESOM_RETURN_IF_ERROR(AwaitInputs(request, progress));
-  ArtifactMap artifacts;
+  TaskInputs artifacts;
   for (const auto& [port, refs] : request.inputs) {
-    std::vector<Artifact>& inputs = artifacts[port];
-    for (const BlobRef& ref : refs) {
-      Result<Artifact> artifact = store_.Get(ref);
-      if (!artifact.ok()) {
-        broken = ref;
-        return artifact.status().Within(port);
-      }
-      inputs.push_back(*std::move(artifact));
-    }
+    BESOM_ASSIGN_OR_RETURN(artifacts.shared[port], MapPort(port, refs, broken));
+  }
+  const bool any_prior =
+      request.inputs.contains(kPriorPort) ||
+      std::ranges::any_of(request.companions, [](const CompanionRequest& it) {
+        return !it.prior.empty();
+      });
+  if (!any_prior) return artifacts;
+  for (const CompanionRequest& companion : request.companions) {
+    ArtifactMap& own = artifacts.own.emplace_back(artifacts.shared);
+    BESOM_ASSIGN_OR_RETURN(own[kPriorPort],
+                           MapPort(kPriorPort, companion.prior, broken));
   }
   return artifacts;
 }
@@ -131,16 +151,18 @@ Result<std::unique_ptr<cluster::Group>> TaskRunner::GroupFor(
 /// The others of a group must not wait for one whom an exception took away.
 Result<TaskRunner::Outputs> TaskRunner::RunAll(
     stages::Stage& stage, const TaskRequest& request,
-    const stages::StageInput& input) {
+    const TaskInputs& artifacts, const Json& hints,
+    const std::function<bool(double)>& progress, cluster::Group* group) {
+  std::vector<stages::StageInput> inputs = {
+      {request.params, hints, artifacts.of(0), progress, group}};
+  for (std::size_t i = 0; i < request.companions.size(); ++i)
+    inputs.push_back({request.companions[i].params, hints, artifacts.of(i + 1),
+                      progress, nullptr});
   try {
-    if (request.companions.empty()) return Outputs{stage.Run(input)};
-    std::vector<Json> params = {request.params};
-    for (const CompanionRequest& companion : request.companions)
-      params.push_back(companion.params);
-    return stage.RunEach(params, input);
+    if (inputs.size() == 1) return Outputs{stage.Run(inputs.front())};
+    return stage.RunEach(inputs);
   } catch (const std::exception& error) {
-    if (input.group)
-      input.group->Abort(IoError(std::string(stage.name()), error.what()));
+    if (group) group->Abort(IoError(std::string(stage.name()), error.what()));
     throw;
   }
 }
@@ -170,6 +192,14 @@ Status TaskRunner::CheckInputs(const ArtifactMap& artifacts,
   return Status::Ok();
 }
 
+Status TaskRunner::CheckInputs(const TaskInputs& artifacts,
+                               std::optional<BlobRef>& broken) const {
+  BESOM_RETURN_IF_ERROR(CheckInputs(artifacts.shared, broken));
+  for (const ArtifactMap& own : artifacts.own)
+    BESOM_RETURN_IF_ERROR(CheckInputs(own, broken));
+  return Status::Ok();
+}
+
 Status TaskRunner::Keep(const stages::StageOutput& output, TaskReport& report) {
   for (const auto& [port, bytes] : output.blobs) {
     BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_.Put(bytes));
@@ -196,7 +226,7 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   const auto blame = [&] {
     for (TaskReport& report : reports) report.broken_input = broken;
   };
-  Result<ArtifactMap> artifacts = MapInputs(request, progress, broken);
+  Result<TaskInputs> artifacts = MapInputs(request, progress, broken);
   if (!artifacts.ok()) {
     blame();
     if (group) group->Abort(artifacts.status());
@@ -206,10 +236,9 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   hints["threads"] = threads_;
   if (memory_ > 0) hints["memory"] = memory_;
   hints["device"] = reports.front().device;
-  BESOM_ASSIGN_OR_RETURN(
-      const Outputs outputs,
-      RunAll(*stage->second, request,
-             {request.params, hints, *artifacts, progress, group.get()}));
+  BESOM_ASSIGN_OR_RETURN(const Outputs outputs,
+                         RunAll(*stage->second, request, *artifacts, hints,
+                                progress, group.get()));
   BESOM_CHECK(outputs.size() == reports.size(),
               fmt::format("{} of {} outputs", outputs.size(), reports.size()));
   const Status unhurt = CheckInputs(*artifacts, broken);

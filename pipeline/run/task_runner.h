@@ -60,20 +60,35 @@ class TaskRunner {
 
  private:
   using Outputs = std::vector<Result<stages::StageOutput>>;
+  /// What the tasks of a request read.
+  struct TaskInputs {
+    ArtifactMap shared;            ///< Of the first one, and of all that have
+    std::vector<ArtifactMap> own;  ///< none of their own.
+    const ArtifactMap& of(std::size_t task) const {
+      return task == 0 || own.empty() ? shared : own[task - 1];
+    }
+  };
   Result<Outputs> RunAll(stages::Stage& stage, const TaskRequest& request,
-                         const stages::StageInput& input);
+                         const TaskInputs& artifacts, const Json& hints,
+                         const std::function<bool(double)>& progress,
+                         cluster::Group* group);
   Status CheckNumerics(const TaskRequest& request) const;
   Status RunStage(const TaskRequest& request,
                   const std::function<bool(double)>& progress,
                   std::vector<TaskReport>& reports);
   Status CheckInputs(const ArtifactMap& artifacts,
                      std::optional<BlobRef>& broken) const;
+  Status CheckInputs(const TaskInputs& artifacts,
+                     std::optional<BlobRef>& broken) const;
   Status Keep(const stages::StageOutput& output, TaskReport& report);
   Status AwaitInputs(const TaskRequest& request,
                      const std::function<bool(double)>& progress);
-  Result<ArtifactMap> MapInputs(const TaskRequest& request,
-                                const std::function<bool(double)>& progress,
-                                std::optional<BlobRef>& broken);
+  Result<std::vector<Artifact>> MapPort(const std::string& port,
+                                        const std::vector<BlobRef>& refs,
+                                        std::optional<BlobRef>& broken);
+  Result<TaskInputs> MapInputs(const TaskRequest& request,
+                               const std::function<bool(double)>& progress,
+                               std::optional<BlobRef>& broken);
   Result<std::unique_ptr<cluster::Group>> GroupFor(const TaskRequest& request);
   void Note(const Json& record);
 

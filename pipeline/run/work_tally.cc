@@ -18,12 +18,12 @@ double Counted(const Json& counters, const char* name) {
 
 void WorkTally::Add(const TaskReport& report, const TaskNode& node, int rank) {
   if (node.stage != "features") return;
-  const double computed = Counted(report.counters, "computed");
+  const double passes = Counted(report.counters, "passes");
   rows_[report.task] = Counted(report.counters, "rows");
-  computed_ += computed;
-  if (computed == 0) return;
+  computed_ += passes;
+  if (Counted(report.counters, "computed") == 0) return;
   Base& base = bases_[node.params.at("backbone").get<std::string>()];
-  base.rows += computed;
+  base.rows += passes;
   base.seconds += report.seconds;
   base.lane_seconds += Counted(report.counters, "lane_seconds");
   base.engine_seconds += Counted(report.counters, "engine_seconds");

@@ -2,23 +2,76 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
+#include <functional>
 
-#include "stages/model/backbone_builder.h"
+#include "stages/model/backbone_families.h"
 #include "stages/model/pooling.h"
 
 namespace besom::stages {
 namespace {
 
-std::string BuiltNames() {
-  std::string names;
-  for (const BackboneName& entry : BackboneNames()) {
-    if (!entry.built) continue;
-    if (!names.empty()) names += ", ";
-    names += entry.name;
-  }
-  return names;
+struct Entry {
+  std::string name;
+  std::function<Backbone(const std::string& name)> describe;
+};
+
+Entry Vgg(const char* name, const std::array<int, 5>& convolutions, bool norm) {
+  return {name, [=](const std::string& as) {
+            return DescribeVgg(as, convolutions, norm);
+          }};
+}
+
+Entry ResNet(const char* name, const std::array<int, 4>& units,
+             bool bottleneck) {
+  return {name, [=](const std::string& as) {
+            return DescribeResNet(as, units, bottleneck);
+          }};
+}
+
+/// `input_size` is that of timm's default configuration.
+Entry Lite(const char* name, double width, double depth, int input_size) {
+  return {name, [=](const std::string& as) {
+            return DescribeEfficientNetLite(as, width, depth, input_size);
+          }};
+}
+
+const std::vector<Entry>& Catalog() {
+  static const std::vector<Entry> catalog = {
+      Vgg("vgg11", {1, 1, 2, 2, 2}, false),
+      Vgg("vgg13", {2, 2, 2, 2, 2}, false),
+      Vgg("vgg16", {2, 2, 3, 3, 3}, false),
+      Vgg("vgg19", {2, 2, 4, 4, 4}, false),
+      Vgg("vgg11_bn", {1, 1, 2, 2, 2}, true),
+      Vgg("vgg13_bn", {2, 2, 2, 2, 2}, true),
+      Vgg("vgg16_bn", {2, 2, 3, 3, 3}, true),
+      Vgg("vgg19_bn", {2, 2, 4, 4, 4}, true),
+      ResNet("resnet18", {2, 2, 2, 2}, false),
+      ResNet("resnet34", {3, 4, 6, 3}, false),
+      ResNet("resnet50", {3, 4, 6, 3}, true),
+      ResNet("resnet101", {3, 4, 23, 3}, true),
+      {"densenet121",
+       [](const std::string& as) {
+         return DescribeDenseNet(as, {6, 12, 24, 16});
+       }},
+      {"mobilenet_v2",
+       [](const std::string&) { return DescribeMobileNetV2(); }},
+      {"mobilenet_v3_large",
+       [](const std::string&) { return DescribeMobileNetV3Large(); }},
+      Lite("efficientnet_lite0", 1.0, 1.0, 224),
+      Lite("efficientnet_lite1", 1.0, 1.1, 240),
+      Lite("efficientnet_lite2", 1.1, 1.2, 260),
+      {"efficientnet_b0",
+       [](const std::string&) { return DescribeEfficientNetB0(); }},
+      {"convnext_tiny",
+       [](const std::string& as) {
+         return DescribeConvNext(as, {3, 3, 9, 3}, {96, 192, 384, 768});
+       }},
+      {"vit_b_16",
+       [](const std::string& as) { return DescribeVit(as, 16, 12, 768, 12); }}};
+  return catalog;
 }
 
 /// Rows (or columns) of the output of a window layer; not positive when the
@@ -33,81 +86,97 @@ MapShape OutputShape(const Layer& layer, const MapShape& input) {
   switch (layer.kind) {
     case LayerKind::kConv:
     case LayerKind::kMaxPool:
+    case LayerKind::kAveragePool:
       return {layer.out_channels, OutputSide(layer, input.height),
               OutputSide(layer, input.width)};
-    case LayerKind::kBatchNorm:
-    case LayerKind::kRelu:
-    case LayerKind::kRelu6:
-    case LayerKind::kAdd:
-      return input;
+    case LayerKind::kGlobalAverage:
+    case LayerKind::kClassToken:
+      return {layer.out_channels, 1, 1};
+    case LayerKind::kPrependToken:
+      return {layer.out_channels, 1 + input.height * input.width, 1};
+    case LayerKind::kPatchTokens: {
+      const int side = static_cast<int>(std::lround(std::sqrt(input.height)));
+      return {layer.out_channels, side, side};
+    }
+    default:
+      return {layer.out_channels, input.height, input.width};
   }
-  BESOM_CHECK(false, "a layer kind without a shape");
 }
 
-void AppendParameters(const Layer& layer, std::vector<Parameter>& parameters) {
-  if (layer.kind == LayerKind::kConv) {
-    parameters.push_back({layer.name + ".weight",
-                          {layer.out_channels, layer.in_channels / layer.groups,
-                           layer.kernel, layer.kernel}});
-    if (layer.bias)
-      parameters.push_back({layer.name + ".bias", {layer.out_channels}});
-  } else if (layer.kind == LayerKind::kBatchNorm) {
-    for (const char* part : {"weight", "bias", "running_mean", "running_var"})
-      parameters.push_back({layer.name + "." + part, {layer.out_channels}});
+Status CheckShape(const Backbone& backbone, const Layer& layer,
+                  const MapShape& shape, int size) {
+  if (size < 1 || shape.height < 1 || shape.width < 1)
+    return InvalidError(
+        "ingest.image_size",
+        fmt::format("{} pixels are too few for {}", size, backbone.name),
+        fmt::format("its weights were trained at {}", backbone.input_size));
+  if (layer.kind == LayerKind::kPositions && size != backbone.input_size)
+    return InvalidError("ingest.image_size",
+                        fmt::format("{} takes images of {} pixels only, not {}",
+                                    backbone.name, backbone.input_size, size),
+                        fmt::format("use {}, or auto", backbone.input_size));
+  return Status::Ok();
+}
+
+std::int64_t MultiplyAddsOf(const Layer& layer, const MapShape& shape) {
+  const std::int64_t positions = std::int64_t{shape.height} * shape.width;
+  switch (layer.kind) {
+    case LayerKind::kConv:
+      return positions * layer.out_channels *
+             (layer.in_channels / layer.groups) * layer.kernel * layer.kernel;
+    case LayerKind::kLinear:
+      return positions * layer.out_channels * layer.in_channels;
+    case LayerKind::kAttention:  // Queries by keys, and weights by values.
+      return 2 * positions * positions * layer.out_channels;
+    default:
+      return 0;
   }
 }
 
 }  // namespace
 
-const std::vector<BackboneName>& BackboneNames() {
-  static const std::vector<BackboneName> names = {{"vgg11"},
-                                                  {"vgg13"},
-                                                  {"vgg16", true},
-                                                  {"vgg19"},
-                                                  {"vgg11_bn"},
-                                                  {"vgg13_bn"},
-                                                  {"vgg16_bn"},
-                                                  {"vgg19_bn"},
-                                                  {"resnet18"},
-                                                  {"resnet34"},
-                                                  {"resnet50"},
-                                                  {"resnet101"},
-                                                  {"densenet121"},
-                                                  {"mobilenet_v2"},
-                                                  {"mobilenet_v3_large"},
-                                                  {"efficientnet_lite0", true},
-                                                  {"efficientnet_lite1"},
-                                                  {"efficientnet_lite2"},
-                                                  {"efficientnet_b0"},
-                                                  {"convnext_tiny"},
-                                                  {"vit_b_16"}};
+const std::vector<std::string>& BackboneNames() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Entry& entry : Catalog()) all.push_back(entry.name);
+    return all;
+  }();
   return names;
 }
 
 Result<Backbone> DescribeBackbone(std::string_view name) {
-  if (name == "vgg16") return DescribeVgg16();
-  if (name == "efficientnet_lite0") return DescribeEfficientNetLite0();
-  const auto& names = BackboneNames();
-  const bool documented = std::any_of(
-      names.begin(), names.end(),
-      [&](const BackboneName& entry) { return entry.name == name; });
-  return InvalidError("model.backbone",
-                      documented
-                          ? fmt::format("{} is not built yet", name)
-                          : fmt::format("there is no backbone named {}", name),
-                      fmt::format("built are: {}", BuiltNames()));
+  for (const Entry& entry : Catalog())
+    if (entry.name == name) return entry.describe(entry.name);
+  return InvalidError(
+      "model.backbone", fmt::format("there is no backbone named {}", name),
+      fmt::format("use one of: {}", fmt::join(BackboneNames(), ", ")));
 }
 
 Result<int> CutLayer(const Backbone& backbone, std::string_view cut) {
   if (cut == "full") return static_cast<int>(backbone.layers.size()) - 1;
   std::string names = "full";
   for (const Block& block : backbone.blocks) {
-    if (block.name == cut) return block.last_layer;
+    if (block.name == cut) return block.cut_layer;
     names += ", " + block.name;
   }
   return InvalidError(
       "model.cut", fmt::format("{} has no block named {}", backbone.name, cut),
       fmt::format("use one of: {}", names));
+}
+
+Result<int> TapLayer(const Backbone& backbone, std::string_view cut,
+                     std::string_view pooling) {
+  if (pooling == kEdgePooling) {
+    if (cut == kInputCut) return Layer::kImage;
+    for (const Block& block : backbone.blocks)
+      if (block.name == cut) return block.last_layer;
+  }
+  return CutLayer(backbone, cut);
+}
+
+MapShape MapAt(const std::vector<MapShape>& shapes, int layer, int size) {
+  if (layer == Layer::kImage) return {3, size, size};
+  return shapes[static_cast<std::size_t>(layer)];
 }
 
 Result<std::vector<MapShape>> LayerShapes(const Backbone& backbone, int size) {
@@ -119,11 +188,7 @@ Result<std::vector<MapShape>> LayerShapes(const Backbone& backbone, int size) {
                                ? MapShape{3, size, size}
                                : shapes[static_cast<std::size_t>(source)];
     const MapShape output = OutputShape(layer, input);
-    if (size < 1 || output.height < 1 || output.width < 1)
-      return InvalidError(
-          "ingest.image_size",
-          fmt::format("{} pixels are too few for {}", size, backbone.name),
-          fmt::format("its weights were trained at {}", backbone.input_size));
+    BESOM_RETURN_IF_ERROR(CheckShape(backbone, layer, output, size));
     shapes.push_back(output);
   }
   return shapes;
@@ -132,7 +197,9 @@ Result<std::vector<MapShape>> LayerShapes(const Backbone& backbone, int size) {
 std::vector<Parameter> ParametersOf(const Backbone& backbone, int last_layer) {
   std::vector<Parameter> parameters;
   for (int i = 0; i <= last_layer; ++i)
-    AppendParameters(backbone.layers[static_cast<std::size_t>(i)], parameters);
+    for (Parameter& parameter :
+         ParametersOf(backbone.layers[static_cast<std::size_t>(i)]))
+      parameters.push_back(std::move(parameter));
   return parameters;
 }
 
@@ -141,21 +208,18 @@ Result<std::int64_t> MultiplyAdds(const Backbone& backbone, int last_layer,
   BESOM_ASSIGN_OR_RETURN(const auto shapes, LayerShapes(backbone, size));
   std::int64_t total = 0;
   for (int i = 0; i <= last_layer; ++i) {
-    const Layer& layer = backbone.layers[static_cast<std::size_t>(i)];
-    if (layer.kind != LayerKind::kConv) continue;
-    const MapShape& out = shapes[static_cast<std::size_t>(i)];
-    total += std::int64_t{out.height} * out.width * layer.out_channels *
-             (layer.in_channels / layer.groups) * layer.kernel * layer.kernel;
+    const auto index = static_cast<std::size_t>(i);
+    total += MultiplyAddsOf(backbone.layers[index], shapes[index]);
   }
   return total;
 }
 
 Result<int> FeatureDimension(const Backbone& backbone, std::string_view cut,
                              std::string_view pooling, int size) {
-  BESOM_ASSIGN_OR_RETURN(const int last, CutLayer(backbone, cut));
+  BESOM_ASSIGN_OR_RETURN(const int last, TapLayer(backbone, cut, pooling));
   BESOM_ASSIGN_OR_RETURN(const Pooling kind, ParsePooling(pooling));
   BESOM_ASSIGN_OR_RETURN(const auto shapes, LayerShapes(backbone, size));
-  return PooledDimension(kind, shapes[static_cast<std::size_t>(last)]);
+  return PooledDimension(kind, MapAt(shapes, last, size));
 }
 
 }  // namespace besom::stages

@@ -77,4 +77,10 @@ Result<EngineFacts> FindEngineFacts() {
   return module->find_facts();
 }
 
+Result<std::unique_ptr<TrainedBase>> MakeTrainedBase(
+    const TrainedBaseSpec& spec) {
+  BESOM_ASSIGN_OR_RETURN(const EngineModule* module, TheModule());
+  return module->make_trained_base(spec);
+}
+
 }  // namespace besom::stages

@@ -10,6 +10,7 @@ using besom::stages::EngineModule;
 extern "C" __attribute__((visibility("default"))) const EngineModule*
 BesomEngineModule() {
   static constexpr EngineModule kModule = {besom::stages::MakeFeatureEngines,
-                                           besom::stages::FindEngineFacts};
+                                           besom::stages::FindEngineFacts,
+                                           besom::stages::MakeTrainedBase};
   return &kModule;
 }

@@ -2,6 +2,7 @@
 
 #include "stages/model/engine_facts.h"
 #include "stages/model/feature_engine.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::stages {
 
@@ -10,6 +11,8 @@ namespace besom::stages {
 struct EngineModule {
   Result<Engines> (*make_engines)(const EngineSpec& spec, int lanes);
   Result<EngineFacts> (*find_facts)();
+  Result<std::unique_ptr<TrainedBase>> (*make_trained_base)(
+      const TrainedBaseSpec& spec);
 };
 
 /// The only symbol that the library exports, of type EngineModuleEntry. The

@@ -29,8 +29,8 @@ Result<FeaturesRequest> ParseKeys(const Json& params, const Json& hints) {
   FeaturesRequest request;
   EngineSpec& engine = request.engine;
   engine.backbone = params.at("backbone").get<std::string>();
-  engine.cut = params.at("cut").get<std::string>();
-  engine.pooling = params.at("pooling").get<std::string>();
+  engine.taps = {{params.at("cut").get<std::string>(),
+                  params.at("pooling").get<std::string>()}};
   engine.precision = params.at("precision").get<std::string>();
   engine.size = params.at("size").get<int>();
   engine.threads = hints.value("threads", 1);

@@ -3,17 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <thread>
+#include <map>
 #include <utility>
 #include <vector>
 
 #include "pipeline/base/clock.h"
 #include "stages/data/split_table.h"
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/feature_lanes.h"
 #include "stages/model/feature_work.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/weights_store.h"
 
 namespace besom::stages {
 namespace {
@@ -27,136 +27,6 @@ const std::vector<Artifact>& PortOf(const ArtifactMap& artifacts,
   return it == artifacts.end() ? none : it->second;
 }
 
-/// The rows of a task, each with its place in the shard.
-struct RowTable {
-  std::size_t width = 0;
-  std::vector<float> numbers;
-  std::vector<const RowWork*> missing;  ///< Not taken from prior shards.
-  std::vector<std::size_t> missing_at;  ///< Their rows, parallel.
-
-  std::span<float> row(std::size_t index) {
-    return std::span(numbers).subspan(index * width, width);
-  }
-};
-
-/// Takes what prior shards hold; lists the rest.
-Result<RowTable> TakePrior(const std::vector<RowWork>& rows, int dimension,
-                           const std::vector<Artifact>& prior) {
-  BESOM_ASSIGN_OR_RETURN(const FeatureIndex index, FeatureIndex::Over(prior));
-  RowTable table{.width = static_cast<std::size_t>(dimension)};
-  table.numbers.resize(rows.size() * table.width);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::span<const float> known = index.Find(rows[i].key);
-    if (known.empty()) {
-      table.missing.push_back(&rows[i]);
-      table.missing_at.push_back(i);
-      continue;
-    }
-    if (known.size() != table.width)
-      return CorruptError(kPlace, "prior rows are of another dimension");
-    std::copy(known.begin(), known.end(), table.row(i).begin());
-  }
-  return table;
-}
-
-/// Seconds of all lanes.
-struct LaneTimes {
-  double lanes = 0;  ///< From begin to end of the task, each.
-  double input = 0, engine = 0;
-};
-
-/// Computes the missing rows in lanes: each takes the next batch, renders it
-/// and passes it through an engine of its own. Two passes of one thread each
-/// are faster than one of two threads, and rendering never holds up an engine.
-class BatchLanes {
- public:
-  BatchLanes(const FeaturesRequest& request, const PixelSource& pixels,
-             const Engines& engines, RowTable& table,
-             const std::function<bool(double)>& progress, LaneTimes& times)
-      : request_(request),
-        pixels_(pixels),
-        filler_(request.preprocessing),
-        engines_(engines),
-        table_(table),
-        progress_(progress),
-        times_(times),
-        batch_(static_cast<std::size_t>(engines.front()->batch())) {}
-
-  Status Run() {
-    std::vector<std::jthread> others;
-    for (std::size_t lane = 1; lane < engines_.size(); ++lane)
-      others.emplace_back([this, lane] { RunLane(*engines_[lane]); });
-    RunLane(*engines_[0]);
-    others.clear();  // Joins.
-    return status_;
-  }
-
- private:
-  void RunLane(FeatureEngine& engine) {
-    std::vector<float> input(batch_ * engine.image_numbers());
-    std::vector<float> computed(batch_ * table_.width);
-    const std::size_t total = table_.missing.size();
-    const SystemClock clock;
-    LaneTimes mine;
-    while (!ended_) {
-      const std::size_t first = next_.fetch_add(batch_);
-      if (first >= total) break;
-      const std::size_t count = std::min(batch_, total - first);
-      const double start = clock.Monotonic();
-      FillBatch(request_, pixels_, filler_,
-                std::span(table_.missing).subspan(first, count), input);
-      const double filled = clock.Monotonic();
-      const std::span<float> rows =
-          std::span(computed).first(count * table_.width);
-      if (const Status status =
-              engine.Extract(static_cast<int>(count), input, rows);
-          !status.ok())
-        return End(status);
-      mine.input += filled - start;
-      mine.engine += clock.Monotonic() - filled;
-      for (std::size_t i = 0; i < count; ++i) {
-        const auto row = rows.subspan(i * table_.width, table_.width);
-        std::copy(row.begin(), row.end(),
-                  table_.row(table_.missing_at[first + i]).begin());
-      }
-      if (Report(count))
-        return End(Status(StatusCode::kInterrupted, kPlace, "asked to stop"));
-    }
-    const std::lock_guard lock(mutex_);
-    times_.input += mine.input;
-    times_.engine += mine.engine;
-  }
-
-  /// Whether to stop, after `count` more rows.
-  bool Report(std::size_t count) {
-    const std::lock_guard lock(mutex_);
-    done_ += count;
-    return progress_(static_cast<double>(done_) /
-                     static_cast<double>(table_.missing.size()));
-  }
-
-  /// All lanes end; the first reason counts.
-  void End(const Status& status) {
-    const std::lock_guard lock(mutex_);
-    if (status_.ok()) status_ = status;
-    ended_ = true;
-  }
-
-  const FeaturesRequest& request_;
-  const PixelSource& pixels_;
-  const InputFiller filler_;
-  const Engines& engines_;
-  RowTable& table_;
-  const std::function<bool(double)>& progress_;
-  LaneTimes& times_;  // Guarded by mutex_ while lanes run.
-  const std::size_t batch_;
-  std::atomic<std::size_t> next_{0};
-  std::atomic<bool> ended_{false};
-  std::mutex mutex_;  // Guards the rest while lanes run.
-  std::size_t done_ = 0;
-  Status status_;
-};
-
 /// A GPU's model is known to the rank, which got the task because of it.
 Status CheckNumerics(const FeaturesRequest& request) {
   if (request.engine.device != "cpu") return Status::Ok();
@@ -169,24 +39,89 @@ Status CheckNumerics(const FeaturesRequest& request) {
                 "run it on machines like the first, or in a new workspace");
 }
 
-StageOutput PackOutput(const std::vector<RowWork>& rows, int dimension,
-                       const RowTable& table, const LaneTimes& times) {
+/// One of the tasks of a call: its kind of features.
+struct TapTask {
+  FeatureTap tap;
+  int dimension = 0;
+  double multiply_adds = 0;  ///< Of one image, up to its cut.
+  RowTable table;
+  /// The passes that are counted as its own, of those that it shares.
+  std::size_t passes = 0;
+  double own_multiply_adds = 0;
+  LaneTimes times;
+  DeviceMemory memory;
+};
+
+Result<TapTask> ReadTap(const FeaturesRequest& request,
+                        const Backbone& backbone,
+                        const std::vector<RowWork>& rows,
+                        const std::vector<Artifact>& prior) {
+  TapTask task{.tap = request.engine.taps.front()};
+  const int size = request.engine.size;
+  BESOM_ASSIGN_OR_RETURN(
+      task.dimension,
+      FeatureDimension(backbone, task.tap.cut, task.tap.pooling, size));
+  BESOM_ASSIGN_OR_RETURN(const int last,
+                         TapLayer(backbone, task.tap.cut, task.tap.pooling));
+  BESOM_ASSIGN_OR_RETURN(const auto multiply_adds,
+                         MultiplyAdds(backbone, last, size));
+  task.multiply_adds = static_cast<double>(multiply_adds);
+  BESOM_ASSIGN_OR_RETURN(task.table, TakePrior(rows, task.dimension, prior));
+  return task;
+}
+
+/// Tasks whose rows come from the same passes: those that miss the same ones.
+using PassGroups = std::map<std::vector<std::size_t>, std::vector<TapTask*>>;
+
+/// Counts what the passes of a group took, each task's part: what it adds to
+/// the shallower ones. The deepest one made the passes.
+void ShareOut(std::vector<TapTask*> group, const LaneTimes& times) {
+  std::ranges::sort(group, {}, &TapTask::multiply_adds);
+  const auto passes = static_cast<double>(group.front()->table.missing.size());
+  const double whole = std::max(1.0, group.back()->multiply_adds);
+  double known = 0;
+  for (TapTask* task : group) {
+    const double own =
+        task->multiply_adds - std::exchange(known, task->multiply_adds);
+    task->own_multiply_adds = passes * own;
+    task->times = {times.lanes * own / whole, times.input * own / whole,
+                   times.engine * own / whole};
+  }
+  group.back()->passes = group.back()->table.missing.size();
+}
+
+StageOutput PackOutput(const std::vector<RowWork>& rows, const TapTask& task) {
   std::vector<FeatureKey> keys;
   std::set<Digest> images;
   for (const RowWork& row : rows) {
     keys.push_back(row.key);
     images.insert(row.key.content);
   }
+  const std::size_t missing = task.table.missing.size();
   StageOutput output;
-  output.blobs["features"] = FeatureShard::Pack(dimension, keys, table.numbers);
+  output.blobs["features"] =
+      FeatureShard::Pack(task.dimension, keys, task.table.numbers);
   output.counters = {{"rows", rows.size()},
-                     {"computed", table.missing.size()},
-                     {"reused", rows.size() - table.missing.size()},
+                     {"computed", missing},
+                     {"reused", rows.size() - missing},
                      {"images", images.size()},
-                     {"lane_seconds", times.lanes},
-                     {"input_seconds", times.input},
-                     {"engine_seconds", times.engine}};
+                     {"passes", task.passes},
+                     {"multiply_adds", task.own_multiply_adds},
+                     {"lane_seconds", task.times.lanes},
+                     {"input_seconds", task.times.input},
+                     {"engine_seconds", task.times.engine}};
+  output.memory = task.memory;
   return output;
+}
+
+/// kInternal where tasks of one call differ in more than their features.
+Status CheckAlike(Json one, Json other) {
+  for (const char* key : {"cut", "pooling"}) {
+    one.erase(key);
+    other.erase(key);
+  }
+  if (one == other) return Status::Ok();
+  return InternalError(kPlace, "tasks of one call differ in their images");
 }
 
 }  // namespace
@@ -195,44 +130,74 @@ FeaturesStage::FeaturesStage(EnginesFactory make_engines)
     : make_engines_(std::move(make_engines)) {}
 
 Result<StageOutput> FeaturesStage::Run(const StageInput& input) {
+  BESOM_ASSIGN_OR_RETURN(std::vector<Result<StageOutput>> outputs,
+                         RunEach(std::span(&input, 1)));
+  return std::move(outputs.front());
+}
+
+Result<std::vector<Result<StageOutput>>> FeaturesStage::RunEach(
+    std::span<const StageInput> inputs) {
+  const StageInput& input = inputs.front();
   const SystemClock clock;
   const double start = clock.Monotonic();
   BESOM_ASSIGN_OR_RETURN(const FeaturesRequest request,
                          FeaturesRequest::Parse(input.params, input.hints));
-  const EngineSpec& spec = request.engine;
   BESOM_RETURN_IF_ERROR(CheckNumerics(request));
   BESOM_ASSIGN_OR_RETURN(const Backbone backbone,
-                         DescribeBackbone(spec.backbone));
-  BESOM_ASSIGN_OR_RETURN(
-      const int dimension,
-      FeatureDimension(backbone, spec.cut, spec.pooling, spec.size));
-  BESOM_ASSIGN_OR_RETURN(
-      const PixelSource pixels,
-      PixelSource::Over(PortOf(input.artifacts, "pixels"), spec.size));
+                         DescribeBackbone(request.engine.backbone));
+  BESOM_ASSIGN_OR_RETURN(const PixelSource pixels,
+                         PixelSource::Over(PortOf(input.artifacts, "pixels"),
+                                           request.engine.size));
   const std::set<Digest>* trained = nullptr;
   if (request.HasAugmentedViews()) {
     BESOM_ASSIGN_OR_RETURN(trained, TrainedContents(input.artifacts));
   }
   BESOM_ASSIGN_OR_RETURN(const std::vector<RowWork> rows,
                          ListRows(request, pixels, trained));
-  BESOM_ASSIGN_OR_RETURN(
-      RowTable table,
-      TakePrior(rows, dimension, PortOf(input.artifacts, "prior")));
-  DeviceMemory memory;
-  LaneTimes times;
-  if (!table.missing.empty()) {
+  std::vector<Result<TapTask>> tasks;
+  for (const StageInput& each : inputs) {
+    BESOM_RETURN_IF_ERROR(CheckAlike(input.params, each.params));
+    BESOM_ASSIGN_OR_RETURN(const FeaturesRequest own,
+                           FeaturesRequest::Parse(each.params, each.hints));
+    tasks.push_back(
+        ReadTap(own, backbone, rows, PortOf(each.artifacts, "prior")));
+  }
+  PassGroups groups;
+  for (Result<TapTask>& task : tasks)
+    if (task.ok() && !task->table.missing.empty())
+      groups[task->table.missing].push_back(&*task);
+  std::size_t ended = 0;
+  for (const auto& [missing, group] : groups) {
+    const auto progress = [&, count = groups.size()](double share) {
+      return input.progress((static_cast<double>(ended) + share) /
+                            static_cast<double>(count));
+    };
+    EngineSpec spec = request.engine;
+    spec.taps.clear();
+    std::vector<RowTable*> tables;
+    for (TapTask* task : group) {
+      spec.taps.push_back(task->tap);
+      tables.push_back(&task->table);
+    }
+    LaneTimes times;
     BESOM_ASSIGN_OR_RETURN(const Engines* engines,
                            EnginesFor(spec, request.weights));
-    BESOM_RETURN_IF_ERROR(
-        BatchLanes(request, pixels, *engines, table, input.progress, times)
-            .Run());
-    memory = engines->front()->Memory();
+    BESOM_RETURN_IF_ERROR(FeatureLanes(request, pixels, rows, *engines)
+                              .Run(tables, progress, times));
     times.lanes =
         static_cast<double>(engines->size()) * (clock.Monotonic() - start);
+    ShareOut(group, times);
+    for (TapTask* task : group) task->memory = engines->front()->Memory();
+    ++ended;
   }
-  StageOutput output = PackOutput(rows, dimension, table, times);
-  output.memory = memory;
-  return output;
+  std::vector<Result<StageOutput>> outputs;
+  for (const Result<TapTask>& task : tasks) {
+    if (task.ok())
+      outputs.emplace_back(PackOutput(rows, *task));
+    else
+      outputs.emplace_back(task.status());
+  }
+  return outputs;
 }
 
 void FeaturesStage::ReleaseDevice() {
@@ -243,17 +208,15 @@ void FeaturesStage::ReleaseDevice() {
 
 Result<const Engines*> FeaturesStage::EnginesFor(const EngineSpec& spec,
                                                  const std::string& weights) {
-  const std::string key = CanonicalText(
-      {spec.backbone, weights, spec.cut, spec.pooling, spec.precision,
-       spec.engine, spec.device, spec.size, spec.threads});
+  Json taps = Json::array();
+  for (const FeatureTap& tap : spec.taps)
+    taps.push_back({tap.cut, tap.pooling});
+  const std::string key =
+      CanonicalText({spec.backbone, weights, std::move(taps), spec.precision,
+                     spec.engine, spec.device, spec.size, spec.threads});
   if (!engines_.empty() && key == engine_key_) return &engines_;
-  if (!spec.weights.empty()) {
-    BESOM_ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(spec.weights));
-    if (digest.Hex() != weights)
-      return CorruptError(spec.weights.string(),
-                          "the weights have changed since they were planned",
-                          "put the file back, or run the sweep again");
-  }
+  if (!spec.weights.empty())
+    BESOM_RETURN_IF_ERROR(CheckUnchanged(spec.weights, weights));
   engines_.clear();  // Before the next ones: never both in memory.
   // A GPU takes one lane, which feeds it.
   EngineSpec lane = spec;

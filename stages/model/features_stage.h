@@ -27,10 +27,13 @@ using EnginesFactory =
 ///   taken as they are)
 /// blobs: "features", a FeatureShard: for each view in turn, the contents in
 ///   order, without those that could not be decoded.
-/// counters: {rows, computed, reused, images}, and where time went, summed over
-///   the lanes: {lane_seconds, input_seconds, engine_seconds}. What is neither
-///   input (views rendered, pixels converted) nor engine was spent on reading,
-///   weights, compiling, packing, or waiting for another lane to end.
+/// counters: {rows, computed, reused, images}; {passes, multiply_adds}: what
+///   of the network's work was done for this task; and where time went, summed
+///   over the lanes: {lane_seconds, input_seconds, engine_seconds}. What is
+///   neither input (views rendered, pixels converted) nor engine was spent on
+///   reading, weights, compiling, packing, or waiting for another lane to end.
+///   Of passes that several tasks share, each counts what its cut adds to the
+///   shallower ones, and the deepest one the passes.
 ///
 /// Random weights are the same in every sweep: RandomParameters of seed 0.
 /// There are as many lanes as threads; each renders a batch into the input of
@@ -46,6 +49,10 @@ class FeaturesStage final : public Stage {
   /// this machine's numerics are not those of the parameters; kInterrupted:
   /// asked to stop; else as the engine.
   Result<StageOutput> Run(const StageInput& input) override;
+  /// Computes tasks that differ in "cut", "pooling" and "prior" alone; those
+  /// that miss the same rows have them from the same passes.
+  Result<std::vector<Result<StageOutput>>> RunEach(
+      std::span<const StageInput> inputs) override;
   void ReleaseDevice() override;
 
  private:

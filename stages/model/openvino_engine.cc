@@ -75,8 +75,9 @@ class OpenVinoEngine final : public FeatureEngine {
       // lanes, whoever calls.
       request_.start_async();
       request_.wait();
-      plan_->Pool(images, request_.get_output_tensor().data<const float>(),
-                  rows);
+      for (std::size_t tap = 0; tap < plan_->taps.size(); ++tap)
+        plan_->Pool(tap, images,
+                    request_.get_output_tensor(tap).data<const float>(), rows);
     } catch (const std::exception& error) {
       return StatusOf(error);
     }

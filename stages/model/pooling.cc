@@ -75,12 +75,13 @@ Result<Pooling> ParsePooling(std::string_view name) {
   if (name == "max") return Pooling::kMax;
   if (name == "average4") return Pooling::kAverage4;
   if (name == "flatten") return Pooling::kFlatten;
+  if (name == kEdgePooling) return Pooling::kEdge;
   return InvalidError("model.pooling", fmt::format("unknown pooling {}", name),
                       "use average, max, average4 or flatten");
 }
 
 Result<int> PooledDimension(Pooling pooling, const MapShape& map) {
-  if (pooling == Pooling::kFlatten)
+  if (pooling == Pooling::kFlatten || pooling == Pooling::kEdge)
     return map.channels * map.height * map.width;
   if (pooling != Pooling::kAverage4) return map.channels;
   if (map.height < kWindow || map.width < kWindow)
@@ -107,6 +108,7 @@ void PoolMap(Pooling pooling, const MapShape& shape, std::span<const float> map,
     case Pooling::kAverage4:
       return MeansOfWindows(reader, row);
     case Pooling::kFlatten:
+    case Pooling::kEdge:
       return Flatten(reader, row);
   }
 }

@@ -13,8 +13,12 @@ namespace besom::stages {
 ///   max       largest over the map: one number a channel
 ///   average4  means of 4x4 windows, stride 4, remainder dropped, flattened
 ///   flatten   the map itself
+///   edge      the same of the frozen edge of a base that is trained from there
+///             on (not for users)
 /// Rows are flattened channel by channel, as PyTorch flattens (C, H, W).
-enum class Pooling { kAverage, kMax, kAverage4, kFlatten };
+enum class Pooling { kAverage, kMax, kAverage4, kFlatten, kEdge };
+
+inline constexpr std::string_view kEdgePooling = "edge";
 
 /// kInvalid names the choices.
 Result<Pooling> ParsePooling(std::string_view name);

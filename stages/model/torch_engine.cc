@@ -6,35 +6,17 @@
 #include <fmt/format.h>
 
 #include <exception>
-#include <new>
 #include <optional>
 #include <utility>
 
 #include "pipeline/base/check.h"
 #include "stages/model/compute_thread.h"
 #include "stages/model/engine_plan.h"
+#include "stages/model/torch_error.h"
 #include "stages/model/torch_network.h"
 
 namespace besom::stages {
 namespace {
-
-/// The message of an exception of LibTorch, without its stack trace.
-std::string WhatOf(const std::exception& error) {
-  if (const auto* ours = dynamic_cast<const c10::Error*>(&error))
-    return ours->what_without_backtrace();
-  return error.what();
-}
-
-/// What LibTorch or the allocator threw: memory that is missing may be there
-/// when the task has its device to itself.
-Status StatusOf(const std::exception& error) {
-  const bool memory =
-      dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-      dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-  return Status(memory ? StatusCode::kOutOfMemory : StatusCode::kFailed,
-                "LibTorch", WhatOf(error),
-                memory ? "start fewer ranks for each GPU or machine" : "");
-}
 
 /// What a process takes of a GPU beside the allocator's memory, for its context
 /// and kernels: an assumption on the safe side.
@@ -58,7 +40,7 @@ Result<at::Device> FindDevice(const std::string& name) {
     }
     return device;
   } catch (const std::exception& error) {
-    return InvalidError("device", WhatOf(error), "use cpu or cuda:0 ...");
+    return InvalidError("device", WhatOfTorch(error), "use cpu or cuda:0 ...");
   }
 }
 
@@ -87,7 +69,7 @@ class TorchEngine final : public FeatureEngine {
     try {
       Run(images, input, rows);
     } catch (const std::exception& error) {
-      return StatusOf(error);
+      return StatusOfTorch(error);
     }
     return Status::Ok();
   }
@@ -135,11 +117,12 @@ class TorchEngine final : public FeatureEngine {
                       at::TensorOptions().dtype(at::kFloat))
             .permute({0, 3, 1, 2})
             .to(device_);
-    const at::Tensor maps = network_->Forward(batch)
-                                .permute({0, 2, 3, 1})
-                                .to(at::kCPU)
-                                .contiguous();
-    plan_.Pool(images, maps.const_data_ptr<float>(), rows);
+    const std::vector<at::Tensor> outputs = network_->Forward(batch);
+    for (std::size_t tap = 0; tap < outputs.size(); ++tap) {
+      const at::Tensor maps =
+          outputs[tap].permute({0, 2, 3, 1}).to(at::kCPU).contiguous();
+      plan_.Pool(tap, images, maps.const_data_ptr<float>(), rows);
+    }
   }
 
   EnginePlan plan_;
@@ -174,7 +157,7 @@ Result<Engines> MakeTorchEngines(const EngineSpec& spec, int lanes) {
           plan, BatchOf(plan.backbone, device), device, network));
     return engines;
   } catch (const std::exception& error) {
-    return StatusOf(error);
+    return StatusOfTorch(error);
   }
 }
 

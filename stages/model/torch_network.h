@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "pipeline/base/result.h"
@@ -18,13 +19,13 @@ class TorchNetwork {
   TorchNetwork(const FoldedNetwork& network, at::IntArrayRef input,
                at::Device device);
 
-  /// Returns the last layer's output (N, C, H, W; channels last in memory).
-  at::Tensor Forward(const at::Tensor& input) const;
+  /// Returns the network's outputs (N, C, H, W; channels last in memory).
+  std::vector<at::Tensor> Forward(const at::Tensor& input) const;
 
  private:
   struct Step {
     Layer layer;
-    FoldedLayer::Activation activation;
+    std::optional<LayerKind> activation;
     /// Zeros added at the left, right, top and bottom before the layer, where
     /// they are not the same on all sides.
     std::vector<std::int64_t> outer_padding;
@@ -36,11 +37,15 @@ class TorchNetwork {
   at::Tensor Run(const Step& step, const std::vector<at::Tensor>& outputs,
                  const at::Tensor& image) const;
   at::Tensor Convolve(const Step& step, const at::Tensor& input) const;
+  /// Any layer but a product, without its activation.
+  static at::Tensor Apply(const Step& step,
+                          const std::vector<at::Tensor>& inputs);
 
   bool packed_ = false;  // Weights are in oneDNN's own layout.
   at::Device device_;
   std::vector<Step> steps_;
   std::vector<int> last_reader_;  // Of each step's output.
+  std::vector<int> outputs_;      // Steps.
 };
 
 }  // namespace besom::stages

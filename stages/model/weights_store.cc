@@ -34,24 +34,39 @@ std::string MetadataOr(const Safetensors& file, const char* key) {
   return it == file.metadata().end() ? "" : it->second;
 }
 
-/// The file that `weights` names, and that it is there.
-Result<Path> FindFile(const std::string& backbone, const std::string& weights) {
-  const bool pretrained = weights == "imagenet";
-  const Path path = pretrained ? PretrainedPath(backbone) : Path(weights);
-  const auto stat = StatFile(path);
-  if (stat.ok()) return path;
-  if (!pretrained)
-    return InvalidError(
-        kPlace,
-        fmt::format("cannot open {}: {}", weights, stat.status().cause()),
-        "name a .safetensors file, imagenet or random");
+bool IsThere(const Path& path) { return StatFile(path).ok(); }
+
+/// True for what can only be a file's name: `model.weights` says
+/// FILE.safetensors, names of weights hold no slash.
+bool LooksLikeFile(std::string_view weights) {
+  return weights.ends_with(".safetensors") ||
+         weights.find('/') != std::string_view::npos;
+}
+
+Result<Path> FindFile(const std::string& weights) {
+  const auto stat = StatFile(weights);
+  if (stat.ok()) return Path(weights);
+  return InvalidError(
+      kPlace, fmt::format("cannot open {}: {}", weights, stat.status().cause()),
+      "name a .safetensors file, a name of `besom weights list`, imagenet or "
+      "random");
+}
+
+Result<Path> FindImagenet(const std::string& backbone,
+                          const WeightsRegistry& registry) {
+  const Path path = WeightsPath(backbone);
+  if (IsThere(path)) return path;
+  const PretrainedWeights* entry = registry.Imagenet(backbone);
+  if (entry != nullptr && IsThere(WeightsPath(entry->name)))
+    return WeightsPath(entry->name);
   return Status(
       StatusCode::kUnavailable, kPlace,
       fmt::format("ImageNet weights of {} are not on this machine ({})",
                   backbone, path.string()),
-      fmt::format("put them there, or say weights: FILE.safetensors with {}'s "
-                  "weights",
-                  backbone));
+      entry != nullptr
+          ? fmt::format("besom weights fetch {}", backbone)
+          : fmt::format("say weights: FILE.safetensors with {}'s weights",
+                        backbone));
 }
 
 }  // namespace
@@ -63,8 +78,50 @@ Path WeightsFolder() {
   return BESOM_DEFAULT_WEIGHTS;
 }
 
-Path PretrainedPath(const std::string& backbone) {
-  return WeightsFolder() / (backbone + ".safetensors");
+Path WeightsPath(const std::string& name) {
+  return WeightsFolder() / (name + ".safetensors");
+}
+
+Result<Path> FindEntry(const PretrainedWeights& entry) {
+  const Path own = WeightsPath(entry.name);
+  if (IsThere(own)) return own;
+  const Path shared = WeightsPath(entry.backbone);
+  const auto opened = Safetensors::OpenFile(shared);
+  if (opened.ok() && MetadataOr(*opened, "source") == entry.source())
+    return shared;
+  return Status(
+      StatusCode::kUnavailable, kPlace,
+      fmt::format("{} is not on this machine ({})", entry.name, own.string()),
+      fmt::format("besom weights fetch {}", entry.name));
+}
+
+Result<Path> FindWeights(const std::string& backbone,
+                         const std::string& weights,
+                         const WeightsRegistry& registry) {
+  if (weights == "imagenet") return FindImagenet(backbone, registry);
+  if (LooksLikeFile(weights)) return FindFile(weights);
+  const std::string known =
+      fmt::format("{} has: imagenet, random, {}; or say FILE.safetensors",
+                  backbone, registry.NamesOf(backbone));
+  if (const PretrainedWeights* entry = registry.Find(weights)) {
+    if (entry->backbone == backbone) return FindEntry(*entry);
+    return InvalidError(kPlace,
+                        fmt::format("{} is of {}, not of {}", weights,
+                                    entry->backbone, backbone),
+                        known);
+  }
+  if (const Path imported = WeightsPath(weights); IsThere(imported))
+    return imported;
+  return InvalidError(
+      kPlace, fmt::format("there are no weights named {}", weights), known);
+}
+
+Status CheckUnchanged(const Path& weights, std::string_view digest) {
+  BESOM_ASSIGN_OR_RETURN(const Digest found, DigestOfFile(weights));
+  if (found.Hex() == digest) return Status::Ok();
+  return CorruptError(weights.string(),
+                      "the weights have changed since they were planned",
+                      "put the file back, or run the sweep again");
 }
 
 Result<Preprocessing> PreprocessingOf(const Safetensors& file,
@@ -85,7 +142,9 @@ Result<WeightsInfo> ResolveWeights(const std::string& backbone,
                    .digest = "random",
                    .preprocessing = described.preprocessing};
   if (weights == "random") return info;
-  BESOM_ASSIGN_OR_RETURN(info.path, FindFile(backbone, weights));
+  BESOM_ASSIGN_OR_RETURN(const WeightsRegistry registry,
+                         WeightsRegistry::Load());
+  BESOM_ASSIGN_OR_RETURN(info.path, FindWeights(backbone, weights, registry));
   const std::string place = fmt::format("{} ({})", kPlace, info.path.string());
   const auto opened = Safetensors::OpenFile(info.path);
   if (!opened.ok())
@@ -99,6 +158,8 @@ Result<WeightsInfo> ResolveWeights(const std::string& backbone,
   info.digest = hashed.Hex();
   info.license = MetadataOr(*opened, "license");
   info.source = MetadataOr(*opened, "source");
+  if (const PretrainedWeights* entry = registry.OfSource(backbone, info.source))
+    info.entry = entry->name;
   return info;
 }
 

@@ -151,7 +151,7 @@ Status Run(const std::vector<std::string>& args) {
   libtorch.Run(0);
   bare.Rate(0);  // Warm.
   std::vector<float> rows(ours.rows().size());
-  plan.Pool(ours.batch(), bare.Maps(), rows);
+  plan.Pool(0, ours.batch(), bare.Maps(), rows);
   if (ours.rows() != rows)
     return Status(StatusCode::kFailed, "engine_bench",
                   "our rows are not OpenVINO's");

@@ -56,6 +56,7 @@ FENCES = [
     (r"(mpi|mpi-ext|nccl)\.h$", ["cluster"]),
     (r"(torch|ATen|c10|caffe2|openvino)/", ["stages"]),
     (r"CLI/", ["pipeline/cli"]),
+    (r"curl/", ["pipeline/cli/machine/fetch"]),
     (r"spdlog/", ["pipeline/base"]),
 ]
 

@@ -31,9 +31,9 @@ std::string WorkerProgram() {
 
 std::vector<std::string> PresentWeights() {
   std::vector<std::string> present;
-  for (const stages::BackboneName& backbone : stages::BackboneNames()) {
-    if (StatFile(stages::PretrainedPath(backbone.name)).ok())
-      present.push_back(backbone.name);
+  for (const std::string& backbone : stages::BackboneNames()) {
+    if (StatFile(stages::WeightsPath(backbone)).ok())
+      present.push_back(backbone);
   }
   return present;
 }

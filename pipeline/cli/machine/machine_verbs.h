@@ -17,7 +17,8 @@ void AddDoctorVerb(CLI::App& app, const GlobalOptions& globals,
 /// PATH, for `eval "$(./besom env)"`.
 void AddEnvVerb(CLI::App& app, VerbAction& action);
 
-/// `weights list|path NAME|fetch NAME|import FILE --backbone NAME`.
+/// `weights list|path NAME|fetch NAME...|import FILE`. Only `fetch` asks the
+/// network.
 void AddWeightsVerb(CLI::App& app, VerbAction& action);
 
 /// `init DIR [-o FILE]`: a starter YAML for a folder of images. Never

@@ -2,17 +2,18 @@
 
 #include "stages/metric/metrics.h"
 #include "stages/model/head/fit_images.h"
-#include "stages/model/head/head_model.h"
+#include "stages/model/head/trained_model.h"
 
 namespace besom::stages {
 namespace {
 
 Result<SetEvaluation> EvaluateSet(const FitImages& images,
-                                  const HeadModel& head,
+                                  const TrainedModel& model,
                                   const std::string& name,
                                   bool keep_predictions) {
   BESOM_ASSIGN_OR_RETURN(const SetImages set, images.Set(name));
-  const std::vector<HeadOutput> outputs = head.Evaluate(set.rows);
+  BESOM_ASSIGN_OR_RETURN(const std::vector<HeadOutput> outputs,
+                         model.Evaluate(set.rows));
   SetEvaluation result;
   result.set = name;
   std::vector<int> predicted;
@@ -49,21 +50,29 @@ std::vector<std::pair<std::string, MetricValue>> HistoryRows(
   return rows;
 }
 
-Result<HeadModel> ReadHead(const StageInput& input, const FitImages& images) {
+Result<TrainedModel> ReadModel(const StageInput& input, const FitImages& images,
+                               const TrainedBaseFactory& make_base) {
   BESOM_ASSIGN_OR_RETURN(const Artifact weights,
                          OneArtifact(input.artifacts, "weights"));
   BESOM_ASSIGN_OR_RETURN(HeadModel head, HeadModel::FromBlob(weights));
-  if (head.classes() != images.split().classes ||
-      head.dimension() != images.dimension())
+  BESOM_ASSIGN_OR_RETURN(
+      TrainedModel model,
+      TrainedModel::Make(std::move(head), input.params.at("model"),
+                         input.params.value("size", 0),
+                         input.hints.value("threads", 1), make_base));
+  if (model.head().classes() != images.split().classes ||
+      model.dimension() != images.dimension())
     return CorruptError("weights", "the head does not fit these features");
-  return head;
+  return model;
 }
 
-Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache) {
+Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache,
+                             const TrainedBaseFactory& make_base) {
   const auto kept =
       input.params.at("evaluate").at("predictions").get<std::string>();
   BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input, cache));
-  BESOM_ASSIGN_OR_RETURN(const HeadModel head, ReadHead(input, images));
+  BESOM_ASSIGN_OR_RETURN(const TrainedModel model,
+                         ReadModel(input, images, make_base));
   BESOM_ASSIGN_OR_RETURN(const Artifact blob,
                          OneArtifact(input.artifacts, "history"));
   BESOM_ASSIGN_OR_RETURN(const Json history, ParseJson(blob.text(), "history"));
@@ -79,7 +88,7 @@ Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache) {
   for (std::size_t i = 0; i < sets.size(); ++i) {
     const bool keep = kept == "all" || (kept != "none" && sets[i] != "train");
     BESOM_ASSIGN_OR_RETURN(SetEvaluation set,
-                           EvaluateSet(images, head, sets[i], keep));
+                           EvaluateSet(images, model, sets[i], keep));
     if (set.metrics.empty()) continue;
     for (const auto& row : set.confusion)
       for (const std::int64_t count : row) scored += count;
@@ -97,7 +106,7 @@ Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache) {
 
 Result<StageOutput> EvaluateStage::Run(const StageInput& input) {
   try {
-    return Evaluate(input, cache_);
+    return Evaluate(input, cache_, make_base_);
   } catch (const Json::exception& error) {
     return InternalError("evaluate", error.what());
   }

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <utility>
+
 #include "stages/model/head/fit_images.h"
+#include "stages/model/trained_base.h"
 #include "stages/stage.h"
 
 namespace besom::stages {
@@ -8,19 +11,25 @@ namespace besom::stages {
 /// Scores one fit on all its sets: train, validation, test, external sets;
 /// always on view 0. A set without images is left out.
 ///
-/// params: {classes, evaluate, model, train, repeat, fold}.
+/// params: {classes, evaluate, model, train, repeat, fold}; of a model with an
+/// unfrozen base also {size, numerics}, as of fine_tune.
 /// artifacts: "split", "plain", "weights", "history" as fine_tune left them.
 /// blobs: "evaluation", an Evaluation. evaluate.predictions: all | held_out |
 /// none; `best` keeps what held_out keeps (which trial is best is known only
 /// to the sweep, which drops the others' rows).
-/// Uses one thread; the output does not depend on the order of the shards.
+/// The output does not depend on the order of the shards.
 class EvaluateStage final : public Stage {
  public:
+  /// `make_base` is for unfrozen bases alone.
+  explicit EvaluateStage(TrainedBaseFactory make_base = {})
+      : make_base_(std::move(make_base)) {}
+
   std::string_view name() const noexcept override { return "evaluate"; }
   int version() const noexcept override { return 1; }
   Result<StageOutput> Run(const StageInput& input) override;
 
  private:
+  TrainedBaseFactory make_base_;
   FitSourcesCache cache_;
 };
 

@@ -10,8 +10,10 @@
 #include "stages/model/head/fused_fit.h"
 #include "stages/model/head/head_fit.h"
 #include "stages/model/head/head_model.h"
+#include "stages/model/weights_store.h"
 
 namespace besom::stages {
+
 namespace {
 
 Json ValidationJson(const EpochFigures& figures) {
@@ -38,8 +40,9 @@ Json HistoryJson(const FitResult& fit) {
 /// the same head must have the same bytes on every machine.
 Json Description(const Json& params, int chosen_epoch) {
   Json model = Json::object();
-  for (const char* key : {"backbone", "preprocessing", "precision", "cut",
-                          "pooling", "head", "head_init", "dropout"})
+  for (const char* key :
+       {"backbone", "preprocessing", "precision", "cut", "pooling", "unfreeze",
+        "head", "head_init", "dropout"})
     if (params.at("model").contains(key)) model[key] = params["model"][key];
   return {{"classes", params.at("classes")},
           {"model", std::move(model)},
@@ -112,6 +115,36 @@ auto TryRead(const Read& read) -> decltype(read()) {
   }
 }
 
+bool IsUnfrozen(const Json& params) {
+  return params.contains("model") &&
+         params["model"].value("unfreeze", "none") != "none";
+}
+
+Result<std::unique_ptr<TrainedBase>> MakeBase(
+    const StageInput& input, const HeadToFit& head, const FitShards& shards,
+    const TrainedBaseFactory& make_base) {
+  if (head.train.batch_norm == BatchNormMode::kBatch && shards.count > 1)
+    return InvalidError("train.batch_norm",
+                        "statistics of a batch need the batch on one rank",
+                        "use affine, or resources.ranks_per_trial: 1");
+  const Json& model = input.params.at("model");
+  TrainedBaseSpec spec{.backbone = model.at("backbone").get<std::string>(),
+                       .unfreeze = head.head.unfreeze,
+                       .tap = {model.at("cut").get<std::string>(),
+                               model.at("pooling").get<std::string>()},
+                       .batch_norm = head.train.batch_norm};
+  input.params.at("size").get_to(spec.size);
+  spec.threads = input.hints.value("threads", 1);
+  const auto weights = model.at("weights").get<std::string>();
+  if (weights != "random") {
+    spec.weights = input.hints.at("weights_path").get<std::string>();
+    BESOM_RETURN_IF_ERROR(CheckUnchanged(spec.weights, weights));
+  }
+  if (!make_base)
+    return InternalError("fine_tune", "this program trains no bases");
+  return make_base(spec);
+}
+
 /// kInternal where fits that share all but their heads differ in more.
 Status CheckAlike(const Json& one, const Json& other) {
   for (const char* key : {"classes", "augment", "seed", "repeat", "fold"})
@@ -167,7 +200,8 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
                      const FitResult& result) {
   StageOutput output;
   output.blobs["weights"] =
-      HeadModel(result.weights.head, Description(params, result.chosen_epoch))
+      HeadModel(result.weights.head, Description(params, result.chosen_epoch),
+                result.weights.base)
           .ToBlob();
   output.blobs["history"] = CanonicalText(HistoryJson(result));
   output.counters = {{"epochs", result.epochs.size()},
@@ -175,17 +209,35 @@ StageOutput OutputOf(const Json& params, const SharedInput& shared,
   return output;
 }
 
+/// Trains the head, with a part of the base where the params say so.
+Result<FitResult> Fit(const StageInput& input, const SharedInput& shared,
+                      const HeadToFit& head, const FitShards& shards,
+                      const TrainedBaseFactory& make_base) {
+  if (head.head.unfreeze == "none")
+    return FitHead(shared.data, head, shared.seed, input.progress,
+                   BestHeadKernels(), shards);
+  const auto make = [&] { return MakeBase(input, head, shards, make_base); };
+  Result<std::unique_ptr<TrainedBase>> base = TryRead(make);
+  if (!base.ok()) {
+    if (input.group != nullptr) input.group->Abort(base.status());
+    return base.status();
+  }
+  return FitUnfrozen(shared.data, head, shared.seed, input.progress,
+                     *std::move(base), BestHeadKernels(), shards);
+}
+
 }  // namespace
 
 Result<StageOutput> FineTuneStage::Run(const StageInput& input) {
-  if (input.group != nullptr || input.params.value("shards", 1) != 1)
-    return RunSharded(input);
+  if (input.group != nullptr || input.params.value("shards", 1) != 1 ||
+      IsUnfrozen(input.params))
+    return RunBySteps(input);
   BESOM_ASSIGN_OR_RETURN(std::vector<Result<StageOutput>> outputs,
-                         RunEach(std::span(&input.params, 1), input));
+                         RunEach(std::span(&input, 1)));
   return std::move(outputs.front());
 }
 
-Result<StageOutput> FineTuneStage::RunSharded(const StageInput& input) {
+Result<StageOutput> FineTuneStage::RunBySteps(const StageInput& input) {
   SharedInput shared;
   FitShards shards;
   const auto read = [&]() -> Result<HeadToFit> {
@@ -200,24 +252,25 @@ Result<StageOutput> FineTuneStage::RunSharded(const StageInput& input) {
     return head.status();
   }
   BESOM_ASSIGN_OR_RETURN(const FitResult result,
-                         FitHead(shared.data, *head, shared.seed,
-                                 input.progress, BestHeadKernels(), shards));
+                         Fit(input, shared, *head, shards, make_base_));
   if (input.group != nullptr && input.group->rank() != 0) return StageOutput();
   return OutputOf(input.params, shared, result);
 }
 
 Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
-    std::span<const Json> params, const StageInput& input) {
+    std::span<const StageInput> inputs) {
+  const StageInput& input = inputs.front();
   SharedInput shared;
   BESOM_RETURN_IF_ERROR(
       TryRead([&] { return ReadShared(input, cache_, shared); }));
-  std::vector<Result<StageOutput>> outputs(params.size(), StageOutput());
+  std::vector<Result<StageOutput>> outputs(inputs.size(), StageOutput());
   std::vector<HeadToFit> heads;
-  std::vector<std::size_t> places;  // Of the heads, among the params.
-  for (std::size_t i = 0; i < params.size(); ++i) {
+  std::vector<std::size_t> places;  // Of the heads, among the inputs.
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Json& params = inputs[i].params;
     BESOM_RETURN_IF_ERROR(
-        TryRead([&] { return CheckAlike(input.params, params[i]); }));
-    Result<HeadToFit> head = TryRead([&] { return ReadHead(params[i]); });
+        TryRead([&] { return CheckAlike(input.params, params); }));
+    Result<HeadToFit> head = TryRead([&] { return ReadHead(params); });
     if (!head.ok()) {
       outputs[i] = head.status();
       continue;
@@ -242,7 +295,7 @@ Result<std::vector<Result<StageOutput>>> FineTuneStage::RunEach(
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t place = places[begin + i];
       if (fits[i].ok())
-        outputs[place] = OutputOf(params[place], shared, *fits[i]);
+        outputs[place] = OutputOf(inputs[place].params, shared, *fits[i]);
       else
         outputs[place] = fits[i].status();
     }

@@ -42,8 +42,8 @@ Status FitAgreement::AtTheEnd(const FitWeights& weights) {
     bytes += BytesOf(std::span(layer.weights));
     bytes += BytesOf(std::span(layer.bias));
   }
-  for (const auto& [name, values] : weights.base)
-    bytes += BytesOf(std::span(values));
+  for (const NamedTensor& tensor : weights.base)
+    bytes += BytesOf(std::span(tensor.values));
   return Compare(false, bytes).status();
 }
 

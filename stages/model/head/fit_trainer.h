@@ -9,14 +9,16 @@
 #include "pipeline/base/result.h"
 #include "stages/model/head/head_network.h"
 #include "stages/model/head/loss.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::stages {
 
 /// What a fit learns. Plain values.
 struct FitWeights {
   HeadWeights head;
-  /// The trained tensors of the base by name; empty where it is frozen.
-  std::map<std::string, std::vector<float>> base;
+  /// All tensors of the trained part of the base, by name; empty where it is
+  /// frozen.
+  std::vector<NamedTensor> base;
 
   bool operator==(const FitWeights&) const = default;
 };

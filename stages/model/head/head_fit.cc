@@ -16,6 +16,7 @@
 #include "stages/model/head/fit_run.h"
 #include "stages/model/head/fused_fit.h"
 #include "stages/model/head/sharded_training.h"
+#include "stages/model/head/unfrozen_training.h"
 
 namespace besom::stages {
 namespace {
@@ -25,32 +26,63 @@ std::vector<double> NumbersOf(const EpochFigures& figures) {
           figures.accuracy.value_or(0), figures.balanced_accuracy.value_or(0)};
 }
 
-Status TrainEpoch(FitRun& run, const FitData& data, const HeadToFit& head,
-                  std::uint64_t sweep_seed, FitAgreement& agreement) {
+/// A fit by the ranks of a group.
+struct GroupFit {
+  const FitData& data;
+  const HeadToFit& head;
+  std::uint64_t sweep_seed;
+  const std::function<bool(double)>& progress;
+  const HeadKernels& kernels;
+  const FitShards& shards;
+  /// Whether each step is told of.
+  bool slow = false;
+};
+
+using MakeTrainer =
+    std::function<Result<std::unique_ptr<FitTrainer>>(cluster::Group&)>;
+
+/// Trains an epoch; returns whether somebody asked to stop meanwhile.
+Result<bool> TrainEpoch(const GroupFit& fit, FitRun& run,
+                        FitAgreement& agreement) {
+  const TrainSettings& train = fit.head.train;
   BESOM_ASSIGN_OR_RETURN(const std::vector<const float*> rows,
-                         data.train_rows(run.epoch()));
+                         fit.data.train_rows(run.epoch()));
   const std::vector<std::size_t> order = EpochOrder(
-      data.train_labels, head.train, sweep_seed, head.key, run.epoch());
-  const Status trained = run.TrainUntil(order.size(), rows, order);
-  // A loss is the same number on all members.
-  if (trained.code() == StatusCode::kFailed) return agreement.OnAll(trained);
-  return trained;
+      fit.data.train_labels, train, fit.sweep_seed, fit.head.key, run.epoch());
+  const bool alone = fit.shards.group == nullptr;
+  const std::size_t slice =
+      fit.slow ? static_cast<std::size_t>(train.batch_size) : order.size();
+  bool stop = false;
+  for (std::size_t end = slice; end < order.size() + slice; end += slice) {
+    const Status trained = run.TrainUntil(end, rows, order);
+    // A loss is the same number on all members.
+    if (trained.code() == StatusCode::kFailed) return agreement.OnAll(trained);
+    BESOM_RETURN_IF_ERROR(trained);
+    if (!fit.slow || end >= order.size()) continue;
+    const double share =
+        static_cast<double>(end) / static_cast<double>(order.size());
+    stop =
+        (fit.progress && fit.progress((run.epoch() + share) / train.epochs)) ||
+        stop;
+    // The others of a group go on to the end of the epoch.
+    if (stop && alone)
+      return Status(StatusCode::kInterrupted, "fine_tune", "asked to stop");
+  }
+  return stop;
 }
 
-Result<FitResult> FitSharded(const FitData& data, const HeadToFit& head,
-                             std::uint64_t sweep_seed,
-                             const std::function<bool(double)>& progress,
-                             std::unique_ptr<FitTrainer> trainer,
-                             const HeadKernels& kernels,
-                             FitAgreement& agreement) {
-  BESOM_RETURN_IF_ERROR(FitRun::Check(data, head));
-  FitRun run(data, head, kernels, std::move(trainer));
+Result<FitResult> FitTogether(const GroupFit& fit,
+                              std::unique_ptr<FitTrainer> trainer,
+                              FitAgreement& agreement) {
+  BESOM_RETURN_IF_ERROR(FitRun::Check(fit.data, fit.head));
+  FitRun run(fit.data, fit.head, fit.kernels, std::move(trainer));
   while (run.running()) {
-    BESOM_RETURN_IF_ERROR(TrainEpoch(run, data, head, sweep_seed, agreement));
+    BESOM_ASSIGN_OR_RETURN(bool stop, TrainEpoch(fit, run, agreement));
     BESOM_ASSIGN_OR_RETURN(const EpochFigures figures, run.EndEpoch());
-    const bool stop =
-        progress && progress(static_cast<double>(run.epoch()) /
-                             static_cast<double>(head.train.epochs));
+    stop = (fit.progress &&
+            fit.progress(static_cast<double>(run.epoch()) /
+                         static_cast<double>(fit.head.train.epochs))) ||
+           stop;
     BESOM_ASSIGN_OR_RETURN(const bool all_stop,
                            agreement.AfterEpoch(stop, NumbersOf(figures)));
     if (all_stop)
@@ -60,6 +92,36 @@ Result<FitResult> FitSharded(const FitData& data, const HeadToFit& head,
   FitResult result = run.Finish();
   BESOM_RETURN_IF_ERROR(agreement.AtTheEnd(result.weights));
   return result;
+}
+
+Result<FitResult> FitByGroup(const GroupFit& fit, const MakeTrainer& make) {
+  const FitShards& shards = fit.shards;
+  const FlushedDenormals flushed;
+  std::optional<cluster::SelfGroup> self;
+  if (shards.group == nullptr) self.emplace(shards.count);
+  cluster::Group& group = self ? *self : *shards.group;
+  BESOM_CHECK(
+      group.shards() == shards.count,
+      fmt::format("{} shards for a group of {}", shards.count, group.shards()));
+  bool on_all = false;
+  const auto run = [&]() -> Result<FitResult> {
+    BESOM_ASSIGN_OR_RETURN(FitAgreement agreement,
+                           FitAgreement::Make(group, shards.timeout_seconds));
+    BESOM_ASSIGN_OR_RETURN(std::unique_ptr<FitTrainer> trainer, make(group));
+    Result<FitResult> result = FitTogether(fit, std::move(trainer), agreement);
+    on_all = agreement.on_all();
+    return result;
+  };
+  Result<FitResult> result = run();
+  if (!result.ok() && !on_all) group.Abort(result.status());
+  return result;
+}
+
+HeadWeights FirstWeights(const FitData& data, const HeadToFit& head,
+                         int dimension) {
+  return InitialWeights(dimension, head.head.hidden,
+                        static_cast<int>(data.classes.size()), head.head.init,
+                        head.key);
 }
 
 }  // namespace
@@ -74,33 +136,35 @@ Result<FitResult> FitHead(const FitData& data, const HeadToFit& head,
                                     progress, /*threads=*/1, kernels));
     return std::move(fits.front());
   }
-  const FlushedDenormals flushed;
-  std::optional<cluster::SelfGroup> self;
-  if (shards.group == nullptr) self.emplace(shards.count);
-  cluster::Group& group = self ? *self : *shards.group;
-  BESOM_CHECK(
-      group.shards() == shards.count,
-      fmt::format("{} shards for a group of {}", shards.count, group.shards()));
-  bool on_all = false;
-  const auto fit = [&]() -> Result<FitResult> {
-    BESOM_ASSIGN_OR_RETURN(FitAgreement agreement,
-                           FitAgreement::Make(group, shards.timeout_seconds));
-    BESOM_ASSIGN_OR_RETURN(
-        std::unique_ptr<ShardedTraining> training,
-        ShardedTraining::Make(
-            InitialWeights(data.dimension, head.head.hidden,
-                           static_cast<int>(data.classes.size()),
-                           head.head.init, head.key),
-            head.train, kernels, group, shards.timeout_seconds));
-    Result<FitResult> result =
-        FitSharded(data, head, sweep_seed, progress, std::move(training),
-                   kernels, agreement);
-    on_all = agreement.on_all();
-    return result;
-  };
-  Result<FitResult> result = fit();
-  if (!result.ok() && !on_all) group.Abort(result.status());
-  return result;
+  return FitByGroup(
+      {data, head, sweep_seed, progress, kernels, shards},
+      [&](cluster::Group& group) -> Result<std::unique_ptr<FitTrainer>> {
+        BESOM_ASSIGN_OR_RETURN(
+            std::unique_ptr<FitTrainer> trainer,
+            ShardedTraining::Make(FirstWeights(data, head, data.dimension),
+                                  head.train, kernels, group,
+                                  shards.timeout_seconds));
+        return trainer;
+      });
+}
+
+Result<FitResult> FitUnfrozen(const FitData& data, const HeadToFit& head,
+                              std::uint64_t sweep_seed,
+                              const std::function<bool(double)>& progress,
+                              std::unique_ptr<TrainedBase> base,
+                              const HeadKernels& kernels,
+                              const FitShards& shards) {
+  return FitByGroup(
+      {data, head, sweep_seed, progress, kernels, shards, /*slow=*/true},
+      [&](cluster::Group& group) -> Result<std::unique_ptr<FitTrainer>> {
+        HeadWeights layers = FirstWeights(data, head, base->dimension());
+        BESOM_ASSIGN_OR_RETURN(
+            std::unique_ptr<FitTrainer> trainer,
+            UnfrozenTraining::Make(std::move(layers), std::move(base),
+                                   head.train, kernels, group,
+                                   shards.timeout_seconds));
+        return trainer;
+      });
 }
 
 }  // namespace besom::stages

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "cluster/group.h"
 #include "pipeline/base/result.h"
 #include "stages/model/head/fit_data.h"
 #include "stages/model/head/head_kernels.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::stages {
 
@@ -36,5 +38,15 @@ Result<FitResult> FitHead(const FitData& data, const HeadToFit& head,
                           const std::function<bool(double)>& progress,
                           const HeadKernels& kernels = BestHeadKernels(),
                           const FitShards& shards = {});
+
+/// Trains a head together with a part of the base, whose maps data's rows are,
+/// data.dimension numbers each; see UnfrozenTraining. As FitHead, but
+/// `progress` hears of every step, and alone a fit stops there.
+Result<FitResult> FitUnfrozen(const FitData& data, const HeadToFit& head,
+                              std::uint64_t sweep_seed,
+                              const std::function<bool(double)>& progress,
+                              std::unique_ptr<TrainedBase> base,
+                              const HeadKernels& kernels = BestHeadKernels(),
+                              const FitShards& shards = {});
 
 }  // namespace besom::stages

@@ -12,6 +12,7 @@ namespace besom::stages {
 namespace {
 
 constexpr const char* kPlace = "head weights";
+constexpr const char* kHeadPrefix = "head.";
 
 /// Weights as PyTorch keeps them: one row per output.
 std::vector<float> ToTorch(const HeadLayer& layer) {
@@ -65,8 +66,11 @@ Status CheckChain(const HeadWeights& layers,
 
 }  // namespace
 
-HeadModel::HeadModel(HeadWeights layers, Json description)
-    : layers_(std::move(layers)), description_(std::move(description)) {
+HeadModel::HeadModel(HeadWeights layers, Json description,
+                     std::vector<NamedTensor> base)
+    : layers_(std::move(layers)),
+      base_(std::move(base)),
+      description_(std::move(description)) {
   description_.at("classes").get_to(classes_);
   const Status fits = CheckChain(layers_, classes_);
   BESOM_CHECK(fits.ok(), fits.ToString());
@@ -84,13 +88,20 @@ Result<HeadModel> HeadModel::FromBlob(Artifact blob) {
     BESOM_ASSIGN_OR_RETURN(HeadLayer layer, ReadLayer(file, layers.size()));
     layers.push_back(std::move(layer));
   }
+  std::vector<NamedTensor> base;
+  for (const TensorEntry& entry : file.tensors()) {
+    if (entry.name.starts_with(kHeadPrefix)) continue;
+    BESOM_ASSIGN_OR_RETURN(std::vector<float> values,
+                           file.Floats(entry.name, entry.shape));
+    base.push_back({{entry.name, entry.shape}, std::move(values)});
+  }
   try {
     BESOM_RETURN_IF_ERROR(CheckChain(
         layers, description.at("classes").get<std::vector<std::string>>()));
   } catch (const Json::exception& error) {
     return CorruptError(kPlace, error.what());
   }
-  return HeadModel(std::move(layers), std::move(description));
+  return HeadModel(std::move(layers), std::move(description), std::move(base));
 }
 
 std::string HeadModel::ToBlob() const {
@@ -106,6 +117,9 @@ std::string HeadModel::ToBlob() const {
                        {layer.outputs},
                        std::span(layer.bias).first(layer.outputs)});
   }
+  for (const NamedTensor& tensor : base_)
+    tensors.push_back(
+        {tensor.parameter.name, tensor.parameter.shape, tensor.values});
   return PackSafetensors(
       tensors, {{"format", "pt"}, {"besom", CanonicalText(description_)}});
 }

@@ -51,11 +51,9 @@ std::vector<const float*> HeadPass::Inputs(const HeadWeights& layers,
   return RowsOf(outputs_[layer - 1], rows_.size(), layers[layer - 1].padded());
 }
 
-std::vector<float> HeadPass::DeltasBelow(const HeadWeights& layers,
-                                         std::size_t index,
-                                         const HeadKernels& kernels) const {
-  BESOM_CHECK(index > 0, "no layer is below the first");
-  const HeadLayer& layer = layers[index];
+/// The deltas times the turned weights: gradients by what goes into the layer.
+std::vector<float> HeadPass::ThroughLayer(const HeadLayer& layer,
+                                          const HeadKernels& kernels) const {
   const int padded = PaddedWidth(layer.inputs);
   std::vector<float> turned(static_cast<std::size_t>(layer.outputs) * padded);
   for (int i = 0; i < layer.inputs; ++i)
@@ -68,12 +66,25 @@ std::vector<float> HeadPass::DeltasBelow(const HeadWeights& layers,
       RowsOf(deltas_, rows_.size(), layer.padded());
   kernels.product(rows.data(), static_cast<int>(rows.size()), layer.outputs,
                   turned.data(), nothing.data(), padded, below.data());
+  return below;
+}
+
+std::vector<float> HeadPass::DeltasBelow(const HeadWeights& layers,
+                                         std::size_t index,
+                                         const HeadKernels& kernels) const {
+  BESOM_CHECK(index > 0, "no layer is below the first");
+  std::vector<float> below = ThroughLayer(layers[index], kernels);
   const std::vector<float>& value = outputs_[index - 1];
   for (std::size_t i = 0; i < below.size(); ++i) {
     const float slope = masks_.empty() ? 1.0F : masks_[index - 1][i];
     below[i] = value[i] > 0 ? below[i] * slope : 0.0F;
   }
   return below;
+}
+
+std::vector<float> HeadPass::DeltasOfRows(const HeadWeights& layers,
+                                          const HeadKernels& kernels) const {
+  return ThroughLayer(layers.front(), kernels);
 }
 
 std::vector<const float*> MaskRows(std::span<const std::vector<float>> masks,

@@ -31,8 +31,15 @@ class HeadPass {
   /// Uses the weights of `layer` as they are now. REQUIRES: layer > 0.
   std::vector<float> DeltasBelow(const HeadWeights& layers, std::size_t layer,
                                  const HeadKernels& kernels) const;
+  /// From the deltas of the first layer the gradients by the rows, rows x
+  /// PaddedWidth(inputs).
+  std::vector<float> DeltasOfRows(const HeadWeights& layers,
+                                  const HeadKernels& kernels) const;
 
  private:
+  std::vector<float> ThroughLayer(const HeadLayer& layer,
+                                  const HeadKernels& kernels) const;
+
   std::vector<const float*> rows_, masks_;
   std::vector<std::vector<float>> outputs_;  // Of each layer, after dropout.
   std::vector<float> deltas_;

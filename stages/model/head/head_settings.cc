@@ -12,11 +12,6 @@ Status OutOfRange(std::string_view key, std::string_view range) {
   return InvalidError(std::string(key), fmt::format("must be {}", range));
 }
 
-Status NotBuilt(std::string_view key, const std::string& value) {
-  return InvalidError(std::string(key),
-                      fmt::format("'{}' is not built yet", value));
-}
-
 Result<OptimizerKind> OptimizerOf(const std::string& name) {
   if (name == "adam") return OptimizerKind::kAdam;
   if (name == "adamw") return OptimizerKind::kAdamW;
@@ -80,6 +75,19 @@ Result<double> FocalGamma(const Json& loss) {
   return loss.is_string() ? kUsual : loss.value("gamma", kUsual);
 }
 
+Status ReadUnfrozen(const Json& train, TrainSettings& s) {
+  s.base_learning_rate =
+      train.value("base_learning_rate", s.base_learning_rate);
+  if (!(s.base_learning_rate > 0) || !std::isfinite(s.base_learning_rate))
+    return OutOfRange("train.base_learning_rate", "above 0");
+  s.freeze_epochs = train.value("freeze_epochs", s.freeze_epochs);
+  if (s.freeze_epochs < 0)
+    return OutOfRange("train.freeze_epochs", "at least 0");
+  BESOM_ASSIGN_OR_RETURN(
+      s.batch_norm, ParseBatchNormMode(train.value("batch_norm", "affine")));
+  return Status::Ok();
+}
+
 Result<TrainSettings> ReadTrain(const Json& train) {
   TrainSettings s;
   train.at("epochs").get_to(s.epochs);
@@ -89,8 +97,7 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   train.at("learning_rate").get_to(s.learning_rate);
   BESOM_ASSIGN_OR_RETURN(s.schedule,
                          ScheduleSettings::FromJson(train.at("schedule")));
-  BESOM_ASSIGN_OR_RETURN(s.warmup, WarmupSettings::FromJson(
-                                       train.value("warmup", Json::object())));
+  BESOM_ASSIGN_OR_RETURN(s.warmup, WarmupSettings::FromJson(train));
   train.at("weight_decay").get_to(s.weight_decay);
   s.momentum = train.value("momentum", s.momentum);
   s.clip_norm = train.value("clip_norm", s.clip_norm);
@@ -109,6 +116,7 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   if (order != "shared" && order != "own")
     return OutOfRange("train.order", "shared or own");
   s.own_order = order == "own";
+  BESOM_RETURN_IF_ERROR(ReadUnfrozen(train, s));
   BESOM_RETURN_IF_ERROR(CheckRanges(s));
   return s;
 }
@@ -126,8 +134,7 @@ Result<HeadSettings> ReadHead(const Json& model) {
   model.at("dropout").get_to(s.dropout);
   if (!(s.dropout >= 0 && s.dropout < 1))
     return OutOfRange("model.dropout", "in [0, 1)");
-  const std::string unfreeze = model.value("unfreeze", "none");
-  if (unfreeze != "none") return NotBuilt("model.unfreeze", unfreeze);
+  s.unfreeze = model.value("unfreeze", s.unfreeze);
   return s;
 }
 

@@ -8,6 +8,7 @@
 #include "pipeline/base/result.h"
 #include "stages/model/head/head_kernels.h"
 #include "stages/model/head/schedule_settings.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::stages {
 
@@ -18,7 +19,8 @@ enum class ClassBalance { kNone, kUndersample, kOversample };
 struct HeadSettings {
   std::vector<int> hidden{64};  ///< Widths; empty = a linear probe.
   HeadInit init = HeadInit::kTorch;
-  double dropout = 0.5;  ///< Share of hidden units set to 0, [0, 1).
+  double dropout = 0.5;           ///< Share of hidden units set to 0, [0, 1).
+  std::string unfreeze = "none";  ///< The base's first trained block, or all.
 
   /// kInvalid for values out of range or not built.
   static Result<HeadSettings> FromJson(const Json& model);
@@ -52,6 +54,12 @@ struct TrainSettings {
   bool keep_minimize = true;
   std::uint64_t seed = 0;
   bool own_order = false;
+  // Of an unfrozen base:
+  double base_learning_rate = 1e-5;
+  int freeze_epochs = 0;  ///< Epochs in which the head is trained alone.
+  BatchNormMode batch_norm = BatchNormMode::kAffine;
+
+  bool operator==(const TrainSettings&) const = default;
 
   /// kInvalid for values out of range. Keys that came later may be missing.
   static Result<TrainSettings> FromJson(const Json& train);

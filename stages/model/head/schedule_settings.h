@@ -34,20 +34,25 @@ struct ScheduleSettings {
   int cooldown = 0;  ///< Epochs.
   double min_lr = 0, eps = 1e-8;
 
+  bool operator==(const ScheduleSettings&) const = default;
+
   /// From a kind's name, or a map with `type` and any parameters. kInvalid for
   /// what is out of range or unknown.
   static Result<ScheduleSettings> FromJson(const Json& schedule);
 };
 
-/// `train.warmup`: from start_factor times the schedule's first learning rate
-/// up to it in equal steps, before the schedule begins.
+/// `train.warmup_...`: from start_factor times the schedule's first learning
+/// rate up to it in equal steps, before the schedule begins.
 struct WarmupSettings {
   int epochs = 0;
   int steps = 0;  ///< Instead of epochs; 0 in both = no warm-up.
   double start_factor = 0.01;
 
-  /// From a map of any of these. kInvalid for what is out of range.
-  static Result<WarmupSettings> FromJson(const Json& warmup);
+  bool operator==(const WarmupSettings&) const = default;
+
+  /// From `train`, where any of them may be missing. kInvalid for what is out
+  /// of range.
+  static Result<WarmupSettings> FromJson(const Json& train);
 };
 
 }  // namespace besom::stages

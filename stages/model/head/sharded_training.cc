@@ -7,6 +7,7 @@
 
 #include "cluster/shards.h"
 #include "pipeline/base/check.h"
+#include "stages/model/head/loss_parts.h"
 #include "stages/model/head/optimizer.h"
 
 namespace besom::stages {
@@ -15,22 +16,6 @@ namespace {
 // Floats of a bucket, about: a layer of more is cut, so that its first
 // gradients travel while its last are computed.
 constexpr int kPieceFloats = 1 << 18;
-
-// Three floats hold a double: 24 bits of 53 each.
-constexpr int kFloatsOfLoss = 3;
-
-void Split(double value, float* out) {
-  for (int i = 0; i < kFloatsOfLoss; ++i) {
-    out[i] = static_cast<float>(value);
-    value -= static_cast<double>(out[i]);
-  }
-}
-
-double Join(const float* parts) {
-  double value = 0;
-  for (int i = kFloatsOfLoss; i-- > 0;) value += static_cast<double>(parts[i]);
-  return value;
-}
 
 }  // namespace
 
@@ -113,20 +98,16 @@ Status ShardedTraining::StartGradients(const Piece& piece,
     if (&piece != pieces_.data()) continue;
     out += layer.padded();
     // Each shard has its own place; the others' parts hold zeros there.
-    Split(losses[own], out + shard * kFloatsOfLoss);
+    SplitLoss(losses[own], out + shard * kFloatsOfLoss);
   }
   return group_.Start(piece.bucket);
 }
 
-double ShardedTraining::SumOfLosses() const {
+double ShardedTraining::Loss() const {
   const Piece& piece = pieces_.front();
   const std::size_t gradients = (static_cast<std::size_t>(piece.end) + 1) *
                                 state_.layers[piece.layer].padded();
-  const float* losses = group_.Sum(piece.bucket) + gradients;
-  double sum = 0;
-  for (int shard = 0; shard < group_.shards(); ++shard)
-    sum += Join(losses + shard * kFloatsOfLoss);
-  return sum;
+  return SumOfLosses(group_.Sum(piece.bucket) + gradients, group_.shards());
 }
 
 // The norm of the whole gradient, which must have come for that; the same on
@@ -189,7 +170,7 @@ Result<StepFigures> ShardedTraining::Step(const FitStep& step) {
   BESOM_RETURN_IF_ERROR(StartAll(losses));
   BESOM_RETURN_IF_ERROR(group_.Wait(pieces_.front().bucket, timeout_seconds_));
   StepFigures figures;
-  figures.loss = SumOfLosses();
+  figures.loss = Loss();
   const bool clips = settings_.clip_norm > 0;
   float scale = 1;
   if (clips) {

@@ -56,7 +56,7 @@ class ShardedTraining final : public FitTrainer {
   double Forward(std::size_t own, const FitStep& step);
   Status StartGradients(const Piece& piece, const std::vector<double>& losses);
   Status StartAll(const std::vector<double>& losses);
-  double SumOfLosses() const;
+  double Loss() const;
   Result<double> GradientNorm();
   void Apply(const Piece& piece, const OptimizerStep& step, float scale);
 

@@ -9,7 +9,7 @@
 
 #include "stages/data/decode.h"
 #include "stages/data/resize.h"
-#include "stages/model/head/head_model.h"
+#include "stages/model/head/trained_model.h"
 #include "stages/model/preprocessing.h"
 
 namespace besom::stages {
@@ -28,8 +28,8 @@ Result<Recipe> ReadRecipe(const PredictorSettings& settings) {
   const Json& ingest = settings.ingest;
   Recipe recipe;
   recipe.engine.backbone = model.at("backbone").get<std::string>();
-  recipe.engine.cut = model.at("cut").get<std::string>();
-  recipe.engine.pooling = model.at("pooling").get<std::string>();
+  BESOM_ASSIGN_OR_RETURN(const FeatureTap tap, TapOf(model));
+  recipe.engine.taps = {tap};
   recipe.engine.precision = model.at("precision").get<std::string>();
   recipe.engine.engine = settings.engine;
   recipe.engine.size = recipe.resize.size = settings.size;
@@ -84,12 +84,12 @@ Status ReadImage(const Recipe& recipe, const InputFiller& filler,
 class Prediction {
  public:
   Prediction(const Recipe& recipe, const std::vector<Path>& images,
-             FeatureEngine& engine, const HeadModel& head)
+             FeatureEngine& engine, const TrainedModel& model)
       : recipe_(recipe),
         filler_(recipe.preprocessing),
         images_(images),
         engine_(engine),
-        head_(head),
+        model_(model),
         batch_(static_cast<std::size_t>(engine.batch())),
         results_(images.size()) {
     for (std::size_t i = 0; i < images.size(); ++i)
@@ -150,7 +150,8 @@ class Prediction {
     std::vector<const float*> rows;
     for (std::size_t i = 0; i < count; ++i)
       rows.push_back(features.data() + i * width);
-    std::vector<HeadOutput> outputs = head_.Evaluate(rows);
+    BESOM_ASSIGN_OR_RETURN(std::vector<HeadOutput> outputs,
+                           model_.Evaluate(rows));
     for (std::size_t i = 0; i < count; ++i) {
       ImagePrediction& result = results_[first + i];
       if (batch.statuses[i].ok())
@@ -165,7 +166,7 @@ class Prediction {
   const InputFiller filler_;
   const std::vector<Path>& images_;
   FeatureEngine& engine_;
-  const HeadModel& head_;
+  const TrainedModel& model_;
   const std::size_t batch_;
   std::vector<ImagePrediction> results_;
 };
@@ -183,17 +184,20 @@ Result<Recipe> ParseRecipe(const PredictorSettings& settings) {
 Result<std::vector<ImagePrediction>> Predict(
     const PredictorSettings& settings, const std::vector<Path>& images,
     const std::function<bool(double)>& progress,
-    const EngineFactory& make_engine) {
+    const EngineFactory& make_engine, const TrainedBaseFactory& make_base) {
   BESOM_ASSIGN_OR_RETURN(const Recipe recipe, ParseRecipe(settings));
   BESOM_ASSIGN_OR_RETURN(
-      const HeadModel head,
-      HeadModel::FromBlob(Artifact::FromBytes(settings.head)));
+      HeadModel head, HeadModel::FromBlob(Artifact::FromBytes(settings.head)));
+  BESOM_ASSIGN_OR_RETURN(
+      const TrainedModel model,
+      TrainedModel::Make(std::move(head), settings.model, recipe.engine.size,
+                         recipe.engine.threads, make_base));
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<FeatureEngine> engine,
                          make_engine(recipe.engine));
-  if (engine->dimension() != head.dimension())
+  if (engine->dimension() != model.dimension())
     return CorruptError("predict", "the head does not fit the base");
   if (images.empty()) return std::vector<ImagePrediction>();
-  return Prediction(recipe, images, *engine, head).Run(progress);
+  return Prediction(recipe, images, *engine, model).Run(progress);
 }
 
 }  // namespace besom::stages

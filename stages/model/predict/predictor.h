@@ -10,6 +10,7 @@
 #include "pipeline/base/result.h"
 #include "stages/metric/prediction_table.h"
 #include "stages/model/feature_engine.h"
+#include "stages/model/trained_base.h"
 
 namespace besom::stages {
 
@@ -38,6 +39,7 @@ using EngineFactory =
 Result<std::vector<ImagePrediction>> Predict(
     const PredictorSettings& settings, const std::vector<Path>& images,
     const std::function<bool(double)>& progress,
-    const EngineFactory& make_engine = MakeFeatureEngine);
+    const EngineFactory& make_engine = MakeFeatureEngine,
+    const TrainedBaseFactory& make_base = MakeTrainedBase);
 
 }  // namespace besom::stages

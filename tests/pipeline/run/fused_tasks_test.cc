@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <semaphore>
 #include <set>
+#include <utility>
 
 #include "pipeline/run/compute_thread.h"
 #include "pipeline/run/scheduler.h"
@@ -36,6 +38,14 @@ class FusedTasksTest : public ::testing::Test {
   }
 
   Scheduler& Make(int ranks, int retries = 2) {
+    if (one_pass_) {
+      const TaskGraph nodes = std::exchange(graph_, TaskGraph());
+      for (TaskId task = 0; task < nodes.size(); ++task) {
+        TaskNode node = nodes[task];
+        node.one_pass = node.fusion == 0;
+        graph_.Add(std::move(node));
+      }
+    }
     SchedulerOptions options = options_;
     options.ranks.resize(static_cast<std::size_t>(ranks));
     options.max_retries = retries;
@@ -63,6 +73,7 @@ class FusedTasksTest : public ::testing::Test {
   }
 
   TaskGraph graph_;
+  bool one_pass_ = false;  ///< Of the first six.
   SchedulerOptions options_;
   std::optional<Scheduler> scheduler_;
   std::map<TaskId, int> rank_, attempt_;
@@ -87,6 +98,14 @@ TEST_F(FusedTasksTest, SeveralRanksShareThem) {
   for (const auto& call : calls)
     for (const TaskId task : call)
       EXPECT_EQ(graph_[task].fusion, graph_[call[0]].fusion);
+}
+
+TEST_F(FusedTasksTest, WhatComesFromOnePassIsNotShared) {
+  one_pass_ = true;
+  Make(2);
+  const auto calls = HandOut();
+  ASSERT_FALSE(calls.empty());
+  EXPECT_THAT(calls[0], ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
 TEST_F(FusedTasksTest, ACallHasItsLimit) {
@@ -213,11 +232,16 @@ class NamingStage final : public stages::Stage {
     return Named(input.params, 1);
   }
   Result<std::vector<Result<stages::StageOutput>>> RunEach(
-      std::span<const Json> params, const stages::StageInput& input) override {
-    input.progress(0.5);
+      std::span<const stages::StageInput> inputs) override {
+    inputs.front().progress(0.5);
     std::vector<Result<stages::StageOutput>> outputs;
-    for (const Json& each : params)
-      outputs.push_back(Named(each, params.size()));
+    for (const stages::StageInput& input : inputs) {
+      outputs.push_back(Named(input.params, inputs.size()));
+      if (const auto prior = input.artifacts.find("prior");
+          prior != input.artifacts.end() && outputs.back().ok())
+        for (const Artifact& artifact : prior->second)
+          outputs.back()->counters["prior"].push_back(artifact.text());
+    }
     return outputs;
   }
 
@@ -238,8 +262,8 @@ class FusedRequestTest : public ::testing::Test {
   FusedRequestTest() {
     stages_.emplace("naming", std::make_unique<NamingStage>());
     request_ = Request(4, "x");
-    request_.companions.push_back({5, 2, Digest(), {{"name", "bad"}}});
-    request_.companions.push_back({6, 3, Digest(), {{"name", "z"}}});
+    request_.companions.push_back({5, 2, Digest(), {{"name", "bad"}}, {}});
+    request_.companions.push_back({6, 3, Digest(), {{"name", "z"}}, {}});
   }
   static TaskRequest Request(TaskId task, const std::string& name) {
     TaskRequest request;
@@ -269,6 +293,21 @@ TEST_F(FusedRequestTest, EachTaskOfACallHasItsOwnReport) {
   EXPECT_EQ(reports[1].status.code(), StatusCode::kFailed);
   EXPECT_EQ(reports[2].attempt, 3);
   EXPECT_EQ(reports[2].counters.at("name"), "z");
+}
+
+TEST_F(FusedRequestTest, EachTaskReadsItsOwnPriorBlobs) {
+  const WorkspaceLayout layout(Path(::testing::TempDir()) / "own-prior-blobs");
+  BlobStore store(layout);
+  TaskRunner runner(store, stages_, clock_, {.host = "here"});
+  request_.inputs["prior"] = {store.Put("of x").value()};
+  request_.companions[1].prior = {store.Put("of z").value()};
+  request_.companions.push_back({7, 1, Digest(), {{"name", "none"}}, {}});
+  const auto reports = runner.Run(request_, [](double) { return false; });
+  ASSERT_THAT(reports, SizeIs(4));
+  EXPECT_EQ(reports[0].counters.at("prior"), Json({"of x"}));
+  EXPECT_EQ(reports[2].counters.at("prior"), Json({"of z"}));
+  EXPECT_FALSE(reports[3].counters.contains("prior"));
+  std::filesystem::remove_all(layout.root());
 }
 
 TEST_F(FusedRequestTest, TheTimeOfACallIsSharedByItsTasks) {

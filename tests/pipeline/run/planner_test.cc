@@ -5,9 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <span>
 
 namespace besom::run {
 namespace {
+
+using ::testing::AnyOf;
+using ::testing::Each;
+using ::testing::SizeIs;
 
 Json BaseConfig() {
   return Json::parse(R"({
@@ -59,7 +64,8 @@ class PlannerTest : public ::testing::Test {
     for (const char* stage : {"scan", "ingest", "split", "augment", "features",
                               "fine_tune", "evaluate"})
       services_.stage_versions[stage] = 1;
-    services_.numerics = {{"fp32", "cpu/test/fp32/any"}};
+    services_.numerics = {{"fp32", "cpu/test/fp32/any"},
+                          {"bf16", "cpu/test/bf16/any"}};
   }
 
   SweepGraph Plan(const std::vector<Json>& configs) {
@@ -192,8 +198,48 @@ TEST_F(PlannerTest, FitsThatReadTheSameMayBeComputedInOneCall) {
   for (const PlannedTrial& trial : sweep.trials)
     for (const PlannedFit& fit : trial.fits)
       fusions.push_back(sweep.graph[fit.fine_tune].fusion);
+  ASSERT_EQ(fusions.size(), 9U);
+  EXPECT_THAT(std::span(fusions).first(3), Each(fusions[0]));
   // The fits of a split with folds are on a split of their own.
-  EXPECT_EQ(fusions, (std::vector<int>{0, 0, 0, 1, 2, 3, 4, 5, -1}));
+  EXPECT_EQ(std::set<int>(fusions.begin() + 2, fusions.end()).size(), 7U);
+  EXPECT_GE(fusions[0], 0);
+  EXPECT_EQ(fusions.back(), -1);
+}
+
+TEST_F(PlannerTest, FeaturesOfSeveralCutsComeFromOnePass) {
+  const SweepGraph sweep =
+      Plan({BaseConfig(), With("model.cut", "block4"),
+            With("model.pooling", "max"), With("augment.rotation", 1.0)});
+  std::map<int, std::vector<const TaskNode*>> passes;
+  for (TaskId id = 0; id < sweep.graph.size(); ++id)
+    if (const TaskNode& node = sweep.graph[id]; node.stage == "features") {
+      EXPECT_TRUE(node.one_pass);
+      passes[node.fusion].push_back(&node);
+    }
+  double costs = 0;
+  for (const auto& [fusion, tasks] : passes) {
+    const Json& views = tasks[0]->params.at("views");
+    // The plain views of both settings of augmentation are the same.
+    EXPECT_THAT(tasks, SizeIs(AnyOf(3, 1)));
+    for (const TaskNode* task : tasks)
+      EXPECT_EQ(task->params.at("views"), views);
+    if (tasks.size() == 1) continue;
+    for (const TaskNode* task : tasks) costs += task->cost;
+  }
+  // All cuts of a pass together cost what the deepest one costs alone.
+  const SweepGraph alone = Plan({BaseConfig()});
+  double whole = 0;
+  for (TaskId id = 0; id < alone.graph.size(); ++id)
+    if (alone.graph[id].stage == "features") whole += alone.graph[id].cost;
+  EXPECT_NEAR(costs, whole, 1e-9);
+}
+
+TEST_F(PlannerTest, RoundedFeaturesAreComputedOneCutAfterTheOther) {
+  const SweepGraph sweep = Plan({With("model.precision", "bf16")});
+  for (TaskId id = 0; id < sweep.graph.size(); ++id)
+    if (sweep.graph[id].stage == "features") {
+      EXPECT_EQ(sweep.graph[id].fusion, -1);
+    }
 }
 
 TEST_F(PlannerTest, WithoutAugmentationThereAreNoViews) {

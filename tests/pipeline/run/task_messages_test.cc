@@ -16,6 +16,8 @@ TEST(TaskMessagesTest, RequestsComeBackEqual) {
   request.params = {{"views", {1, 2}}, {"x", 0.1}};
   request.hints = {{"threads", 2}};
   request.inputs["pixels"] = {kBlob, kBlob};
+  request.companions.push_back(
+      {8, 3, DigestOf(std::string_view("other")), {{"cut", "x"}}, {kBlob}});
   const auto back = std::get<TaskRequest>(*Decode(Encode(request)));
   EXPECT_EQ(back.task, 7u);
   EXPECT_EQ(back.attempt, 2);
@@ -24,6 +26,11 @@ TEST(TaskMessagesTest, RequestsComeBackEqual) {
   EXPECT_EQ(back.params, request.params);
   EXPECT_EQ(back.hints, request.hints);
   EXPECT_EQ(back.inputs, request.inputs);
+  ASSERT_EQ(back.companions.size(), 1u);
+  EXPECT_EQ(back.companions[0].task, 8u);
+  EXPECT_EQ(back.companions[0].key, request.companions[0].key);
+  EXPECT_EQ(back.companions[0].params, request.companions[0].params);
+  EXPECT_EQ(back.companions[0].prior, request.companions[0].prior);
 }
 
 TEST(TaskMessagesTest, ReportsKeepStatusBlobsAndCounters) {

@@ -37,6 +37,7 @@ class WorkTallyTest : public ::testing::Test {
     report.seconds = seconds;
     report.counters = {{"rows", computed + reused},
                        {"computed", computed},
+                       {"passes", computed},
                        {"engine_seconds", seconds * 1.8},
                        {"lane_seconds", seconds * 2}};
     TaskNode node = sweep_.graph[task];

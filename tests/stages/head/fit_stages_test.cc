@@ -301,8 +301,10 @@ class FitsTogetherTest : public FitStagesTest {
   }
 
   Result<std::vector<Result<StageOutput>>> RunEach() {
-    return FineTuneStage().RunEach(
-        fits_, {fits_.front(), hints_, artifacts_, progress_});
+    std::vector<StageInput> inputs;
+    for (const Json& fit : fits_)
+      inputs.push_back({fit, hints_, artifacts_, progress_});
+    return FineTuneStage().RunEach(inputs);
   }
 
   std::vector<Json> fits_;

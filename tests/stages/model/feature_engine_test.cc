@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pipeline/base/random.h"
+#include "stages/model/backbone_catalog.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/openvino_engine.h"
 #include "stages/model/torch_engine.h"
@@ -90,7 +91,7 @@ class FeatureEngineBitsTest : public ::testing::TestWithParam<Case> {
   static Engines Make(int threads, int lanes = 1) {
     // Random weights: what is tested here does not depend on their values.
     auto engines = MakeFeatureEngines({.backbone = GetParam().backbone,
-                                       .pooling = "flatten",
+                                       .taps = {{"full", "flatten"}},
                                        .precision = GetParam().precision,
                                        .engine = GetParam().engine,
                                        .size = kSize,
@@ -141,6 +142,50 @@ TEST_P(FeatureEngineBitsTest, LanesComputeSideBySide) {
   EXPECT_THAT(found, Each(rows));
 }
 
+TEST_P(FeatureEngineBitsTest, ATapHasTheBitsThatItHasAlone) {
+  const Backbone backbone = DescribeBackbone(GetParam().backbone).value();
+  std::vector<FeatureTap> taps;
+  for (const Block& block : backbone.blocks)
+    taps.push_back({block.name, "flatten"});
+  taps.push_back({"full", "max"});
+  if (!SharesPasses(GetParam().precision)) {
+    EXPECT_EQ(MakeFeatureEngine({.backbone = GetParam().backbone,
+                                 .taps = taps,
+                                 .precision = GetParam().precision,
+                                 .engine = GetParam().engine,
+                                 .size = kSize})
+                  .status()
+                  .code(),
+              StatusCode::kInvalid);
+    return;
+  }
+  const Images images = {RandomImage(1), RandomImage(2), RandomImage(3)};
+  const auto rows_of = [&](const std::vector<FeatureTap>& wanted) {
+    const auto engine = MakeFeatureEngine({.backbone = GetParam().backbone,
+                                           .taps = wanted,
+                                           .precision = GetParam().precision,
+                                           .engine = GetParam().engine,
+                                           .size = kSize});
+    EXPECT_TRUE(engine.ok()) << engine.status().ToString();
+    return Extract(**engine, images);
+  };
+  const std::vector<float> all = rows_of(taps);
+  const std::size_t width = all.size() / images.size();
+  std::size_t offset = 0;
+  for (const FeatureTap& tap : taps) {
+    const std::vector<float> alone = rows_of({tap});
+    const std::size_t own = alone.size() / images.size();
+    for (std::size_t i = 0; i < images.size(); ++i)
+      EXPECT_EQ(
+          std::memcmp(alone.data() + i * own, all.data() + i * width + offset,
+                      own * sizeof(float)),
+          0)
+          << tap.cut << ", image " << i;
+    offset += own;
+  }
+  EXPECT_EQ(offset, width);
+}
+
 /// Rows of bf16 are near those of fp32, and are not the same.
 class Bf16Test : public FeatureEngineBitsTest {};
 
@@ -148,7 +193,7 @@ TEST_P(Bf16Test, IsRoundedFp32) {
   const Images images = {RandomImage(1), RandomImage(2)};
   const std::vector<float> rows = Extract(*Make(1).front(), images);
   const auto engine = MakeFeatureEngine({.backbone = GetParam().backbone,
-                                         .pooling = "flatten",
+                                         .taps = {{"full", "flatten"}},
                                          .engine = GetParam().engine,
                                          .size = kSize});
   ASSERT_TRUE(engine.ok());
@@ -195,7 +240,9 @@ class RefusalTest : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(RefusalTest, WhatIsNotBuilt) {
-  EXPECT_EQ(CodeOf({.backbone = "resnet18", .size = 224}),
+  EXPECT_EQ(CodeOf({.backbone = "resnet19", .size = 224}),
+            StatusCode::kInvalid);
+  EXPECT_EQ(CodeOf({.backbone = "vit_b_16", .size = 225}),
             StatusCode::kInvalid);
   for (const char* precision : {"auto", "fp8"})
     EXPECT_EQ(
@@ -206,7 +253,7 @@ TEST_P(RefusalTest, WhatIsNotBuilt) {
                 .status()
                 .code(),
             StatusCode::kInvalid);
-  EXPECT_EQ(CodeOf({.backbone = "vgg16", .cut = "block9", .size = 224}),
+  EXPECT_EQ(CodeOf({.backbone = "vgg16", .taps = {{"block9"}}, .size = 224}),
             StatusCode::kInvalid);
   EXPECT_EQ(CodeOf({.backbone = "vgg16", .device = "tpu", .size = 224}),
             StatusCode::kInvalid);

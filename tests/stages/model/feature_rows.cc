@@ -72,8 +72,7 @@ Status Run(const std::vector<std::string>& args) {
                          ReadImages(args[6], weights.preprocessing));
   const EngineSpec spec{.backbone = args[1],
                         .weights = weights.path,
-                        .cut = args[3],
-                        .pooling = args[4],
+                        .taps = {{args[3], args[4]}},
                         .engine = args[0],
                         .size = images.side,
                         .threads = std::stoi(args[5])};

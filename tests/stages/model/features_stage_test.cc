@@ -12,6 +12,7 @@
 #include "stages/data/pixel_shard.h"
 #include "stages/data/split_table.h"
 #include "stages/data/view.h"
+#include "stages/model/backbone_catalog.h"
 #include "stages/model/feature_shard.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/preprocessing.h"
@@ -26,11 +27,13 @@ using ::testing::HasSubstr;
 constexpr int kSize = 32;
 constexpr int kDimension = 512;  // VGG16, average pooling.
 
-/// What the fake engine makes of one image.
-std::vector<float> FakeRow(std::span<const float> image) {
+/// What the fake engine makes of one image at a tap.
+std::vector<float> FakeRow(std::span<const float> image,
+                           const FeatureTap& tap = {}) {
   std::vector<float> row(kDimension);
+  const std::size_t salt = tap.cut.back() + tap.pooling.size();
   for (std::size_t i = 0; i < image.size(); ++i)
-    row[i % kDimension] += image[i] * static_cast<float>(i % 7);
+    row[i % kDimension] += image[i] * static_cast<float>((i + salt) % 7);
   return row;
 }
 
@@ -38,14 +41,18 @@ std::vector<float> FakeRow(std::span<const float> image) {
 struct EngineLog {
   int made = 0;
   std::vector<std::string> engines;  ///< As their specs name them.
+  std::vector<std::vector<FeatureTap>> taps;
   std::mutex mutex;
   std::vector<int> batches;  ///< Images of each pass; guarded by `mutex`.
 };
 
 class FakeEngine final : public FeatureEngine {
  public:
-  FakeEngine(int batch, EngineLog& log) : batch_(batch), log_(log) {}
-  int dimension() const override { return kDimension; }
+  FakeEngine(int batch, std::vector<FeatureTap> taps, EngineLog& log)
+      : batch_(batch), taps_(std::move(taps)), log_(log) {}
+  int dimension() const override {
+    return kDimension * static_cast<int>(taps_.size());
+  }
   int batch() const override { return batch_; }
   std::size_t image_numbers() const override { return kSize * kSize * 3; }
   Status Extract(int images, std::span<const float> input,
@@ -54,16 +61,20 @@ class FakeEngine final : public FeatureEngine {
       const std::lock_guard lock(log_.mutex);
       log_.batches.push_back(images);
     }
+    auto out = rows.begin();
     for (int i = 0; i < images; ++i) {
-      const std::vector<float> row =
-          FakeRow(input.subspan(i * image_numbers(), image_numbers()));
-      std::copy(row.begin(), row.end(), rows.begin() + i * kDimension);
+      for (const FeatureTap& tap : taps_) {
+        const std::vector<float> row =
+            FakeRow(input.subspan(i * image_numbers(), image_numbers()), tap);
+        out = std::copy(row.begin(), row.end(), out);
+      }
     }
     return Status::Ok();
   }
 
  private:
   int batch_;
+  std::vector<FeatureTap> taps_;
   EngineLog& log_;
 };
 
@@ -113,15 +124,16 @@ class FeaturesStageTest : public ::testing::Test {
   }
 
   FeaturesStage MakeStage(int batch = 2) {
-    return FeaturesStage(
-        [this, batch](const EngineSpec& spec, int lanes) -> Result<Engines> {
-          log_.made += lanes;
-          log_.engines.push_back(spec.engine);
-          Engines engines;
-          for (int lane = 0; lane < lanes; ++lane)
-            engines.push_back(std::make_unique<FakeEngine>(batch, log_));
-          return engines;
-        });
+    return FeaturesStage([this, batch](const EngineSpec& spec,
+                                       int lanes) -> Result<Engines> {
+      log_.made += lanes;
+      log_.engines.push_back(spec.engine);
+      log_.taps.push_back(spec.taps);
+      Engines engines;
+      for (int lane = 0; lane < lanes; ++lane)
+        engines.push_back(std::make_unique<FakeEngine>(batch, spec.taps, log_));
+      return engines;
+    });
   }
 
   Result<StageOutput> Run(FeaturesStage& stage) {
@@ -258,6 +270,88 @@ TEST_F(FeaturesStageTest, NoEngineIsMadeWhenPriorShardsHoldAll) {
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->blobs.at("features"), first);
   EXPECT_EQ(log_.made, 0);
+}
+
+/// Tasks of one call: block5 pooled in two ways, and block4, which has 512
+/// channels, too.
+class CutsTest : public FeaturesStageTest {
+ protected:
+  CutsTest() {
+    for (const auto& [cut, pooling] :
+         {std::pair("full", "average"), std::pair("block4", "max"),
+          std::pair("full", "max")}) {
+      tasks_.push_back(params_);
+      tasks_.back()["cut"] = cut;
+      tasks_.back()["pooling"] = pooling;
+    }
+    own_.assign(tasks_.size(), artifacts_);
+  }
+  Result<std::vector<Result<StageOutput>>> RunEach() {
+    std::vector<StageInput> inputs;
+    for (std::size_t i = 0; i < tasks_.size(); ++i)
+      inputs.push_back({tasks_[i], hints_, own_[i], progress_});
+    FeaturesStage stage = MakeStage();
+    return stage.RunEach(inputs);
+  }
+  /// Each must leave what it leaves alone.
+  void ExpectAsAlone(const std::vector<Result<StageOutput>>& together) {
+    ASSERT_EQ(together.size(), tasks_.size());
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+      ASSERT_TRUE(together[i].ok()) << together[i].status().ToString();
+      FeaturesStage stage = MakeStage();
+      const auto alone =
+          stage.Run({tasks_[i], hints_, own_[i], progress_}).value();
+      EXPECT_EQ(together[i]->blobs, alone.blobs) << i;
+    }
+  }
+
+  std::vector<Json> tasks_;
+  std::vector<ArtifactMap> own_;
+};
+
+TEST_F(CutsTest, ComeFromTheSamePasses) {
+  const auto together = RunEach();
+  ASSERT_TRUE(together.ok()) << together.status().ToString();
+  EXPECT_THAT(log_.batches, ElementsAre(2, 2));
+  EXPECT_EQ(log_.made, 1);
+  const auto counted = [&](std::size_t task, const char* name) {
+    return (*together)[task]->counters.at(name).get<double>();
+  };
+  EXPECT_EQ(counted(0, "passes") + counted(1, "passes") + counted(2, "passes"),
+            4);
+  EXPECT_GT(counted(1, "multiply_adds"), 0);
+  const Backbone vgg16 = DescribeBackbone("vgg16").value();
+  EXPECT_EQ(
+      counted(0, "multiply_adds") + counted(1, "multiply_adds") +
+          counted(2, "multiply_adds"),
+      4.0 * static_cast<double>(
+                MultiplyAdds(vgg16, CutLayer(vgg16, "full").value(), kSize)
+                    .value()));
+  ExpectAsAlone(*together);
+}
+
+TEST_F(CutsTest, EachTakesItsOwnPriorRows) {
+  const std::vector<float> known(kDimension, 0.25F);
+  own_[1]["prior"] = {Artifact::FromBytes(
+      FeatureShard::Pack(kDimension, {{contents_[1], "plain"}}, known))};
+  const auto together = RunEach();
+  ASSERT_TRUE(together.ok()) << together.status().ToString();
+  EXPECT_EQ((*together)[0]->counters.at("computed"), 4);
+  EXPECT_EQ((*together)[1]->counters.at("computed"), 3);
+  ExpectAsAlone(*together);
+}
+
+TEST_F(CutsTest, OneThatCannotBeIsRefusedByItself) {
+  tasks_[2]["pooling"] = "average4";  // Of a map of 1 x 1.
+  const auto together = RunEach();
+  ASSERT_TRUE(together.ok()) << together.status().ToString();
+  EXPECT_EQ((*together)[2].status().code(), StatusCode::kInvalid);
+  EXPECT_TRUE((*together)[0].ok() && (*together)[1].ok());
+}
+
+TEST_F(CutsTest, OtherImagesInOneCallAreRefused) {
+  tasks_[1]["contents"].erase(0);
+  EXPECT_EQ(RunEach().status().code(), StatusCode::kInternal);
 }
 
 TEST_F(FeaturesStageTest, TheEngineIsKeptUntilItsSpecChanges) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <numeric>
 
@@ -43,7 +44,7 @@ Backbone Tiny() {
 
 // With variance 3.25 and epsilon 0.75 the deviation is 2.
 TEST(FoldedNetworkTest, FoldsNormAndActivationIntoTheConvolution) {
-  const auto network = FoldNetwork(Tiny(), 3,
+  const auto network = FoldNetwork(Tiny(), std::array{3},
                                    SourceOf({{"c.weight", {4, -6}},
                                              {"n.weight", {1, 3}},
                                              {"n.bias", {10, 20}},
@@ -54,12 +55,28 @@ TEST(FoldedNetworkTest, FoldsNormAndActivationIntoTheConvolution) {
   const FoldedLayer& conv = network->layers[0];
   EXPECT_THAT(conv.weight, ElementsAre(FloatEq(2), FloatEq(-9)));
   EXPECT_THAT(conv.bias, ElementsAre(FloatEq(9), FloatEq(26)));
-  EXPECT_EQ(conv.activation, FoldedLayer::Activation::kRelu6);
+  EXPECT_EQ(conv.activation, LayerKind::kRelu6);
   EXPECT_THAT(network->layers[1].layer.inputs, ElementsAre(0, 0));
 }
 
+// A cut at the convolution and one at the norm would else differ in rounding.
+TEST(FoldedNetworkTest, TheEndOfABlockIsKeptForWhoeverReadsIt) {
+  Backbone backbone = Tiny();
+  backbone.blocks = {{"one", 2}, {"two", 3}};
+  const auto source = SourceOf({{"c.weight", {4, -6}},
+                                {"n.weight", {1, 3}},
+                                {"n.bias", {10, 20}},
+                                {"n.running_mean", {2, -4}},
+                                {"n.running_var", {3.25, 3.25}}});
+  const auto both = FoldNetwork(backbone, std::array{3, 2}, source);
+  ASSERT_TRUE(both.ok()) << both.status().ToString();
+  EXPECT_THAT(both->outputs, ElementsAre(1, 0));
+  EXPECT_EQ(FoldNetwork(backbone, std::array{2}, source)->layers.size(), 1U);
+}
+
 TEST(FoldedNetworkTest, AMissingParameterIsTheSourcesError) {
-  const auto network = FoldNetwork(Tiny(), 3, SourceOf({{"c.weight", {1, 1}}}));
+  const auto network =
+      FoldNetwork(Tiny(), std::array{3}, SourceOf({{"c.weight", {1, 1}}}));
   ASSERT_FALSE(network.ok());
   EXPECT_EQ(network.status().place(), "n.weight");
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <openvino/runtime/core.hpp>
 #include <vector>
@@ -26,7 +27,7 @@ std::vector<float> RandomImages() {
 std::vector<float> Maps(const char* name, int batch, int streams, int threads) {
   const Backbone backbone = DescribeBackbone(name).value();
   const FoldedNetwork network =
-      FoldNetwork(backbone, CutLayer(backbone, "full").value(),
+      FoldNetwork(backbone, std::array{CutLayer(backbone, "full").value()},
                   RandomParameters(0, backbone.name))
           .value();
   static ov::Core core;

@@ -44,6 +44,13 @@ TEST(PoolingTest, Average4DropsTheRemainder) {
               ElementsAre(16.5, 20.5, 56.5, 60.5, 116.5, 120.5, 156.5, 160.5));
 }
 
+// 9 rows and 6 columns: two windows, one above the other.
+TEST(PoolingTest, Average4OfAMapThatIsNotSquare) {
+  EXPECT_THAT(Pool(Pooling::kAverage4, {2, 9, 6}),
+              ElementsAre(16.5, 56.5, 116.5, 156.5));
+  EXPECT_THAT(Pool(Pooling::kAverage4, {1, 6, 9}), ElementsAre(16.5, 20.5));
+}
+
 TEST(PoolingTest, MaxOfNegativeNumbersIsNegative) {
   std::vector<float> row(1);
   PoolMap(Pooling::kMax, {1, 1, 2}, std::vector<float>{-3, -2}, row);

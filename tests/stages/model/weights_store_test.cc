@@ -102,6 +102,36 @@ TEST_F(WeightsStoreTest, MissingPretrainedWeightsSayWhereTheyBelong) {
   EXPECT_EQ(info.status().code(), StatusCode::kUnavailable);
   EXPECT_THAT(info.status().cause(),
               HasSubstr((folder_ / "vgg16.safetensors").string()));
+  EXPECT_EQ(info.status().cure(), "besom weights fetch vgg16");
+}
+
+TEST_F(WeightsStoreTest, NamesOfTheRegistryAreFound) {
+  const std::string keras = "vgg16.keras";
+  const auto missing = ResolveWeights("vgg16", keras);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(missing.status().cure(), "besom weights fetch vgg16.keras");
+  const auto registry = WeightsRegistry::Load().value();
+  const std::string source = registry.Find(keras)->source();
+  const Path usual = WriteVgg16("vgg16.safetensors", {{"source", source}});
+  EXPECT_EQ(ResolveWeights("vgg16", keras)->path, usual);
+  EXPECT_EQ(ResolveWeights("vgg16", "imagenet")->entry, keras);
+  EXPECT_FALSE(ResolveWeights("vgg16", "vgg16.imagenet1k_v1").ok());
+  const Path own = WriteVgg16("vgg16.keras.safetensors", {{"source", source}});
+  EXPECT_EQ(ResolveWeights("vgg16", keras)->path, own);
+  EXPECT_EQ(ResolveWeights("vgg16", "imagenet")->path, usual);
+}
+
+TEST_F(WeightsStoreTest, NamesThatMeanNothingHereAreUsageErrors) {
+  const auto other = ResolveWeights("efficientnet_lite0", "vgg16.keras");
+  EXPECT_EQ(other.status().code(), StatusCode::kInvalid);
+  EXPECT_THAT(other.status().cause(), HasSubstr("is of vgg16"));
+  const auto unknown = ResolveWeights("vgg16", "vgg16.kears");
+  EXPECT_EQ(unknown.status().code(), StatusCode::kInvalid);
+  EXPECT_THAT(unknown.status().cure(), HasSubstr("vgg16.keras"));
+  const Path tuned = WriteVgg16("tuned.safetensors", {});
+  EXPECT_EQ(ResolveWeights("vgg16", "tuned")->path, tuned);
+  EXPECT_EQ(ResolveWeights("vgg16", "tuned")->entry, "");
 }
 
 TEST_F(WeightsStoreTest, FilesThatDoNotFitAreRefused) {

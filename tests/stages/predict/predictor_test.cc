@@ -75,10 +75,12 @@ class PredictorTest : public testing::Test {
   }
 
   Result<std::vector<ImagePrediction>> Run(const std::vector<Path>& images) {
-    return Predict(settings_, images, {}, [](const EngineSpec& spec) {
-      return Result<std::unique_ptr<FeatureEngine>>(
-          std::make_unique<MeanEngine>(spec.size));
-    });
+    return Predict(settings_, images, {},
+                   [](const EngineSpec& spec) {
+                     return Result<std::unique_ptr<FeatureEngine>>(
+                         std::make_unique<MeanEngine>(spec.size));
+                   },
+                   /*make_base=*/{});
   }
 
   Path folder_;
@@ -130,7 +132,8 @@ TEST_F(PredictorTest, StopsWhenTold) {
       [](const EngineSpec& spec) {
         return Result<std::unique_ptr<FeatureEngine>>(
             std::make_unique<MeanEngine>(spec.size));
-      });
+      },
+      /*make_base=*/{});
   EXPECT_EQ(result.status().code(), StatusCode::kInterrupted);
 }
 
