@@ -243,11 +243,24 @@ CREATE INDEX action_by_space ON action(stage, space, key) WHERE space <> '';
 // No table: the view `task_times` tells of passes and stalls.
 constexpr char kVersion3[] = "SELECT 1;";
 
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE sweep_weights(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  backbone TEXT NOT NULL,
+  weights TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  entry TEXT,
+  source TEXT,
+  license TEXT,
+  preprocessing TEXT NOT NULL,
+  PRIMARY KEY(sweep_id, backbone, weights, digest)) WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
   static const std::vector<std::string_view> steps = {kVersion1, kVersion2,
-                                                      kVersion3};
+                                                      kVersion3, kVersion4};
   return steps;
 }
 

@@ -15,6 +15,11 @@ CREATE VIEW sweeps AS
     strftime('%Y-%m-%dT%H:%M:%SZ', s.updated, 'unixepoch') AS updated
   FROM sweep s JOIN criterion c ON c.sweep_id = s.sweep_id AND c.position = 0;
 
+CREATE VIEW weights AS
+  SELECT s.name AS sweep, w.backbone, w.weights, w.entry, w.digest, w.source,
+    w.license, w.preprocessing
+  FROM sweep_weights w JOIN sweep s ON s.sweep_id = w.sweep_id;
+
 CREATE VIEW trials AS
   SELECT s.name AS sweep, t.trial, t.state, t.parameters, t.error, t.ordinal,
     t.planned, t.backbone, t.head, t.dropout, t.fits, t.config

@@ -31,6 +31,38 @@ Status PutCriteria(Connection& connection, SweepId id, const SweepRow& sweep) {
   return put({"loss", "loss", "", /*maximize=*/false}, "validation");
 }
 
+Status PutWeights(Connection& connection, SweepId id,
+                  const std::vector<WeightsRow>& weights) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement put,
+      connection.Prepare("INSERT OR REPLACE INTO sweep_weights(sweep_id, "
+                         "backbone, weights, digest, entry, source, license, "
+                         "preprocessing) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const WeightsRow& row : weights) {
+    BESOM_RETURN_IF_ERROR(put.Run(
+        id, row.backbone, row.weights, row.digest, NullIfEmpty(row.entry),
+        NullIfEmpty(row.source), NullIfEmpty(row.license), row.preprocessing));
+  }
+  return Status::Ok();
+}
+
+Result<std::vector<WeightsRow>> WeightsOf(Connection& connection, SweepId id) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection.Prepare("SELECT backbone, weights, entry, digest, source, "
+                         "license, preprocessing FROM sweep_weights "
+                         "WHERE sweep_id = ? "
+                         "ORDER BY backbone, weights, digest"));
+  BESOM_RETURN_IF_ERROR(rows.Bind(id));
+  std::vector<WeightsRow> weights;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return weights;
+    weights.push_back({rows.Text(0), rows.Text(1), rows.Text(2), rows.Text(3),
+                       rows.Text(4), rows.Text(5), rows.Text(6)});
+  }
+}
+
 }  // namespace
 
 Result<SweepId> ResultsStore::PutSweep(const SweepRow& sweep) {
@@ -57,6 +89,7 @@ Result<SweepId> ResultsStore::PutSweep(const SweepRow& sweep) {
     id = put.Integer(0);
   }
   BESOM_RETURN_IF_ERROR(PutCriteria(*connection_, id, sweep));
+  BESOM_RETURN_IF_ERROR(PutWeights(*connection_, id, sweep.weights));
   BESOM_RETURN_IF_ERROR(transaction.Commit());
   return id;
 }
@@ -82,6 +115,7 @@ Result<std::optional<StoredSweep>> ResultsStore::FindSweep(
   sweep.row.version = find.Text(7);
   sweep.created = find.Real(8);
   sweep.row.time = find.Real(9);
+  BESOM_ASSIGN_OR_RETURN(sweep.row.weights, WeightsOf(*connection_, sweep.id));
 
   BESOM_ASSIGN_OR_RETURN(
       Statement criteria,

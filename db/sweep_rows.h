@@ -36,6 +36,18 @@ struct Criterion {
   bool maximize = true;
 };
 
+/// Pretrained (or random) weights that a sweep's trials start from.
+struct WeightsRow {
+  std::string backbone;
+  std::string weights;  ///< As the spec says: "imagenet", a name, a file.
+  std::string entry;    ///< Of the registry; "" = NULL.
+  std::string digest;   ///< SHA-256 of the file, or "random".
+  std::string source;   ///< Where they are from, as the file says; "" = NULL.
+  std::string license;  ///< As the file says; "" = NULL.
+  std::string preprocessing;  ///< What they want of pixels, canonical JSON.
+  bool operator==(const WeightsRow&) const = default;
+};
+
 /// A sweep as its spec says now. `name` is its identity.
 struct SweepRow {
   std::string name;
@@ -49,6 +61,8 @@ struct SweepRow {
   bool allow_test = false;  ///< Selected on test or on an external set.
   std::string version;      ///< Of besom.
   double time = 0;          ///< Now.
+  /// Those of earlier calls stay: other trials may have started from them.
+  std::vector<WeightsRow> weights;
 };
 
 /// A trial of the current plan. `trial` (16 hexadecimal digits) is its

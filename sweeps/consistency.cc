@@ -141,14 +141,19 @@ class Checker {
           "set",
           "another schedule, or a share for split.validation");
     const double epochs = NumberOf("train.epochs", 1);
-    const double warmup = NumberOf("train.warmup_epochs", 0);
+    const double warmup = NumberOf("train.warmup.epochs", 0);
     if (warmup >= epochs)
-      Add({"train.warmup_epochs", "train.epochs"},
+      Add({"train.warmup.epochs", "train.epochs"},
           fmt::format("a warm-up of {} epochs leaves none of {}", warmup,
                       epochs),
           "fewer epochs of warm-up, or more epochs");
-    if (warmup > 0 && NumberOf("train.warmup_steps", 0) > 0)
-      Add({"train.warmup_steps", "train.warmup_epochs"},
+    const double steps = NumberOf("train.warmup.steps", 0);
+    const Json* given = FindPath(config_, "train.warmup");
+    if (given != nullptr && given->is_object() && warmup + steps == 0)
+      Add({"train.warmup"}, "the warm-up has no length",
+          "give it epochs or steps, or warmup: none");
+    if (warmup > 0 && steps > 0)
+      Add({"train.warmup.steps", "train.warmup.epochs"},
           "the warm-up's length is given in epochs and in steps",
           "keep one of them");
     const bool loss = TextOf("train.keep.metric") == "loss";
@@ -324,9 +329,8 @@ std::vector<Conflict> CheckFiles(const Json& config,
 bool IsCheckedPath(const std::string& path) {
   for (const char* section :
        {"ingest", "split", "evaluate", "train.early_stopping",
-        "train.class_weights", "train.schedule", "train.warmup_epochs",
-        "train.warmup_steps", "train.epochs", "train.keep", "model.weights",
-        "model.backbone"})
+        "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
+        "train.keep", "model.weights", "model.backbone"})
     if (Overlap(path, section)) return true;
   return false;
 }

@@ -43,6 +43,8 @@ std::string DescribeKind(const Form& form) {
       return DescribeWords(form);
     case Form::Kind::kText:
       return "a text";
+    case Form::Kind::kDotted:
+      return "a name like vgg16.keras";
     case Form::Kind::kPath:
       return form.suffix.empty() ? "a path" : "a file *" + form.suffix;
     case Form::Kind::kPercent:
@@ -125,6 +127,8 @@ Form Words(std::initializer_list<const char*> built,
 }
 
 Form Text() { return {.kind = Form::Kind::kText}; }
+
+Form DottedName() { return {.kind = Form::Kind::kDotted}; }
 
 Form PathEnding(std::string suffix) {
   return {.kind = Form::Kind::kPath, .suffix = std::move(suffix)};

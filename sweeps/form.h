@@ -29,6 +29,8 @@ Form NumberBelow(double min, double max);
 Form Words(std::initializer_list<const char*> built,
            std::initializer_list<const char*> later = {});
 Form Text();
+/// A name of letters, digits, '_', '-' with a dot inside: "vgg16.keras".
+Form DottedName();
 /// A path whose name ends with `suffix`.
 Form PathEnding(std::string suffix);
 Form Percent();

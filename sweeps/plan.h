@@ -12,8 +12,8 @@ namespace besom::sweeps {
 /// One configuration of a sweep.
 struct Trial {
   /// The fully resolved document: SweepSpec::base with the axes' values set,
-  /// `model.weights` resolved for the backbone ("imagenet", "random" or an
-  /// absolute path) and `train.class_weights` complete.
+  /// `model.weights` resolved for the backbone ("imagenet", "random", a
+  /// name or an absolute path) and `train.class_weights` complete.
   Json config;
   /// Axis path -> value; null where the axis is inactive.
   Json parameters;

@@ -1,6 +1,8 @@
 #include "sweeps/scalar.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -38,6 +40,15 @@ bool HasWord(const Form& form, const std::string& text) {
   for (const Word& word : form.words)
     if (word.built && word.name == text) return true;
   return false;
+}
+
+bool IsDottedName(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  return dot != std::string_view::npos && !text.ends_with('.') &&
+         std::isalpha(static_cast<unsigned char>(text.front())) != 0 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+         });
 }
 
 }  // namespace
@@ -84,6 +95,9 @@ std::optional<Json> ParseScalar(const Form& form, const YamlNode& node) {
       return std::nullopt;
     case Form::Kind::kText:
       return Json(node.text);
+    case Form::Kind::kDotted:
+      if (IsDottedName(node.text)) return Json(node.text);
+      return std::nullopt;
     case Form::Kind::kPercent:
       return ParsePercent(node.text);
     case Form::Kind::kBoolean:

@@ -24,6 +24,7 @@ struct Form {
     kNumber,   ///< Canonical: a JSON double, also for `0`.
     kWord,     ///< One of `words`.
     kText,     ///< Any text.
+    kDotted,   ///< A name with a dot: letters, digits, '.', '_', '-'.
     kPath,     ///< A path; canonical: absolute, lexically normal.
     kPercent,  ///< "10%"; canonical: the text.
     kList,     ///< A list of `of`.

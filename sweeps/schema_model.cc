@@ -33,7 +33,7 @@ Form BackboneWords() {
 
 std::vector<Form> WeightsForms() {
   const std::vector<Form> one = {Words({"imagenet", "random"}),
-                                 PathEnding(".safetensors")};
+                                 PathEnding(".safetensors"), DottedName()};
   std::vector<Form> forms = one;
   forms.push_back(TableOf(one));
   return forms;
@@ -87,7 +87,8 @@ std::vector<Key> OnlyModelKeys() {
        "",
        "A scripted module (not built yet)."},
       {"model.weights", WeightsForms(), "imagenet", "",
-       "Pretrained weights; a map names them by backbone."},
+       "Pretrained weights: those of `besom weights list` by name, or a file; "
+       "a map names them by backbone."},
   };
   for (Key& key : PreprocessingKeys()) keys.push_back(std::move(key));
   const std::vector<Key> more = {

@@ -81,22 +81,20 @@ std::vector<Key> RateKeys() {
   };
   for (Key& key : ScheduleKeys()) keys.push_back(std::move(key));
   const std::vector<Key> more = {
-      {"train.warmup_epochs",
-       {Integer(0)},
-       0,
-       "epochs",
-       "The learning rate first rises in equal steps for so long; the schedule "
-       "begins after that."},
-      {"train.warmup_steps",
-       {Integer(0)},
-       0,
-       "steps",
-       "The same, counted in batches."},
-      {"train.warmup_start_factor",
+      {"train.warmup",
+       {Words({"none"}), SectionForm()},
+       "none",
+       "",
+       "The learning rate first rises in equal steps; the schedule begins "
+       "after "
+       "that. A map of epochs or steps, and start_factor."},
+      {"train.warmup.epochs", {Integer(0)}, 0, "epochs", "How long."},
+      {"train.warmup.steps", {Integer(0)}, 0, "steps", "Instead of epochs."},
+      {"train.warmup.start_factor",
        {Number(0, 1)},
        0.01,
        "",
-       "Share of the learning rate that the warm-up begins with."},
+       "Share of the schedule's first learning rate that it begins with."},
       {"train.base_learning_rate",
        {NumberAbove(0)},
        1e-5,

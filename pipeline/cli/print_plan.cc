@@ -45,6 +45,31 @@ Result<Planned> Plan(const run::RunOptions& options) {
   return plan;
 }
 
+Json WeightsJson(const std::vector<stages::WeightsInfo>& weights) {
+  Json list = Json::array();
+  for (const stages::WeightsInfo& info : weights)
+    list.push_back({{"backbone", info.backbone},
+                    {"weights", info.weights},
+                    {"entry", info.entry},
+                    {"digest", info.digest},
+                    {"path", info.path.string()},
+                    {"source", info.source},
+                    {"license", info.license}});
+  return list;
+}
+
+void PrintWeights(const std::vector<stages::WeightsInfo>& weights) {
+  for (const stages::WeightsInfo& info : weights) {
+    fmt::print("{}: weights {}", info.backbone, info.weights);
+    if (!info.entry.empty() && info.entry != info.weights)
+      fmt::print(" = {}", info.entry);
+    if (!info.path.empty())
+      fmt::print(", sha256 {}, {}", info.digest.substr(0, 16),
+                 info.path.string());
+    fmt::print("\n");
+  }
+}
+
 void PrintJson(const Planned& plan, double seconds) {
   Json stages = Json::array();
   for (const run::StageForecast& stage : plan.stages) {
@@ -65,6 +90,7 @@ void PrintJson(const Planned& plan, double seconds) {
                      {"constrained", trials.constrained},
                      {"capped", trials.capped},
                      {"numerics", plan.sweep.numerics.ToText()},
+                     {"weights", WeightsJson(plan.sweep.weights)},
                      {"stages", std::move(stages)},
                      {"seconds", seconds}};
   std::printf("%s\n", json.dump(2).c_str());
@@ -78,7 +104,9 @@ void PrintText(const Planned& plan, const PlanOutput& output, double seconds) {
   if (trials.constrained > 0)
     fmt::print(", {} refused by constraints", trials.constrained);
   if (trials.capped > 0) fmt::print(", {} cut by run_cap", trials.capped);
-  fmt::print("\n\n{:<10} {:>7} {:>7} {:>7} {:>13}\n", "stage", "tasks", "done",
+  fmt::print("\n");
+  PrintWeights(plan.sweep.weights);
+  fmt::print("\n{:<10} {:>7} {:>7} {:>7} {:>13}\n", "stage", "tasks", "done",
              "to do", "core seconds");
   for (const run::StageForecast& stage : plan.stages) {
     fmt::print("{:<10} {:>7} {:>7} {:>7} {:>13.1f}{}\n", stage.stage,

@@ -26,8 +26,20 @@ Result<Digest> DigestThrough(stages::ContentDigests& digests,
   return digest;
 }
 
-Result<ResolvedBackbone> ResolveBackbone(const Json& model,
-                                         stages::ContentDigests& digests) {
+/// Notes weights that are not noted yet.
+void Note(const stages::WeightsInfo& info,
+          std::vector<stages::WeightsInfo>& noted) {
+  const bool known = std::any_of(
+      noted.begin(), noted.end(), [&](const stages::WeightsInfo& other) {
+        return other.backbone == info.backbone &&
+               other.weights == info.weights && other.digest == info.digest;
+      });
+  if (!known) noted.push_back(info);
+}
+
+Result<ResolvedBackbone> ResolveBackbone(
+    const Json& model, stages::ContentDigests& digests,
+    std::vector<stages::WeightsInfo>& noted) {
   const std::string name = model.at("backbone");
   const std::string cut = model.at("cut");
   BESOM_ASSIGN_OR_RETURN(const stages::Backbone backbone,
@@ -37,6 +49,7 @@ Result<ResolvedBackbone> ResolveBackbone(const Json& model,
       stages::ResolveWeights(name, model.at("weights"), [&](const Path& path) {
         return DigestThrough(digests, path);
       }));
+  Note(info, noted);
   BESOM_ASSIGN_OR_RETURN(const stages::Preprocessing preprocessing,
                          stages::ResolvePreprocessing(model.at("preprocessing"),
                                                       info.preprocessing));
@@ -110,6 +123,7 @@ Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
 
 Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
                  int threads) {
+  sweep.weights.clear();
   PlannerServices services;
   services.scan = [&](const Json& ingest, const Json& external,
                       std::uint64_t seed) {
@@ -121,7 +135,7 @@ Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
     return stages::ScanSources(ingest, external, digests, scan);
   };
   services.backbone = [&](const Json& model) {
-    return ResolveBackbone(model, digests);
+    return ResolveBackbone(model, digests, sweep.weights);
   };
   services.split_rows = [&](const std::string& path) {
     return stages::LoadSplitFile(sweep.spec.file.parent_path() / path);
@@ -181,6 +195,10 @@ Result<db::SweepRow> SweepRowOf(const PreparedSweep& sweep, double now) {
     row.then.push_back(std::move(criterion));
   }
   row.allow_test = metric.at("allow_test");
+  for (const stages::WeightsInfo& info : sweep.weights)
+    row.weights.push_back({info.backbone, info.weights, info.entry, info.digest,
+                           info.source, info.license,
+                           CanonicalText(info.preprocessing.ToJson())});
   row.version = BESOM_VERSION;
   row.time = now;
   return row;

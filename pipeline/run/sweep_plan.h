@@ -9,6 +9,7 @@
 #include "pipeline/run/run_options.h"
 #include "pipeline/run/sweep_numerics.h"
 #include "stages/data/scan.h"
+#include "stages/model/weights_store.h"
 #include "sweeps/plan.h"
 
 namespace besom::run {
@@ -19,6 +20,8 @@ struct PreparedSweep {
   sweeps::TrialPlan trials;
   SweepGraph graph;
   SweepNumerics numerics;
+  /// Those that trials start from, each once, in the order of the trials.
+  std::vector<stages::WeightsInfo> weights;
 };
 
 /// Reads and expands the spec: everything that can be wrong with it alone.

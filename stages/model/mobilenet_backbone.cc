@@ -88,18 +88,18 @@ Backbone DescribeMobileNetV3Large() {
   builder.EndBlock("stem");
   for (std::size_t i = 0; i < kRowsV3.size(); ++i) {
     const RowV3& row = kRowsV3[i];
-    AddInvertedResidual(
-        builder, fmt::format("features.{}.block", i + 1),
-        {.wide = row.wide,
-         .channels = row.channels,
-         .kernel = row.kernel,
-         .stride = row.stride,
-         .activation = row.activation,
-         .squeeze = row.squeeze ? RoundedChannels(row.wide / 4) : 0,
-         .squeeze_activation = kRelu,
-         .gate = LayerKind::kHardSigmoid,
-         .epsilon = kEpsilonV3,
-         .momentum = kMomentumV3});
+    const int quarter = row.wide / 4;
+    AddInvertedResidual(builder, fmt::format("features.{}.block", i + 1),
+                        {.wide = row.wide,
+                         .channels = row.channels,
+                         .kernel = row.kernel,
+                         .stride = row.stride,
+                         .activation = row.activation,
+                         .squeeze = row.squeeze ? RoundedChannels(quarter) : 0,
+                         .squeeze_activation = kRelu,
+                         .gate = LayerKind::kHardSigmoid,
+                         .epsilon = kEpsilonV3,
+                         .momentum = kMomentumV3});
     if (i + 1 == kRowsV3.size() || kRowsV3[i + 1].block != row.block)
       builder.EndBlock(fmt::format("block{}", row.block));
   }

@@ -33,7 +33,7 @@ ov::Core& TheCore() {
 /// Images of one pass. Measured on 2 cores with AVX-512: any batch gives the
 /// same bits, small ones keep the widest maps in the cache.
 int BatchOf(const Backbone& backbone) {
-  return backbone.name == "vgg16" ? 1 : 2;
+  return backbone.name.starts_with("vgg") ? 1 : 2;
 }
 
 /// Everything that would otherwise be the plugin's own choice: what decides

@@ -136,7 +136,7 @@ class TorchEngine final : public FeatureEngine {
 /// engine may choose another kernel for another batch.
 int BatchOf(const Backbone& backbone, const at::Device& device) {
   if (device.is_cuda()) return 64;
-  return backbone.name == "vgg16" ? 2 : 4;
+  return backbone.name.starts_with("vgg") ? 2 : 4;
 }
 
 }  // namespace

@@ -64,11 +64,11 @@ class TrainableNetwork::Pass {
       case LayerKind::kConv:
         return Convolve(layer);
       case LayerKind::kBatchNorm:
-        return at::batch_norm(Read(layer), Tensor(layer, "weight"),
-                              Tensor(layer, "bias"),
-                              Tensor(layer, "running_mean"),
-                              Tensor(layer, "running_var"), batch_statistics_,
-                              kMomentum, layer.epsilon, /*cudnn_enabled=*/true);
+        return at::batch_norm(
+            Read(layer), Tensor(layer, "weight"), Tensor(layer, "bias"),
+            Tensor(layer, "running_mean"), Tensor(layer, "running_var"),
+            batch_statistics_, layer.momentum, layer.epsilon,
+            /*cudnn_enabled=*/true);
       case LayerKind::kRelu:
         return at::relu(Read(layer));
       case LayerKind::kRelu6:
@@ -97,9 +97,6 @@ class TrainableNetwork::Pass {
                       layer.bias ? Tensor(layer, "bias") : at::Tensor(),
                       layer.stride, padding, 1, layer.groups);
   }
-
-  /// Share of a batch in the running statistics, as torch.nn.BatchNorm2d's.
-  static constexpr double kMomentum = 0.1;
 
   const TrainableNetwork& network_;
   const at::Tensor& input_;

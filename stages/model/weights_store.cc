@@ -11,18 +11,28 @@ namespace {
 
 constexpr const char* kPlace = "model.weights";
 
+/// What is wrong with a parameter of the base; null when nothing is.
+const char* FaultOf(const TensorEntry* entry, const Parameter& parameter) {
+  if (entry == nullptr) return "is missing";
+  if (entry->shape != parameter.shape) return "has another shape";
+  const std::string& type = entry->dtype;
+  if (type != "F32" && type != "F16" && type != "BF16" && type != "F64")
+    return "holds no floating point numbers";
+  return nullptr;
+}
+
 /// Every parameter of the base must be there, with its shape.
 Status CheckFits(const Safetensors& file, const Backbone& backbone,
                  const std::string& place) {
   const int last = static_cast<int>(backbone.layers.size()) - 1;
   for (const Parameter& parameter : ParametersOf(backbone, last)) {
     const TensorEntry* entry = file.Find(parameter.name);
-    if (entry != nullptr && entry->shape == parameter.shape) continue;
+    const char* fault = FaultOf(entry, parameter);
+    if (fault == nullptr) continue;
     return InvalidError(
         place,
         fmt::format("these are not weights of {}: tensor {} {}", backbone.name,
-                    parameter.name,
-                    entry == nullptr ? "is missing" : "has another shape"),
+                    parameter.name, fault),
         fmt::format("name a .safetensors file with {}'s parameter names",
                     backbone.parameter_names));
   }
@@ -100,9 +110,10 @@ Result<Path> FindWeights(const std::string& backbone,
                          const WeightsRegistry& registry) {
   if (weights == "imagenet") return FindImagenet(backbone, registry);
   if (LooksLikeFile(weights)) return FindFile(weights);
-  const std::string known =
-      fmt::format("{} has: imagenet, random, {}; or say FILE.safetensors",
-                  backbone, registry.NamesOf(backbone));
+  const std::string known = fmt::format(
+      "{} has: imagenet, random, {}; or say FILE.safetensors "
+      "(other formats: besom weights import FILE)",
+      backbone, registry.NamesOf(backbone));
   if (const PretrainedWeights* entry = registry.Find(weights)) {
     if (entry->backbone == backbone) return FindEntry(*entry);
     return InvalidError(kPlace,

@@ -25,8 +25,6 @@
 namespace besom::stages {
 namespace {
 
-constexpr int kSize = 224;
-
 double RateOf(int images, const std::function<void()>& work) {
   const SystemClock clock;
   const double start = clock.Monotonic();
@@ -91,7 +89,8 @@ class Bare {
              ov::hint::inference_precision(bf16 ? ov::element::bf16
                                                 : ov::element::f32),
              ov::inference_num_threads(threads)})),
-        input_(RandomInput(batch_, std::size_t{kSize} * kSize * 3)) {
+        input_(RandomInput(batch_, ov::shape_size(model->input().get_shape()) /
+                                       static_cast<std::size_t>(batch_))) {
     const auto count =
         compiled_.get_property(ov::optimal_number_of_infer_requests);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -129,10 +128,12 @@ class Bare {
 
 Status Run(const std::vector<std::string>& args) {
   const int threads = std::stoi(args[1]), images = std::stoi(args[2]);
+  BESOM_ASSIGN_OR_RETURN(const Backbone backbone, DescribeBackbone(args[0]));
+  const int size = backbone.input_size;
   const EngineSpec spec{.backbone = args[0],
                         .precision = args[5],
                         .engine = "openvino",
-                        .size = kSize,
+                        .size = size,
                         .threads = 1};
   BESOM_ASSIGN_OR_RETURN(const EnginePlan plan, PlanEngine(spec));
   BESOM_ASSIGN_OR_RETURN(const FoldedNetwork network, plan.LoadNetwork());
@@ -143,8 +144,7 @@ Status Run(const std::vector<std::string>& args) {
   torch_spec.engine = "libtorch";
   BESOM_ASSIGN_OR_RETURN(Engines torch, MakeTorchEngines(torch_spec, threads));
   Lanes libtorch(std::move(torch));
-  const auto model =
-      BuildOpenVinoModel(network, ours.batch(), {3, kSize, kSize});
+  const auto model = BuildOpenVinoModel(network, ours.batch(), {3, size, size});
   ov::save_model(model, args[4], false);
   Bare bare(model, threads, args[5] == "bf16");
   ours.Run(0);

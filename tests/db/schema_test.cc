@@ -69,6 +69,16 @@ TEST_F(SchemaTest, ADatabaseOfTheFirstSchemaIsBroughtUpToDate) {
               ElementsAre(fmt::format("{}", SchemaVersion())));
 }
 
+TEST_F(SchemaTest, ADatabaseOfTheThirdSchemaHasNoWeightsYet) {
+  {
+    Connection db = Open();
+    const auto& steps = TableMigrations();
+    ASSERT_OK(Migrate(db, {steps[0], steps[1], steps[2]}, {}));
+  }
+  ASSERT_TRUE(ResultsStore::Open(path_).ok());
+  EXPECT_THAT(Lines(path_, "SELECT count(*) FROM weights"), ElementsAre("0"));
+}
+
 /// Without it every features task would read all actions ever made.
 TEST_F(SchemaTest, RowsOfAFeatureSpaceAreFoundByIndex) {
   ASSERT_TRUE(ResultsStore::Open(path_).ok());

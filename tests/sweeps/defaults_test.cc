@@ -23,7 +23,7 @@ const char* const kDefaults = R"({
             "head_init": "torch", "dropout": 0.5},
   "train": {"epochs": 25, "batch_size": 8, "optimizer": "adam",
             "momentum": 0.9, "learning_rate": 0.001, "schedule": "constant",
-            "warmup_epochs": 0, "warmup_steps": 0, "warmup_start_factor": 0.01,
+            "warmup": "none",
             "base_learning_rate": 1e-5, "freeze_epochs": 0,
             "batch_norm": "affine", "weight_decay": 0.0, "clip_norm": 0.0,
             "ema": 0.0, "loss": "cross_entropy", "class_weights": "none",

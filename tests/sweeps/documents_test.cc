@@ -57,6 +57,12 @@ TEST(DocumentsTest, CovidXrayHasEighteenTrials) {
                             "model.head": [128], "model.dropout": 0.7})"));
 }
 
+TEST(DocumentsTest, EqualTrialsOfTheUnfreezingExampleAreOne) {
+  EXPECT_EQ(PlanOf("unfreeze.yaml").trials.size(), 15U);
+  EXPECT_EQ(PlanOf("truncation.yaml").trials.size(), 24U);
+  EXPECT_EQ(PlanOf("covid-vgg.yaml").trials.size(), 6U);
+}
+
 TEST(DocumentsTest, DemoAndSmokeNeedNoData) {
   for (const auto& [name, trials] :
        {std::pair{"demo.yaml", 6u}, std::pair{"smoke.yaml", 4u}}) {

@@ -161,6 +161,12 @@ TEST(PlanTest, WeightsAreResolvedForEachBackbone) {
   EXPECT_EQ(plan->trials[1].config["model"]["weights"], "random");
 }
 
+TEST(PlanTest, NamesOfWeightsAreNoPaths) {
+  const TrialPlan plan =
+      PlanOf("model: {backbone: vgg16, weights: vgg16.keras}\n");
+  EXPECT_EQ(plan.trials[0].config["model"]["weights"], "vgg16.keras");
+}
+
 TEST(PlanTest, ABackboneWithoutWeightsIsAnErrorOnlyWhereItIsUsed) {
   const std::string map = "model: {weights: {vgg16: random}}\n";
   EXPECT_THAT(ErrorOf(kBase + map),
@@ -214,7 +220,7 @@ TEST(PlanTest, AnAxisOfSchedulesIsChecked) {
               HasSubstr("/s/t.yaml:8:14: with train.schedule = \"plateau\": "
                         "plateau looks at the validation loss"));
   EXPECT_THAT(
-      ErrorOf(kBase + "train: {warmup_epochs: 3}\n"
+      ErrorOf(kBase + "train: {warmup: {epochs: 3}}\n"
                       "parameters: {train.epochs: [9, 3]}\n"),
       HasSubstr("/s/t.yaml:8:14: with train.epochs = 3: a warm-up of 3"));
 }

@@ -72,6 +72,7 @@ TEST(SpecTest, TheLastWordOfAPathStandsForTheUpperKey) {
   const Json base = BaseOf(kBase, {"patience=3", "type=none"});
   EXPECT_EQ(base["train"]["early_stopping"]["patience"], 3);
   EXPECT_EQ(base["train"]["schedule"], "constant");
+  EXPECT_EQ(BaseOf(kBase, {"epochs=7"})["train"]["epochs"], 7);
   EXPECT_THAT(ErrorOf(kBase, {"gamma=3"}),
               HasSubstr("train.schedule.gamma, train.loss.gamma"));
 }

@@ -129,30 +129,28 @@ std::map<std::string, std::string> MetadataFor(
   return metadata;
 }
 
+/// A name says whose weights it means: BACKBONE.WORD, or the backbone's own.
 Status CheckName(const Subject& subject, const std::string& backbone) {
   const std::string& name = subject.options.name;
-  const auto invalid = [&](const std::string& cause) {
-    return InvalidError("--name", cause,
-                        "take a name of your own, e.g. " + backbone + ".mine");
-  };
-  if (name.size() > kLongestName || name.starts_with('.') ||
-      name.ends_with(".safetensors") ||
-      std::any_of(name.begin(), name.end(), [](unsigned char c) {
-        return std::isalnum(c) == 0 && c != '.' && c != '_' && c != '-';
-      }))
-    return invalid(
-        fmt::format("{} is no name: letters, digits, '.', '_' and "
-                    "'-', not at first a '.'",
-                    Json(name).dump()));
-  if (name == "imagenet" || name == "random")
-    return invalid(name + " means something else already");
+  const std::string start = backbone + ".";
+  const bool letters =
+      std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+      });
+  const bool dotted = name.starts_with(start) && name.size() > start.size() &&
+                      name.size() <= kLongestName &&
+                      !name.ends_with(".safetensors");
+  if (name != backbone && !(letters && dotted))
+    return InvalidError("--name",
+                        fmt::format("{} is no name for weights of {}",
+                                    Json(name).dump(), backbone),
+                        fmt::format("take {}mine: letters, digits, '.', '_' "
+                                    "and '-' behind {}",
+                                    start, start));
   const stages::PretrainedWeights* known = subject.registry.Find(name);
   if (known != nullptr && known != subject.entry)
-    return invalid(name + " is the name of other, published weights");
-  if (known == nullptr && name != backbone &&
-      !subject.registry.NamesOf(name).empty())
-    return invalid(fmt::format("{} is a backbone, and these are weights of {}",
-                               name, backbone));
+    return InvalidError("--name", name + " means other, published weights",
+                        fmt::format("take one like {}mine", start));
   return Status::Ok();
 }
 

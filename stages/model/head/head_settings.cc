@@ -97,7 +97,8 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   train.at("learning_rate").get_to(s.learning_rate);
   BESOM_ASSIGN_OR_RETURN(s.schedule,
                          ScheduleSettings::FromJson(train.at("schedule")));
-  BESOM_ASSIGN_OR_RETURN(s.warmup, WarmupSettings::FromJson(train));
+  BESOM_ASSIGN_OR_RETURN(
+      s.warmup, WarmupSettings::FromJson(train.value("warmup", Json("none"))));
   train.at("weight_decay").get_to(s.weight_decay);
   s.momentum = train.value("momentum", s.momentum);
   s.clip_norm = train.value("clip_norm", s.clip_norm);

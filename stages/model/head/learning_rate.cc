@@ -41,7 +41,8 @@ double LearningRate::At(std::int64_t step) const {
 
 double LearningRate::Scheduled(std::int64_t step) const {
   const ScheduleSettings& s = settings_.schedule;
-  const auto epoch = static_cast<double>(step / steps_per_epoch_);
+  const std::int64_t ended = step / steps_per_epoch_;
+  const auto epoch = static_cast<double>(ended);
   switch (s.kind) {
     case ScheduleKind::kConstant:
       break;

@@ -8,7 +8,7 @@
 namespace besom::stages {
 
 /// The learning rate of every step of a fit: train.learning_rate as
-/// train.schedule, and train.warmup_... before it, change it.
+/// train.warmup and train.schedule change it.
 ///
 /// Warm-up comes first, as torch.optim.lr_scheduler.LinearLR stepped with each
 /// batch; the schedule's clock starts when it is over. On this clock, with the

@@ -117,23 +117,24 @@ Result<ScheduleSettings> ScheduleSettings::FromJson(const Json& schedule) {
   }
 }
 
-Result<WarmupSettings> WarmupSettings::FromJson(const Json& train) {
+Result<WarmupSettings> WarmupSettings::FromJson(const Json& warmup) {
   try {
     WarmupSettings s;
-    s.epochs = train.value("warmup_epochs", s.epochs);
-    s.steps = train.value("warmup_steps", s.steps);
-    s.start_factor = train.value("warmup_start_factor", s.start_factor);
-    Ranges ranges("train");
-    ranges.AtLeast0(s.epochs, "warmup_epochs");
-    ranges.AtLeast0(s.steps, "warmup_steps");
-    ranges.Want(s.epochs == 0 || s.steps == 0, "warmup_steps",
-                "0 where train.warmup_epochs is above 0");
-    ranges.Want(s.start_factor >= 0 && s.start_factor <= 1,
-                "warmup_start_factor", "in [0, 1]");
+    if (warmup == "none") return s;
+    s.epochs = warmup.value("epochs", s.epochs);
+    s.steps = warmup.value("steps", s.steps);
+    s.start_factor = warmup.value("start_factor", s.start_factor);
+    Ranges ranges("train.warmup");
+    ranges.AtLeast0(s.epochs, "epochs");
+    ranges.AtLeast0(s.steps, "steps");
+    ranges.Want(s.epochs == 0 || s.steps == 0, "steps",
+                "0 where train.warmup.epochs is above 0");
+    ranges.Want(s.start_factor >= 0 && s.start_factor <= 1, "start_factor",
+                "in [0, 1]");
     BESOM_RETURN_IF_ERROR(ranges.status());
     return s;
   } catch (const Json::exception& error) {
-    return InvalidError("train", error.what());
+    return InvalidError("train.warmup", error.what());
   }
 }
 

@@ -41,8 +41,8 @@ struct ScheduleSettings {
   static Result<ScheduleSettings> FromJson(const Json& schedule);
 };
 
-/// `train.warmup_...`: from start_factor times the schedule's first learning
-/// rate up to it in equal steps, before the schedule begins.
+/// `train.warmup`: from start_factor times the schedule's first learning rate
+/// up to it in equal steps, before the schedule begins.
 struct WarmupSettings {
   int epochs = 0;
   int steps = 0;  ///< Instead of epochs; 0 in both = no warm-up.
@@ -50,9 +50,8 @@ struct WarmupSettings {
 
   bool operator==(const WarmupSettings&) const = default;
 
-  /// From `train`, where any of them may be missing. kInvalid for what is out
-  /// of range.
-  static Result<WarmupSettings> FromJson(const Json& train);
+  /// From "none" or a map of any of these. kInvalid for what is out of range.
+  static Result<WarmupSettings> FromJson(const Json& warmup);
 };
 
 }  // namespace besom::stages

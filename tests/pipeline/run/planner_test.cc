@@ -55,6 +55,8 @@ class PlannerTest : public ::testing::Test {
       backbone.path = folder_ + "weights";
       backbone.input_size = 224;
       backbone.multiply_adds = 1e9;
+      backbone.cut = model.at("cut");
+      backbone.pooling = model.at("pooling");
       return Result<ResolvedBackbone>(backbone);
     };
     services_.split_rows = [](const std::string&) {

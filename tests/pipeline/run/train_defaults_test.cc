@@ -33,8 +33,11 @@ std::vector<std::string> TypesOf(const std::string& section) {
 Json DefaultTrain() {
   Json train = Json::object();
   for (const sweeps::Key& key : sweeps::SweepSchema().keys()) {
-    if (!key.path.starts_with("train.") || !key.formats.empty()) continue;
-    if (!key.fallback.has_value()) continue;  // Of a map that is a word here.
+    const std::string parent = key.path.substr(0, key.path.rfind('.'));
+    // Those below a key are of a map that is a word here.
+    if (!key.path.starts_with("train.") ||
+        sweeps::SweepSchema().Find(parent) != nullptr)
+      continue;
     Json* at = &train;
     std::string rest = key.path.substr(6);
     for (std::size_t dot = rest.find('.'); dot != std::string::npos;

@@ -26,8 +26,7 @@ TRAIN = {"epochs": 8, "batch_size": 8, "optimizer": "adam",
          "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 0.0,
          "momentum": 0.9, "class_weights": "none", "balance": "none",
          "label_smoothing": 0.0, "loss": "cross_entropy", "mixup": 0.0,
-         "clip_norm": 0.0, "ema": 0.0, "warmup_epochs": 0, "warmup_steps": 0,
-         "warmup_start_factor": 0.01,
+         "clip_norm": 0.0, "ema": 0.0, "warmup": "none",
          "early_stopping": {"patience": 0},
          "keep": {"epoch": "last", "metric": "loss", "goal": "minimize"},
          "seed": 0, "order": "shared", "base_learning_rate": 1e-4,
@@ -86,18 +85,19 @@ CASES = [
                   "threshold_mode": "abs"}, "epochs": 20, "shards": 2,
      "reductions": 2},
     # Warm-up, with any of them.
-    {"warmup_epochs": 2},
-    {"warmup_steps": 11, "warmup_start_factor": 0.2, "schedule": "cosine"},
-    {"warmup_epochs": 3, "schedule": "cosine", "optimizer": "sgd"},
-    {"warmup_steps": 8, "warmup_start_factor": 0.0,
+    {"warmup": {"epochs": 2}},
+    {"warmup": {"steps": 11, "start_factor": 0.2}, "schedule": "cosine"},
+    {"warmup": {"epochs": 3}, "schedule": "cosine", "optimizer": "sgd"},
+    {"warmup": {"steps": 8, "start_factor": 0.0},
      "schedule": {"type": "step", "step_size": 3}},
-    {"warmup_epochs": 1, "schedule": "one_cycle", "data": 4},
-    {"warmup_epochs": 1,
+    {"warmup": {"epochs": 1}, "schedule": "one_cycle", "data": 4},
+    {"warmup": {"epochs": 1},
      "schedule": {"type": "inverse_time", "decay": 0.05}},
-    {"warmup_epochs": 3, "epochs": 15, "learning_rate": 0.02,
+    {"warmup": {"epochs": 3}, "epochs": 15, "learning_rate": 0.02,
      "schedule": {"type": "plateau", "patience": 0}, "reductions": 1},
     # Losses, mixing.
-    {"loss": "focal"},
+    # A unit that rounding turns on would decide a step: no hidden layer.
+    {"loss": "focal", "hidden": []},
     {"loss": {"type": "focal", "gamma": 0.5}, "class_weights": WEIGHTS},
     {"loss": {"type": "focal", "gamma": 0.0}, "label_smoothing": 0.1},
     {"mixup": 0.4},
@@ -122,11 +122,11 @@ CASES = [
     {"unfreeze": True, "clip_norm": 0.5, "ema": 0.9, "shards": 2,
      "batch_size": 7, "base_learning_rate": 2e-3},
     {"unfreeze": True, "clip_norm": 0.5, "ema": 0.9, "freeze_epochs": 3,
-     "optimizer": "sgd", "learning_rate": 0.01, "warmup_epochs": 1},
+     "optimizer": "sgd", "learning_rate": 0.01, "warmup": {"epochs": 1}},
     {"unfreeze": True, "mixup": 0.4, "ema": 0.5, "optimizer": "rmsprop"},
     # All at once.
     {"optimizer": "adamw", "weight_decay": 0.05, "learning_rate": 0.01,
-     "schedule": "cosine", "warmup_epochs": 1, "loss": "focal",
+     "schedule": "cosine", "warmup": {"epochs": 1}, "loss": "focal",
      "class_weights": WEIGHTS, "label_smoothing": 0.1, "mixup": 0.3,
      "clip_norm": 0.3, "ema": 0.9, "dropout": 0.3, "keep": BEST},
 ]
@@ -209,8 +209,9 @@ class Rates:
         self.settings = {"type": named} if isinstance(named, str) else named
         self.train, self.optimizer = train, optimizer
         self.per_epoch = steps_per_epoch
-        self.warmup = (train["warmup_steps"]
-                       or train["warmup_epochs"] * steps_per_epoch)
+        warmup = {} if train["warmup"] == "none" else train["warmup"]
+        self.warmup = (warmup.get("steps", 0)
+                       or warmup.get("epochs", 0) * steps_per_epoch)
         self.left = train["epochs"] * steps_per_epoch - self.warmup
         self.steps = self.plateaus = 0
         # Made at once: some change the optimizer's rate to their first one.
@@ -219,7 +220,7 @@ class Rates:
         if self.warmup:
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
-            start = train["warmup_start_factor"]
+            start = warmup.get("start_factor", 0.01)
             self.linear = (
                 lr_scheduler.LinearLR(optimizer, start_factor=start,
                                       total_iters=self.warmup)

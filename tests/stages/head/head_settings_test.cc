@@ -52,7 +52,7 @@ TEST(HeadSettingsTest, WhatIsOutOfRangeIsRefused) {
   }
   for (const char* patch :
        {R"({"head": [0]})", R"({"dropout": 1})", R"({"head_init": "zeros"})",
-        R"({"head": "wide"})"}) {
+        R"({"dropout": -0.1})", R"({"head": "wide"})"}) {
     Json model = DefaultModel();
     model.update(Json::parse(patch));
     EXPECT_EQ(HeadSettings::FromJson(model).status().code(),
@@ -69,7 +69,7 @@ TEST(HeadSettingsTest, ASettingIsANameOrAMap) {
   train["schedule"] = {
       {"type", "one_cycle"}, {"max_lr", 0.5}, {"anneal_strategy", "linear"}};
   train["loss"] = {{"type", "focal"}, {"gamma", 3}};
-  train["warmup_steps"] = 7;
+  train["warmup"] = {{"steps", 7}};
   const auto read = TrainSettings::FromJson(train);
   ASSERT_TRUE(read.ok()) << read.status().ToString();
   EXPECT_EQ(read->schedule.kind, ScheduleKind::kOneCycle);
@@ -104,8 +104,8 @@ TEST(HeadSettingsTest, ParametersOutOfRangeAreRefusedByTheirPath) {
            {"schedule", R"({"gamma": 0.5})", "train.schedule"},
            {"loss", R"({"type": "focal", "gamma": -1})", "train.loss.gamma"},
            {"loss", R"("hinge")", "train.loss"},
-           {"warmup_start_factor", "2", "train.warmup_start_factor"},
-           {"warmup_epochs", "-1", "train.warmup_epochs"},
+           {"warmup", R"({"start_factor": 2})", "train.warmup.start_factor"},
+           {"warmup", R"({"steps": 3, "epochs": 1})", "train.warmup.steps"},
            {"mixup", "-1", "train.mixup"},
            {"clip_norm", "-1", "train.clip_norm"},
            {"ema", "1", "train.ema"}}) {

@@ -2,9 +2,8 @@
 //
 // usage: backbone_facts
 //
-// Prints a JSON object: of each name its input size, mean and deviation of its
-// pixels, parameters {name: shape}, multiply-adds at that size and maps of its
-// blocks there, [name, channels, rows, columns].
+// Prints a JSON object: of each name its input size, preprocessing, parameters
+// {name: shape}, multiply-adds at that size and blocks.
 #include <fmt/format.h>
 
 #include "pipeline/base/json.h"
@@ -18,12 +17,8 @@ Json FactsOf(const Backbone& backbone) {
   Json parameters = Json::object();
   for (const Parameter& parameter : ParametersOf(backbone, last))
     parameters[parameter.name] = parameter.shape;
-  const auto shapes = LayerShapes(backbone, backbone.input_size).value();
   Json blocks = Json::array();
-  for (const Block& block : backbone.blocks) {
-    const MapShape& map = shapes[static_cast<std::size_t>(block.cut_layer)];
-    blocks.push_back({block.name, map.channels, map.height, map.width});
-  }
+  for (const Block& block : backbone.blocks) blocks.push_back(block.name);
   return {{"input_size", backbone.input_size},
           {"preprocessing", backbone.preprocessing.ToJson()},
           {"parameters", parameters},

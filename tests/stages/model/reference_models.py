@@ -16,8 +16,8 @@ FEATURES = {
     "mobilenet_v3_large": {"stem": 0, "block1": 1, "block2": 3, "block3": 6,
                            "block4": 10, "block5": 12, "block6": 15,
                            "head": 16},
-    "efficientnet_b0": {"stem": 0, "head": 8,
-                        **{f"block{i}": i for i in range(1, 8)}},
+    "efficientnet_b0": {"stem": 0, **{f"block{i}": i for i in range(1, 8)},
+                        "head": 8},
     "convnext_tiny": {"stem": 0, "block1": 1, "block2": 3, "block3": 5,
                       "block4": 7},
 }

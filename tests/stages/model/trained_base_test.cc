@@ -244,6 +244,9 @@ TEST(TrainedBasePartsTest, BlocksThatAreNotThereAreRefused) {
               HasSubstr("cut off after block4, before block5"));
   EXPECT_THAT(refused({.unfreeze = "block5", .tap = {"block7"}}),
               HasSubstr("block7"));
+  const Backbone densenet = DescribeBackbone("densenet121").value();
+  EXPECT_THAT(EdgeOf(densenet, "all", "full").status().ToString(),
+              HasSubstr("not built yet"));
 }
 
 }  // namespace

@@ -56,12 +56,12 @@ TEST_F(WeightsImportTest, OtherWeightsAreReplacedOnlyWhenAsked) {
 TEST_F(WeightsImportTest, ANameOfOnesOwn) {
   const auto imported =
       Import({.file = MakeLite0(1),
-              .name = "lite-mine_2.0",
+              .name = "efficientnet_lite0.mine-2",
               .preprocessing = R"({"mean": [1, 2, 3], "range": 255})",
               .license = "CC0"});
   ASSERT_TRUE(imported.ok()) << imported.status().ToString();
   const auto found =
-      stages::ResolveWeights("efficientnet_lite0", "lite-mine_2.0");
+      stages::ResolveWeights("efficientnet_lite0", "efficientnet_lite0.mine-2");
   ASSERT_TRUE(found.ok()) << found.status().ToString();
   EXPECT_EQ(found->preprocessing.mean[1], 2);
   EXPECT_EQ(found->preprocessing.range, 255);
@@ -71,11 +71,14 @@ TEST_F(WeightsImportTest, ANameOfOnesOwn) {
 
 TEST_F(WeightsImportTest, NamesThatMeanSomethingElseAreRefused) {
   const auto file = MakeLite0(1);
-  for (const char* name : {"../out", "a/b", ".hidden", "imagenet", "random",
-                           "vgg16", "vgg16.keras", "a b", "x.safetensors"})
+  for (const char* name :
+       {"../out", "efficientnet_lite0./b", ".hidden", "imagenet", "random",
+        "vgg16", "vgg16.keras", "efficientnet_lite0.a b", "efficientnet_lite0.",
+        "efficientnet_lite0.safetensors", "efficientnet_lite0.tf_in1k"})
     EXPECT_THAT(ErrorOf({.file = file, .name = name}), HasSubstr("--name"))
         << name;
-  EXPECT_THAT(ErrorOf({.file = file, .name = std::string(101, 'a')}),
+  EXPECT_THAT(ErrorOf({.file = file,
+                       .name = "efficientnet_lite0." + std::string(99, 'a')}),
               HasSubstr("--name"));
   EXPECT_THAT(ErrorOf({.file = file, .preprocessing = "odd"}),
               HasSubstr("--preprocessing"));
