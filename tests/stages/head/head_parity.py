@@ -5,6 +5,11 @@ relative to the largest number of the tensor. Learning rates, moving averages
 and the choice of the epoch are PyTorch's own here, too; what Keras defines is
 worked out by its published formula. Mixing is repeated from its draws, whose
 distribution is compared with scipy's.
+
+PyTorch computes in float64, so that the figures printed are the same on every
+machine. Rounding alone decides a step where what goes into a ReLU, or one of
+Adam's first gradients, is 0 but for rounding: no case comes that close; `data`
+draws other images for one that would.
 """
 
 import json
@@ -21,12 +26,14 @@ TRAIN = {"epochs": 8, "batch_size": 8, "optimizer": "adam",
          "learning_rate": 1e-3, "schedule": "constant", "weight_decay": 0.0,
          "momentum": 0.9, "class_weights": "none", "balance": "none",
          "label_smoothing": 0.0, "loss": "cross_entropy", "mixup": 0.0,
-         "clip_norm": 0.0, "ema": 0.0, "warmup": {},
+         "clip_norm": 0.0, "ema": 0.0, "warmup": "none",
          "early_stopping": {"patience": 0},
          "keep": {"epoch": "last", "metric": "loss", "goal": "minimize"},
-         "seed": 0, "order": "shared"}
+         "seed": 0, "order": "shared", "base_learning_rate": 1e-4,
+         "freeze_epochs": 0}
 BASE = {"inputs": 96, "hidden": [20], "classes": 3, "images": 60,
-        "validation": 30, "dropout": 0.0, "head_init": "torch", "shards": 1}
+        "validation": 30, "dropout": 0.0, "head_init": "torch", "shards": 1,
+        "unfreeze": False, "data": 3}
 WEIGHTS = {"0": 0.4, "2": 2.5}
 BEST = {"epoch": "best", "metric": "loss", "goal": "minimize"}
 CASES = [
@@ -44,7 +51,8 @@ CASES = [
     {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.0},
     {"optimizer": "rmsprop"},
     {"optimizer": "rmsprop", "weight_decay": 0.05, "hidden": [33, 17]},
-    {"inputs": 1280, "hidden": [64], "batch_size": 16, "images": 200},
+    {"inputs": 1280, "hidden": [64], "batch_size": 16, "images": 200,
+     "data": 4},
     {"head_init": "glorot", "batch_size": 1},
     {"batch_size": 7, "classes": 18},
     # Shards.
@@ -82,21 +90,21 @@ CASES = [
     {"warmup": {"epochs": 3}, "schedule": "cosine", "optimizer": "sgd"},
     {"warmup": {"steps": 8, "start_factor": 0.0},
      "schedule": {"type": "step", "step_size": 3}},
-    {"warmup": {"epochs": 1}, "schedule": "one_cycle"},
+    {"warmup": {"epochs": 1}, "schedule": "one_cycle", "data": 4},
     {"warmup": {"epochs": 1},
      "schedule": {"type": "inverse_time", "decay": 0.05}},
     {"warmup": {"epochs": 3}, "epochs": 15, "learning_rate": 0.02,
      "schedule": {"type": "plateau", "patience": 0}, "reductions": 1},
     # Losses, mixing.
-    # A unit that rounding turns on would decide a step: no hidden layer.
-    {"loss": "focal", "hidden": []},
+    {"loss": "focal"},
     {"loss": {"type": "focal", "gamma": 0.5}, "class_weights": WEIGHTS},
     {"loss": {"type": "focal", "gamma": 0.0}, "label_smoothing": 0.1},
     {"mixup": 0.4},
     {"mixup": 0.4, "batch_size": 7, "shards": 3, "dropout": 0.3},
     {"mixup": 1.0, "loss": {"type": "focal", "gamma": 3.0},
      "class_weights": WEIGHTS, "label_smoothing": 0.1},
-    {"balance": "oversample", "mixup": 0.2, "class_weights": WEIGHTS},
+    {"balance": "oversample", "mixup": 0.2, "class_weights": WEIGHTS,
+     "data": 4},
     # Clipping, moving averages.
     {"clip_norm": 0.5, "learning_rate": 0.02},
     {"clip_norm": 0.5, "optimizer": "sgd", "learning_rate": 0.05,
@@ -108,6 +116,13 @@ CASES = [
     {"ema": 0.98, "learning_rate": 0.01, "keep": BEST, "epochs": 15},
     {"ema": 0.5, "batch_size": 7, "shards": 2, "optimizer": "rmsprop"},
     {"learning_rate": 0.01, "keep": BEST, "epochs": 15},
+    # With a base: factors of the inputs, with a learning rate of their own.
+    {"unfreeze": True, "schedule": "cosine"},
+    {"unfreeze": True, "clip_norm": 0.5, "ema": 0.9, "shards": 2,
+     "batch_size": 7, "base_learning_rate": 2e-3},
+    {"unfreeze": True, "clip_norm": 0.5, "ema": 0.9, "freeze_epochs": 3,
+     "optimizer": "sgd", "learning_rate": 0.01, "warmup": {"epochs": 1}},
+    {"unfreeze": True, "mixup": 0.4, "ema": 0.5, "optimizer": "rmsprop"},
     # All at once.
     {"optimizer": "adamw", "weight_decay": 0.05, "learning_rate": 0.01,
      "schedule": "cosine", "warmup": {"epochs": 1}, "loss": "focal",
@@ -132,8 +147,11 @@ def images_of(dump, inputs):
 
 
 class Head(torch.nn.Module):
-    def __init__(self, start):
+    def __init__(self, start, scale):
         super().__init__()
+        self.scale = torch.nn.Parameter(
+            torch.tensor(scale or [1.0] * start[0]["inputs"]),
+            requires_grad=scale is not None)
         self.padded = [layer["padded"] for layer in start]
         self.layers = torch.nn.ModuleList()
         for layer in start:
@@ -143,6 +161,7 @@ class Head(torch.nn.Module):
             self.layers.append(linear)
 
     def forward(self, values, masks=()):
+        values = values * self.scale
         for index, layer in enumerate(self.layers):
             values = layer(values)
             if index + 1 < len(self.layers):
@@ -154,7 +173,11 @@ class Head(torch.nn.Module):
         return values
 
 
-def make_optimizer(train, parameters):
+def make_optimizer(train, head):
+    parameters = [{"params": list(head.layers.parameters())}]
+    if head.scale.requires_grad:
+        parameters.append({"params": [head.scale],
+                           "lr": train["base_learning_rate"]})
     rate, decay = train["learning_rate"], train["weight_decay"]
     if train["optimizer"] == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=train["momentum"],
@@ -185,7 +208,7 @@ class Rates:
         self.settings = {"type": named} if isinstance(named, str) else named
         self.train, self.optimizer = train, optimizer
         self.per_epoch = steps_per_epoch
-        warmup = train["warmup"]
+        warmup = {} if train["warmup"] == "none" else train["warmup"]
         self.warmup = (warmup.get("steps", 0)
                        or warmup.get("epochs", 0) * steps_per_epoch)
         self.left = train["epochs"] * steps_per_epoch - self.warmup
@@ -194,8 +217,8 @@ class Rates:
         self.scheduler = self.make()
         self.linear = None
         if self.warmup:
-            group = optimizer.param_groups[0]
-            group["initial_lr"] = group["lr"]
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
             start = warmup.get("start_factor", 0.01)
             self.linear = (
                 lr_scheduler.LinearLR(optimizer, start_factor=start,
@@ -295,13 +318,13 @@ class Fit:
 
     def __init__(self, config, train, dump):
         self.train, self.dump, self.worst = train, dump, 0.0
-        self.head = Head(dump["start"])
+        self.head = Head(dump["start"], dump.get("scale"))
         with torch.no_grad():
             check_start(config, self.head)
             check_masks(config, dump["steps"])
         self.images = images_of(dump["images"], config["inputs"])
         self.validation = images_of(dump["validation"], config["inputs"])
-        self.optimizer = make_optimizer(train, self.head.parameters())
+        self.optimizer = make_optimizer(train, self.head)
         per_epoch = -(-len(dump["epochs"][0]["order"]) // train["batch_size"])
         self.rates = Rates(train, self.optimizer, per_epoch)
         self.loss = make_loss(train, config["classes"])
@@ -319,10 +342,12 @@ class Fit:
         self.worst = max(self.worst,
                          abs(ours - theirs) / max(abs(theirs), least))
 
-    def step(self, chosen, step):
+    def step(self, epoch, chosen, step):
         rows, labels = (part[chosen] for part in self.images)
-        rate = self.optimizer.param_groups[0]["lr"]
-        self.note(step["learning_rate"], rate, least=1e-30)
+        self.note(step["learning_rate"],
+                  self.optimizer.param_groups[0]["lr"], least=1e-30)
+        self.head.scale.requires_grad_(
+            "scale" in self.dump and epoch >= self.train["freeze_epochs"])
         self.optimizer.zero_grad()
         if self.train["mixup"]:
             share, partners = step["share"], step["partners"]
@@ -350,20 +375,25 @@ class Fit:
         for number, epoch in enumerate(self.dump["epochs"]):
             for chosen in torch.tensor(epoch["order"]).split(
                     self.train["batch_size"]):
-                self.step(chosen, next(steps))
+                self.step(number, chosen, next(steps))
             with torch.no_grad():
                 loss = torch.nn.functional.cross_entropy(
                     kept(self.validation[0]), self.validation[1]).item()
             self.note(epoch["loss"], loss)
             self.rates.after_epoch(loss)
             if self.train["keep"]["epoch"] == "last" or loss < self.best[0]:
-                state = [(layer.weight.detach().clone(),
-                          layer.bias.detach().clone()) for layer in kept.layers]
-                self.best = (loss, number, state)
+                state = [(layer.weight, layer.bias) for layer in kept.layers]
+                state.append((kept.scale,))
+                self.best = (loss, number, [
+                    [part.detach().clone() for part in parts]
+                    for parts in state])
         assert next(steps, None) is None, "more steps than PyTorch takes"
         assert self.best[1] == self.dump["chosen_epoch"], "another epoch"
-        for pair, layer in zip(self.best[2], self.dump["end"]):
-            for ours, theirs in zip(to_torch(layer), pair):
+        end = [to_torch(layer) for layer in self.dump["end"]]
+        if "scale" in self.dump:
+            end.append((torch.tensor(self.dump["end_scale"]),))
+        for ours_of, theirs_of in zip(end, self.best[2]):
+            for ours, theirs in zip(ours_of, theirs_of):
                 gap = (ours - theirs).abs().max()
                 self.worst = max(self.worst,
                                  (gap / theirs.abs().max()).item())
@@ -381,7 +411,8 @@ def check_shares(program, alpha):
     """Shares of mixing are drawn from Beta(alpha, alpha)."""
     config = {**BASE, "inputs": 1, "hidden": [], "images": 100}
     train = {**TRAIN, "batch_size": 1, "epochs": 20, "mixup": alpha}
-    shares = [step["share"] for step in dump_of(program, config, train)["steps"]]
+    steps = dump_of(program, config, train)["steps"]
+    shares = [step["share"] for step in steps]
     p = scipy.stats.kstest(shares, scipy.stats.beta(alpha, alpha).cdf).pvalue
     print(f"p = {p:.3f} for shares from Beta({alpha}, {alpha})")
     return p > 0.001
@@ -389,6 +420,7 @@ def check_shares(program, alpha):
 
 def main():
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
     program = sys.argv[1]
     failed = False
     for case in CASES:

@@ -1,9 +1,11 @@
 // Fits a small head on drawn data as the JSON object on stdin says and prints
 // all that went in and came out: what the parity test repeats in PyTorch.
 // In: {inputs, hidden, classes, images, validation, dropout, head_init, shards,
-//  train: the keys of the section}. Out: {start, images: {rows, labels},
-//  validation: {rows, labels}, epochs: [{order, loss}], steps: [{masks,
-//  partners, share, learning_rate, loss, gradient_norm}], chosen_epoch, end}.
+//  unfreeze, data: a seed, train: the keys of the section}. With unfreeze a
+//  factor for each input is trained, too. Out: {start, scale, images: {rows,
+//  labels}, validation: {rows, labels}, epochs: [{order, loss}], steps:
+//  [{masks, partners, share, learning_rate, loss, gradient_norm}],
+//  chosen_epoch, end, end_scale}.
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -16,6 +18,8 @@
 #include "stages/model/head/head_training.h"
 #include "stages/model/head/mixup.h"
 #include "stages/model/head/sharded_training.h"
+#include "stages/model/head/unfrozen_training.h"
+#include "tests/stages/head/scaling_base.h"
 
 namespace {
 
@@ -35,6 +39,10 @@ Json LayersToJson(const HeadWeights& layers) {
                     {"weights", layer.weights},
                     {"bias", layer.bias}});
   return list;
+}
+
+std::vector<float> Numbers(std::span<const float> values) {
+  return {values.begin(), values.end()};
 }
 
 // Passes everything on and notes down what the steps were told and said.
@@ -84,8 +92,10 @@ struct Images {
   std::vector<const float*> rows;
   std::vector<int> labels;
 
-  Images(const char* name, int count, int inputs, int classes) {
-    besom::KeyedRandom random(3, name);
+  Images(const char* name, const Json& config) {
+    const int inputs = config.at("inputs"), classes = config.at("classes");
+    const int count = config.at(name);
+    besom::KeyedRandom random(config.at("data"), name);
     const double apart = 3 / std::sqrt(inputs);
     for (int i = 0; i < count; ++i) {
       labels.push_back(static_cast<int>(random.Below(classes)));
@@ -113,8 +123,14 @@ HeadToFit HeadOf(const Json& config) {
 }
 
 std::unique_ptr<FitTrainer> TrainerOf(HeadWeights start,
+                                      std::unique_ptr<TrainedBase> base,
                                       const TrainSettings& settings,
                                       besom::cluster::SelfGroup& group) {
+  if (base != nullptr)
+    return UnfrozenTraining::Make(std::move(start), std::move(base), settings,
+                                  BestHeadKernels(), group,
+                                  /*timeout_seconds=*/1)
+        .value();
   if (group.shards() == 1)
     return std::make_unique<HeadTraining>(std::move(start), settings,
                                           BestHeadKernels());
@@ -126,9 +142,7 @@ std::unique_ptr<FitTrainer> TrainerOf(HeadWeights start,
 Json Fit(const Json& config) {
   const int inputs = config.at("inputs"), classes = config.at("classes");
   const HeadToFit head = HeadOf(config);
-  const Images train("train", config.at("images"), inputs, classes);
-  const Images validation("validation", config.at("validation"), inputs,
-                          classes);
+  const Images train("images", config), validation("validation", config);
   FitData data;
   for (int c = 0; c < classes; ++c) data.classes.push_back(std::to_string(c));
   data.dimension = inputs;
@@ -143,10 +157,16 @@ Json Fit(const Json& config) {
               {"epochs", Json::array()},
               {"steps", Json::array()}};
   besom::cluster::SelfGroup group(config.at("shards"));
-  FitRun run(data, head, BestHeadKernels(),
-             std::make_unique<NotedTrainer>(
-                 TrainerOf(std::move(start), head.train, group), head,
-                 result["steps"]));
+  std::unique_ptr<TrainedBase> base;
+  if (config.at("unfreeze").get<bool>()) {
+    base = std::make_unique<ScalingBase>(inputs);
+    result["scale"] = Numbers(base->tensors().front().values);
+  }
+  FitRun run(
+      data, head, BestHeadKernels(),
+      std::make_unique<NotedTrainer>(
+          TrainerOf(std::move(start), std::move(base), head.train, group), head,
+          result["steps"]));
   while (run.running()) {
     const std::vector<std::size_t> order = EpochOrder(
         data.train_labels, head.train, kSweepSeed, head.key, run.epoch());
@@ -157,6 +177,8 @@ Json Fit(const Json& config) {
   const FitResult fit = run.Finish();
   result["chosen_epoch"] = fit.chosen_epoch;
   result["end"] = LayersToJson(fit.weights.head);
+  for (const NamedTensor& tensor : fit.weights.base)
+    if (tensor.parameter.name == "scale") result["end_scale"] = tensor.values;
   return result;
 }
 
