@@ -17,8 +17,10 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import scipy.stats
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch.optim import lr_scheduler, swa_utils
 
 TOLERANCE = 1e-5
@@ -42,6 +44,9 @@ CASES = [
     {"hidden": []},
     {"hidden": [33, 17], "dropout": 0.3},
     {"class_weights": WEIGHTS},
+    {"class_weights": "balanced", "classes": 5},
+    {"balance": "undersample"},
+    {"balance": "oversample", "class_weights": "balanced"},
     {"label_smoothing": 0.1},
     {"class_weights": WEIGHTS, "label_smoothing": 0.2, "weight_decay": 0.01,
      "dropout": 0.5},
@@ -118,6 +123,18 @@ CASES = [
     {"learning_rate": 0.01, "keep": BEST, "epochs": 15},
     # With a base: factors of the inputs, with a learning rate of their own.
     {"unfreeze": True, "schedule": "cosine"},
+    {"unfreeze": True, "base_learning_rate": 0.01, "ema": 0.99},
+    {"unfreeze": True, "optimizer": "adamw", "weight_decay": 0.1,
+     "freeze_epochs": 2, "base_learning_rate": 2e-3, "head_init": "glorot"},
+    {"unfreeze": True, "weight_decay": 0.05, "schedule": "one_cycle",
+     "freeze_epochs": 1, "ema": 0.98, "keep": BEST},
+    {"unfreeze": True, "optimizer": "rmsprop", "weight_decay": 0.05,
+     "schedule": "inverse_time", "label_smoothing": 0.1},
+    {"unfreeze": True, "warmup": {"steps": 11}, "class_weights": "balanced",
+     "schedule": {"type": "step", "step_size": 2}, "dropout": 0.3},
+    {"unfreeze": True, "schedule": {"type": "plateau", "patience": 1},
+     "epochs": 30, "learning_rate": 0.02, "base_learning_rate": 1e-3,
+     "loss": "focal", "reductions": 1},
     {"unfreeze": True, "clip_norm": 0.5, "ema": 0.9, "shards": 2,
      "batch_size": 7, "base_learning_rate": 2e-3},
     {"unfreeze": True, "clip_norm": 0.5, "ema": 0.9, "freeze_epochs": 3,
@@ -190,14 +207,16 @@ def make_optimizer(train, head):
 class Keras:
     """Keras's `decay` of optimizers before 2.11, stepped with each batch."""
 
-    def __init__(self, optimizer, rate, decay):
-        self.optimizer, self.rate, self.decay = optimizer, rate, decay
-        self.iterations = 0
+    def __init__(self, optimizer, decay):
+        self.optimizer, self.decay, self.iterations = optimizer, decay, 0
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
 
     def step(self):
         self.iterations += 1
-        self.optimizer.param_groups[0]["lr"] = (
-            self.rate * (1 / (1 + self.decay * self.iterations)))
+        factor = 1 / (1 + self.decay * self.iterations)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
 
 
 class Rates:
@@ -239,12 +258,14 @@ class Rates:
                 given.get("t_max", self.left / self.per_epoch),
                 given.get("eta_min", 0.0))
         if kind == "one_cycle":
+            top = given.pop("max_lr", rate)
             return lr_scheduler.OneCycleLR(
                 self.optimizer, total_steps=self.left, cycle_momentum=False,
-                **{"max_lr": rate, **given})
+                max_lr=[group["lr"] * top / rate
+                        for group in self.optimizer.param_groups], **given)
         if kind == "inverse_time":
             decay = given.get("decay", rate / self.train["epochs"])
-            return Keras(self.optimizer, rate, decay)
+            return Keras(self.optimizer, decay)
         if kind == "plateau":
             return lr_scheduler.ReduceLROnPlateau(self.optimizer, **given)
         return None
@@ -268,9 +289,12 @@ class Rates:
         self.plateaus += self.optimizer.param_groups[0]["lr"] < before
 
 
-def make_loss(train, classes):
+def make_loss(train, classes, labels):
     weight = torch.ones(classes)
-    if train["class_weights"] != "none":
+    if train["class_weights"] == "balanced":
+        weight = torch.tensor(compute_class_weight(
+            "balanced", classes=np.arange(classes), y=labels.numpy()))
+    elif train["class_weights"] != "none":
         for name, value in train["class_weights"].items():
             weight[int(name)] = value
     smoothing = train["label_smoothing"]
@@ -313,6 +337,20 @@ def check_masks(config, steps):
     assert torch.allclose(kept, torch.tensor(1 / (1 - config["dropout"])))
 
 
+def check_order(balance, order, labels):
+    """Whose images an epoch holds: each once; or of each class as many as the
+    smallest has, none twice; or as many as the largest, spread evenly."""
+    used = np.bincount(order, minlength=len(labels))
+    counts = np.bincount(labels)
+    assert balance == "none" or len(set(counts)) > 1, "nothing to balance"
+    wanted = {"none": counts, "undersample": counts.min(),
+              "oversample": counts.max()}[balance]
+    assert (np.bincount(labels[order]) == wanted).all(), "classes of an epoch"
+    for number in set(labels):
+        spread = used[labels == number]
+        assert spread.max() - spread.min() <= 1, "one image more than others"
+
+
 class Fit:
     """One fit in PyTorch beside the dump of ours; `worst` is the gap."""
 
@@ -327,7 +365,7 @@ class Fit:
         self.optimizer = make_optimizer(train, self.head)
         per_epoch = -(-len(dump["epochs"][0]["order"]) // train["batch_size"])
         self.rates = Rates(train, self.optimizer, per_epoch)
-        self.loss = make_loss(train, config["classes"])
+        self.loss = make_loss(train, config["classes"], self.images[1])
         self.average = None
         if train["ema"]:
             self.average = swa_utils.AveragedModel(
@@ -373,6 +411,8 @@ class Fit:
         steps = iter(self.dump["steps"])
         kept = self.average.module if self.average else self.head
         for number, epoch in enumerate(self.dump["epochs"]):
+            check_order(self.train["balance"], epoch["order"],
+                        self.images[1].numpy())
             for chosen in torch.tensor(epoch["order"]).split(
                     self.train["batch_size"]):
                 self.step(number, chosen, next(steps))
