@@ -36,6 +36,7 @@ class Checker {
     CheckClasses();
     CheckSources(config_, conflicts_);
     CheckSplit();
+    CheckTraining();
     CheckWeights();
     CheckClassNames();
     CheckMetric();
@@ -122,6 +123,47 @@ class Checker {
            "split.file", "ingest.sources"},
           "early stopping needs a validation set, and there is none",
           "patience: 0, or a share for split.validation");
+  }
+
+  /// The name of a key that is a word, or a map with `type`.
+  std::string TypeOf(const char* path) const {
+    const Json* value = FindPath(config_, path);
+    if (value == nullptr) return "";
+    if (value->is_object()) return value->value("type", "");
+    return TextOf(path);
+  }
+
+  void CheckTraining() {
+    if (TypeOf("train.schedule") == "plateau" && !HasValidation())
+      Add({"train.schedule", "split.validation", "split.folds", "split.test",
+           "split.file", "ingest.sources"},
+          "plateau looks at the validation loss, and there is no validation "
+          "set",
+          "another schedule, or a share for split.validation");
+    const double epochs = NumberOf("train.epochs", 1);
+    const double warmup = NumberOf("train.warmup.epochs", 0);
+    if (warmup >= epochs)
+      Add({"train.warmup.epochs", "train.epochs"},
+          fmt::format("a warm-up of {} epochs leaves none of {}", warmup,
+                      epochs),
+          "fewer epochs of warm-up, or more epochs");
+    const double steps = NumberOf("train.warmup.steps", 0);
+    const Json* given = FindPath(config_, "train.warmup");
+    if (given != nullptr && given->is_object() && warmup + steps == 0)
+      Add({"train.warmup"}, "the warm-up has no length",
+          "give it epochs or steps, or warmup: none");
+    if (warmup > 0 && steps > 0)
+      Add({"train.warmup.steps", "train.warmup.epochs"},
+          "the warm-up's length is given in epochs and in steps",
+          "keep one of them");
+    const bool loss = TextOf("train.keep.metric") == "loss";
+    const std::string wanted = loss ? "minimize" : "maximize";
+    const std::string goal = TextOf("train.keep.goal");
+    if (!goal.empty() && goal != wanted)
+      Add({"train.keep.goal", "train.keep.metric"},
+          fmt::format("to {} {} keeps the worst epoch", goal,
+                      TextOf("train.keep.metric")),
+          "train.keep.goal: " + wanted);
   }
 
   void CheckWeights() {
@@ -287,7 +329,8 @@ std::vector<Conflict> CheckFiles(const Json& config,
 bool IsCheckedPath(const std::string& path) {
   for (const char* section :
        {"ingest", "split", "evaluate", "train.early_stopping",
-        "train.class_weights", "model.weights", "model.backbone"})
+        "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
+        "train.keep", "model.weights", "model.backbone"})
     if (Overlap(path, section)) return true;
   return false;
 }

@@ -100,6 +100,19 @@ Form NumberAbove(double min) {
   return {.kind = Form::Kind::kNumber, .min = min, .above_min = true};
 }
 
+Form NumberAboveTo(double min, double max) {
+  return {
+      .kind = Form::Kind::kNumber, .min = min, .max = max, .above_min = true};
+}
+
+Form NumberBetween(double min, double max) {
+  return {.kind = Form::Kind::kNumber,
+          .min = min,
+          .max = max,
+          .above_min = true,
+          .below_max = true};
+}
+
 Form NumberBelow(double min, double max) {
   return {
       .kind = Form::Kind::kNumber, .min = min, .max = max, .below_max = true};

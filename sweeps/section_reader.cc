@@ -42,13 +42,29 @@ std::vector<std::string> BuiltWords(const std::vector<Form>& forms) {
   return words;
 }
 
-/// The `format` of a source; empty when it has none that is known.
+/// The `format` of a source, or the `type` of another section; empty when it
+/// has none that is known.
 std::string FormatOf(const Schema& schema, const std::string& section,
                      const YamlNode* node) {
-  const Key* key = schema.Find(section + ".format");
-  const YamlNode* value = node == nullptr ? nullptr : node->Find("format");
-  if (key == nullptr || value == nullptr) return "";
-  return Has(WordsOf(key->forms), value->text) ? value->text : "";
+  for (const char* name : {"format", "type"}) {
+    const Key* key = schema.Find(section + "." + name);
+    const YamlNode* value = node == nullptr ? nullptr : node->Find(name);
+    if (key != nullptr && value != nullptr &&
+        Has(WordsOf(key->forms), value->text))
+      return value->text;
+  }
+  return "";
+}
+
+/// A map that says no more than its `type` as the word that stands for it, so
+/// that both are one value.
+Json Shortened(const Schema& schema, const std::string& section, Json map) {
+  const auto type = map.find("type");
+  if (type == map.end()) return map;
+  for (const auto& [name, value] : map.items())
+    if (name != "type" && value != schema.Find(section + "." + name)->fallback)
+      return map;
+  return *type;
 }
 
 }  // namespace
@@ -136,7 +152,8 @@ void SectionReader::CheckNames(const std::string& section, const YamlNode& node,
     if (BelongsTo(key, format)) continue;
     findings_.Add(
         key_node.place,
-        fmt::format("`{}` is no key of the format {}", key_node.text, format),
+        fmt::format("`{}` is no key of the {} {}", key_node.text,
+                    node.Find("format") != nullptr ? "format" : "type", format),
         "it belongs to: " + JoinNames(key->formats));
   }
 }
@@ -164,7 +181,9 @@ std::optional<Json> SectionReader::ReadForms(const Slot& slot,
   if (node.is_list() && list != nullptr) return ReadList(slot, *list, node);
   if (node.is_map() && table != nullptr) return ReadTable(slot, *table, node);
   if (node.is_map() && section != nullptr) {
-    if (section->built) return ReadSection(slot.path, &node, node.place);
+    if (section->built)
+      return Shortened(schema_, slot.path,
+                       ReadSection(slot.path, &node, node.place));
     findings_.Add(node.place,
                   fmt::format("a map as `{}` is not built yet", slot.name),
                   "give " + DescribeBuilt(slot.forms));

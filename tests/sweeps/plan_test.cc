@@ -198,6 +198,33 @@ TEST(PlanTest, ConflictsThatAnAxisMakesAreFound) {
       HasSubstr("/s/t.yaml:7:14: with split.test = 0.9: test and validation"));
 }
 
+TEST(PlanTest, AnAxisMayHoldWordsAndMaps) {
+  const TrialPlan plan = PlanOf(
+      "parameters:\n"
+      "  schedule: [constant, {type: step, gamma: 0.5}, {type: cosine}]\n"
+      "  train.loss: {values: [focal, {type: focal, gamma: 2}]}\n");
+  // Both losses are one.
+  EXPECT_THAT(
+      Parameters(plan),
+      ElementsAre(R"({"train.loss":"focal","train.schedule":"constant"})",
+                  R"({"train.loss":"focal","train.schedule":)"
+                  R"({"gamma":0.5,"step_size":10,"type":"step"}})",
+                  R"({"train.loss":"focal","train.schedule":"cosine"})"));
+}
+
+TEST(PlanTest, AnAxisOfSchedulesIsChecked) {
+  EXPECT_THAT(ErrorOf(BaseWith("{name: recall/covid}",
+                               "{name: recall/covid, split: train}") +
+                      "split: {validation: 0}\n"
+                      "parameters: {schedule: [constant, plateau]}\n"),
+              HasSubstr("/s/t.yaml:8:14: with train.schedule = \"plateau\": "
+                        "plateau looks at the validation loss"));
+  EXPECT_THAT(
+      ErrorOf(kBase + "train: {warmup: {epochs: 3}}\n"
+                      "parameters: {train.epochs: [9, 3]}\n"),
+      HasSubstr("/s/t.yaml:8:14: with train.epochs = 3: a warm-up of 3"));
+}
+
 TEST(PlanTest, ClassWeightsAreComplete) {
   const TrialPlan plan = PlanOf("train: {class_weights: {covid: 2}}\n");
   EXPECT_EQ(plan.trials[0].config["train"]["class_weights"],
