@@ -25,7 +25,8 @@ std::string CostRow(const Backbone& backbone,
   const int last = static_cast<int>(backbone.layers.size()) - 1;
   std::int64_t numbers = 0;
   for (const Parameter& parameter : ParametersOf(backbone, last))
-    numbers += NumbersOf(parameter);
+    if (parameter.name.find(".running_") == std::string::npos)
+      numbers += NumbersOf(parameter);
   const std::int64_t multiply_adds =
       MultiplyAdds(backbone, last, backbone.input_size).value();
   return fmt::format("| `{}` | {} | {} | {:.2f} | {:.2f} | {} |\n",
@@ -53,9 +54,8 @@ std::string BlockRow(const Backbone& backbone,
 std::string BackboneTables() {
   std::string costs =
       "| backbone | image side, pixels | last map: channels x rows x columns | "
-      "multiply-adds of an image, 10^9 | numbers in the weights, 10^6 | names "
-      "of "
-      "parameters |\n|---|---|---|---|---|---|\n";
+      "multiply-adds of an image, 10^9 | parameters, 10^6 | their names |\n"
+      "|---|---|---|---|---|---|\n";
   std::string blocks = "| backbone | blocks, with their maps |\n|---|---|\n";
   for (const std::string& name : BackboneNames()) {
     const Backbone backbone = DescribeBackbone(name).value();
