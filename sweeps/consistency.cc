@@ -37,6 +37,7 @@ class Checker {
     CheckSources(config_, conflicts_);
     CheckSplit();
     CheckWeights();
+    CheckTorchScript();
     CheckClassNames();
     CheckMetric();
     return std::move(conflicts_);
@@ -141,6 +142,34 @@ class Checker {
           fmt::format("`model.weights` has no entry for {}", backbone),
           fmt::format("add {}: imagenet | random | FILE.safetensors",
                       backbone));
+  }
+
+  /// What only networks that besom knows layer by layer can do.
+  void CheckTorchScript() {
+    if (FindPath(config_, "model.backbone.torchscript") == nullptr) return;
+    const auto only = [&](const char* path, std::string_view allowed,
+                          std::string_view why) {
+      const std::string value = TextOf(path);
+      if (!value.empty() && value != allowed)
+        Add({path, "model.backbone"},
+            fmt::format("`{}: {}` with a TorchScript file: {}", path, value,
+                        why),
+            fmt::format("use {}", allowed));
+    };
+    only("model.unfreeze", "none", "its base is always frozen");
+    only("model.cut", "full", "its blocks are not known");
+    only("model.weights", "imagenet",
+         "the file holds its weights, and the key must be left out");
+    if (TextOf("model.precision") == "bf16")
+      Add({"model.precision", "model.backbone"},
+          "`model.precision: bf16` with a TorchScript file, which is computed "
+          "in fp32",
+          "use fp32");
+    const Json* size = FindPath(config_, "ingest.image_size");
+    if (size != nullptr && !size->is_number())
+      Add({"ingest.image_size", "model.backbone"},
+          "a TorchScript file does not say what images it takes",
+          "give ingest.image_size: pixels of a side");
   }
 
   void CheckClassNames() {
@@ -248,6 +277,9 @@ std::vector<NamedFile> FilesOf(const Json& config) {
         weights.get_ref<const std::string&>().ends_with(".safetensors");
     if (path) files.push_back({at, weights.get<std::string>(), false});
   };
+  const Json* script = FindPath(config, "model.backbone.torchscript");
+  if (script != nullptr && script->is_string())
+    files.push_back({"model.backbone", script->get<std::string>(), false});
   const Json* weights = FindPath(config, "model.weights");
   if (weights == nullptr) return files;
   add_weights("model.weights", *weights);
@@ -287,7 +319,8 @@ std::vector<Conflict> CheckFiles(const Json& config,
 bool IsCheckedPath(const std::string& path) {
   for (const char* section :
        {"ingest", "split", "evaluate", "train.early_stopping",
-        "train.class_weights", "model.weights", "model.backbone"})
+        "train.class_weights", "model.weights", "model.backbone",
+        "model.unfreeze", "model.cut", "model.precision"})
     if (Overlap(path, section)) return true;
   return false;
 }
