@@ -38,6 +38,7 @@ class Checker {
     CheckSplit();
     CheckTraining();
     CheckWeights();
+    CheckTorchScript();
     CheckClassNames();
     CheckMetric();
     return std::move(conflicts_);
@@ -185,6 +186,34 @@ class Checker {
                       backbone));
   }
 
+  /// What only networks that besom knows layer by layer can do.
+  void CheckTorchScript() {
+    if (FindPath(config_, "model.backbone.torchscript") == nullptr) return;
+    const auto only = [&](const char* path, std::string_view allowed,
+                          std::string_view why) {
+      const std::string value = TextOf(path);
+      if (!value.empty() && value != allowed)
+        Add({path, "model.backbone"},
+            fmt::format("`{}: {}` with a TorchScript file: {}", path, value,
+                        why),
+            fmt::format("use {}", allowed));
+    };
+    only("model.unfreeze", "none", "its base is always frozen");
+    only("model.cut", "full", "its blocks are not known");
+    only("model.weights", "imagenet",
+         "the file holds its weights, and the key must be left out");
+    if (TextOf("model.precision") == "bf16")
+      Add({"model.precision", "model.backbone"},
+          "`model.precision: bf16` with a TorchScript file, which is computed "
+          "in fp32",
+          "use fp32");
+    const Json* size = FindPath(config_, "ingest.image_size");
+    if (size != nullptr && !size->is_number())
+      Add({"ingest.image_size", "model.backbone"},
+          "a TorchScript file does not say what images it takes",
+          "give ingest.image_size: pixels of a side");
+  }
+
   void CheckClassNames() {
     if (classes_.empty()) return;
     const auto want = [&](const std::string& path, const std::string& name) {
@@ -290,6 +319,9 @@ std::vector<NamedFile> FilesOf(const Json& config) {
         weights.get_ref<const std::string&>().ends_with(".safetensors");
     if (path) files.push_back({at, weights.get<std::string>(), false});
   };
+  const Json* script = FindPath(config, "model.backbone.torchscript");
+  if (script != nullptr && script->is_string())
+    files.push_back({"model.backbone", script->get<std::string>(), false});
   const Json* weights = FindPath(config, "model.weights");
   if (weights == nullptr) return files;
   add_weights("model.weights", *weights);
@@ -329,8 +361,9 @@ std::vector<Conflict> CheckFiles(const Json& config,
 bool IsCheckedPath(const std::string& path) {
   for (const char* section :
        {"ingest", "split", "evaluate", "train.early_stopping",
-        "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
-        "train.keep", "model.weights", "model.backbone"})
+         "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
+         "train.keep", "model.weights", "model.backbone", "model.unfreeze",
+         "model.cut", "model.precision"})
     if (Overlap(path, section)) return true;
   return false;
 }

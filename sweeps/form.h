@@ -39,7 +39,5 @@ Form ListOf(std::vector<Form> of, std::size_t least = 0);
 Form OneOrMore(std::vector<Form> of);
 Form TableOf(std::vector<Form> of);
 Form SectionForm();
-/// The same form, documented and not built yet.
-Form Later(Form form);
 
 }  // namespace besom::sweeps

@@ -43,7 +43,6 @@ struct Form {
   std::size_t most = std::numeric_limits<std::size_t>::max();
   bool one_is_list = false;   ///< kList: a single element stands for a list.
   bool null_allowed = false;  ///< kTable: an element may be null.
-  bool built = true;
 };
 
 /// One documented key of the YAML.

@@ -77,15 +77,16 @@ std::vector<Key> PreprocessingKeys() {
 std::vector<Key> OnlyModelKeys() {
   std::vector<Key> keys = {
       {"model.backbone",
-       {BackboneWords(), Later(SectionForm())},
+       {BackboneWords(), SectionForm()},
        "efficientnet_lite0",
        "",
        "A name of `besom weights list`, or {torchscript: file.pt}."},
       {"model.backbone.torchscript",
        {PathEnding(".pt")},
+       std::nullopt,
        "",
-       "",
-       "A scripted module (not built yet)."},
+       "A frozen network of one's own, with its weights: a program, so only "
+       "from people one trusts; wants ingest.image_size."},
       {"model.weights", WeightsForms(), "imagenet", "",
        "Pretrained weights: those of `besom weights list` by name, or a file; "
        "a map names them by backbone."},

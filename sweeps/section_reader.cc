@@ -180,15 +180,9 @@ std::optional<Json> SectionReader::ReadForms(const Slot& slot,
   const Form* section = FindForm(slot.forms, Kind::kSection);
   if (node.is_list() && list != nullptr) return ReadList(slot, *list, node);
   if (node.is_map() && table != nullptr) return ReadTable(slot, *table, node);
-  if (node.is_map() && section != nullptr) {
-    if (section->built)
-      return Shortened(schema_, slot.path,
-                       ReadSection(slot.path, &node, node.place));
-    findings_.Add(node.place,
-                  fmt::format("a map as `{}` is not built yet", slot.name),
-                  "give " + DescribeBuilt(slot.forms));
-    return std::nullopt;
-  }
+  if (node.is_map() && section != nullptr)
+    return Shortened(schema_, slot.path,
+                     ReadSection(slot.path, &node, node.place));
   return ReadScalar(slot, node);
 }
 
@@ -197,8 +191,7 @@ std::optional<Json> SectionReader::ReadScalar(const Slot& slot,
   if (node.is_scalar()) {
     for (const Form& form : slot.forms) {
       std::optional<Json> value = TryForm(form, node);
-      if (value.has_value() && form.built) return value;
-      if (value.has_value()) break;
+      if (value.has_value()) return value;
     }
     const Form* list = FindForm(slot.forms, Kind::kList);
     if (list != nullptr && list->one_is_list) {
@@ -251,15 +244,13 @@ void SectionReader::ReportMisfit(const Slot& slot, const YamlNode& node) {
                 hint + "give " + wanted);
 }
 
-/// True for a documented word, or a documented form, that is not built.
+/// True for a documented word that is not built.
 bool SectionReader::IsForLater(const std::vector<Form>& forms,
-                               const YamlNode& node) const {
+                               const YamlNode& node) {
   if (!node.is_scalar()) return false;
-  for (const Form& form : forms) {
+  for (const Form& form : forms)
     for (const Word& word : form.words)
       if (word.name == node.text) return true;
-    if (!form.built && TryForm(form, node).has_value()) return true;
-  }
   return false;
 }
 

@@ -9,6 +9,7 @@
 #include "pipeline/run/task_costs.h"
 #include "pipeline/store/action_key.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/trained_base.h"
 
 namespace besom::run {
@@ -238,13 +239,15 @@ int ShardsOf(const Json& config) {
   return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);
 }
 
-/// The numerics tag of a model's tasks.
+/// The numerics tag of a model's tasks; only LibTorch runs a TorchScript file.
 const std::string& Planner::TagOf(const Json& model) const {
   const std::string precision = model.at("precision");
   const auto found = services_.numerics.find(precision);
   BESOM_CHECK(found != services_.numerics.end(),
               "no numerics for precision " + precision);
-  return found->second;
+  const bool suits = stages::TorchScriptOf(model).empty() ||
+                     stages::EngineOf(found->second) == "libtorch";
+  return suits ? found->second : services_.training_numerics;
 }
 
 /// The number of the tasks that have `shared` in common.
@@ -258,6 +261,7 @@ int Planner::FusionOf(const Json& shared) {
 Json Planner::ModelParams(const Json& model,
                           const ResolvedBackbone& backbone) const {
   Json params = model;
+  params["backbone"] = stages::BackboneOf(model);
   params["precision"] = stages::PrecisionOf(TagOf(model));
   params["weights"] = backbone.weights;
   params["preprocessing"] = backbone.preprocessing;
@@ -275,7 +279,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   if (!plain && views == 0) return outputs;
   const Json pixels =
       PixelSettings(config.at("ingest"), SizeOf(config.at("ingest"), backbone));
-  Json params = {{"backbone", model.at("backbone")},
+  Json params = {{"backbone", stages::BackboneOf(model)},
                  {"weights", backbone.weights},
                  {"preprocessing", backbone.preprocessing},
                  {"cut", backbone.cut},
@@ -316,16 +320,16 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
         rows * TaskCosts::Pass(backbone.multiply_adds * area, tag), rows);
     node.space = space;
     node.numerics = tag;
-    if (stages::SharesPasses(stages::PrecisionOf(tag))) {
+    if (stages::SharesPasses(stages::PrecisionOf(tag)) &&
+        stages::TorchScriptOf(model).empty()) {
       node.fusion =
           FusionOf({range.ingest, first, plain ? 0 : data.split, pass});
       node.one_pass = true;
     }
     const TaskId task = AddTask(
         "features",
-        fmt::format("features {} images {}-{} {}",
-                    model.at("backbone").get<std::string>(), first,
-                    first + range.contents.size() - 1,
+        fmt::format("features {} images {}-{} {}", stages::BackboneTitle(model),
+                    first, first + range.contents.size() - 1,
                     plain ? "view 0" : fmt::format("views 1-{}", views)),
         std::move(task_params), {{"weights_path", backbone.path}},
         std::move(inputs), std::move(node));
@@ -448,6 +452,8 @@ Status Planner::AddTrial(const TrialConfig& trial) {
                          DataOf(config, backbone->second));
   PlannedTrial planned;
   planned.config = config;
+  if (of_model.at("backbone").is_object())  // Whatever becomes of the file.
+    planned.config["model"]["backbone"]["sha256"] = backbone->second.weights;
   planned.parameters = trial.parameters;
   planned.id = DigestOfJson({trial.identity, backbone->second.weights,
                              out_.graph[out_.data[slot->data].split].key.Hex()})
