@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pipeline/run/task_costs.h"
+#include "pipeline/run/task_params.h"
 #include "pipeline/store/action_key.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/torch_script.h"
@@ -101,25 +102,6 @@ TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
   node.hints = std::move(hints);
   node.inputs = std::move(inputs);
   return out_.graph.Add(std::move(node));
-}
-
-/// The settings that decide the pixels of a shard.
-Json PixelSettings(const Json& ingest, int size) {
-  return {{"size", size},
-          {"resize", ingest.at("resize")},
-          {"interpolation", ingest.at("interpolation")},
-          {"bit_depth_range", ingest.at("bit_depth_range")}};
-}
-
-int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
-  const Json& size = ingest.at("image_size");
-  return size.is_number() ? size.get<int>() : backbone.input_size;
-}
-
-/// How many times the area of the images that its weights were trained at.
-double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {
-  const double side = SizeOf(ingest, backbone);
-  return side * side / backbone.input_size / backbone.input_size;
 }
 
 Result<const KnownScan*> Planner::ScanOf(const Json& config) {
@@ -233,12 +215,6 @@ Result<const DataSlot*> Planner::DataOf(const Json& config,
   return &slots_.emplace(key, std::move(slot)).first->second;
 }
 
-/// Ranks that train one trial together.
-int ShardsOf(const Json& config) {
-  const auto resources = config.find("resources");
-  return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);
-}
-
 /// The numerics tag of a model's tasks; only LibTorch runs a TorchScript file.
 const std::string& Planner::TagOf(const Json& model) const {
   const std::string precision = model.at("precision");
@@ -338,17 +314,6 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   }
   features_.emplace(memo, outputs);
   return outputs;
-}
-
-/// What the training settings are for a fit: those of unfrozen bases are not
-/// read where the base is frozen, and so are in no key.
-Json TrainParams(const Json& config) {
-  Json train = config.at("train");
-  if (!stages::IsUnfrozen(config.at("model")))
-    for (const char* key :
-         {"base_learning_rate", "freeze_epochs", "batch_norm"})
-      train.erase(key);
-  return train;
 }
 
 /// Numerics, ranks and cost of a fit.
