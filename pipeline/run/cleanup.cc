@@ -80,10 +80,14 @@ Status AddFiles(const Path& folder, StoreFile::Kind kind,
 Result<std::vector<StoreFile>> ListStore(const WorkspaceLayout& layout) {
   std::vector<StoreFile> files;
   BESOM_ASSIGN_OR_RETURN(const auto folders, EntriesOf(layout.blobs()));
-  for (const fs::directory_entry& folder : folders)
+  for (const fs::directory_entry& folder : folders) {
     if (std::error_code ignored; folder.is_directory(ignored))
       BESOM_RETURN_IF_ERROR(
           AddFiles(folder.path(), StoreFile::Kind::kBlob, files));
+    else
+      files.push_back({StoreFile::Kind::kOther, folder.path(),
+                       folder.path().filename().string(), BytesOf(folder)});
+  }
   BESOM_RETURN_IF_ERROR(
       AddFiles(layout.checkpoints(), StoreFile::Kind::kCheckpoint, files));
   BESOM_ASSIGN_OR_RETURN(const std::vector<Path> dead,

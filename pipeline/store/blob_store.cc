@@ -185,7 +185,8 @@ std::vector<Path> BlobStore::WrittenFolders() const {
   std::error_code error;
   std::filesystem::directory_iterator entries(layout_.blobs(), error), end;
   for (; !error && entries != end; entries.increment(error))
-    folders.push_back(entries->path());
+    if (std::error_code ignored; entries->is_directory(ignored))
+      folders.push_back(entries->path());
   return folders;
 }
 

@@ -113,9 +113,13 @@ class Gc(SmokeCase):
             shown = besom(*verb, "-w", workspace)
             self.assertEqual(shown.returncode, 0, shown.stderr)
 
-        refused = besom("predict", others[0], image, "-w", workspace)
-        self.assertEqual(refused.returncode, 2)
-        self.assertIn(f"--rerun {others[0]}", refused.stderr)
+        for _ in range(2):
+            refused = besom("predict", others[0], image, "-w", workspace)
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn(f"--rerun {others[0]}", refused.stderr)
+            # As a sweep records it that meets its evaluation only.
+            select(workspace, "update fit set head_digest = '' where trial_id ="
+                   f" (select trial_id from trial where trial = '{others[0]}')")
         self.run_smoke(workspace, *FOLDS, "--rerun", others[0])
         self.assertEqual(self.new_attempts(workspace, attempts),
                          {"fine_tune": 2, "evaluate": 2})
@@ -123,6 +127,21 @@ class Gc(SmokeCase):
             besom("predict", others[0], image, "-w", workspace).stdout,
             before[others[0]])
         self.assertEqual(same_rows(workspace), rows)
+
+    def test_another_sweep_finds_the_results_of_models_that_are_gone(self):
+        workspace = self.run_smoke(self.workspace())
+        self.gc(workspace, "--keep", "best")
+        attempts = self.attempts(workspace)
+        self.run_smoke(workspace, "--set", "name=other")
+        self.assertEqual(self.new_attempts(workspace, attempts), {})
+        rows = ("select {} from leaderboard where sweep = '{}' order by trial")
+        columns = "trial, rank, state, value, test_value, seconds"
+        self.assertEqual(select(workspace, rows.format(columns, "other")),
+                         select(workspace, rows.format(columns, "smoke")))
+        self.assertEqual(select(workspace, "select count(*), sum(head_digest <> "
+                                "'') from fit"), [(8, 8)])
+        self.assertEqual(self.freed(self.gc(workspace, "--keep", "best").stdout)
+                         ["all"], 0)
 
     def test_last_keeps_one_more(self):
         workspace = self.run_smoke(self.workspace())

@@ -194,6 +194,13 @@ TEST_F(CleanupPlanTest, ThenModelsFromTheWorstUpwardsThenCheckpoints) {
   EXPECT_THAT(RemovedDownTo(50), ElementsAre("features", "unranked", "third"));
 }
 
+TEST_F(CleanupPlanTest, AModelOfTwoSweepsGoesByItsBetterRank) {
+  RankedModel("fifth", 5);
+  RankedModel("second here, ninth there", 2);
+  ModelOf("other sweep", "second here, ninth there", 9);
+  EXPECT_THAT(RemovedDownTo(10), ElementsAre("fifth"));
+}
+
 TEST_F(CleanupPlanTest, BytesThatTwoActionsLeftGoForBothAndByTheLaterOne) {
   Blob("features", "features", "shared", 1);
   facts_.record.blobs.push_back(
