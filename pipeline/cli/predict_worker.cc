@@ -157,8 +157,11 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
   BlobStore blobs(layout);
   for (const db::BlobRow& head : model.trial.heads) {
     BESOM_ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(head.digest));
-    BESOM_ASSIGN_OR_RETURN(const Artifact blob, blobs.Get({digest, head.size}));
-    model.heads.emplace_back(blob.text());
+    const Result<Artifact> blob = blobs.Get({digest, head.size});
+    if (blob.status().code() == StatusCode::kNotFound)
+      return db::NoModelError(model.trial.trial);
+    if (!blob.ok()) return blob.status();
+    model.heads.emplace_back(blob->text());
   }
   return model;
 }
