@@ -361,9 +361,9 @@ std::vector<Conflict> CheckFiles(const Json& config,
 bool IsCheckedPath(const std::string& path) {
   for (const char* section :
        {"ingest", "split", "evaluate", "train.early_stopping",
-         "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
-         "train.keep", "model.weights", "model.backbone", "model.unfreeze",
-         "model.cut", "model.precision"})
+        "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
+        "train.keep", "model.weights", "model.backbone", "model.unfreeze",
+        "model.cut", "model.precision"})
     if (Overlap(path, section)) return true;
   return false;
 }
