@@ -21,7 +21,7 @@ CASES = [
     {"unfreeze": "block7", "batch_norm": "frozen", "freeze_epochs": 1,
      "base_learning_rate": 2e-3},
     {"unfreeze": "block7", "batch_norm": "batch", "ema": 0.9,
-     "freeze_epochs": 1, "keep": BEST},
+     "freeze_epochs": 1, "base_learning_rate": 2e-3, "keep": BEST},
     {"unfreeze": "block7", "clip_norm": 0.5, "shards": 2, "mixup": 0.4,
      "schedule": "one_cycle", "dropout": 0.3},
 ]
