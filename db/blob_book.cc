@@ -90,10 +90,7 @@ BlobBook::~BlobBook() = default;
 
 Result<std::unique_ptr<BlobBook>> BlobBook::Open(
     const Path& path, std::chrono::milliseconds busy_timeout) {
-  BESOM_RETURN_IF_ERROR(StatFile(path).status());  // Opening would make one.
-  BESOM_ASSIGN_OR_RETURN(Connection connection,
-                         Connection::OpenWritable(path, busy_timeout));
-  BESOM_RETURN_IF_ERROR(CheckReadable(connection));
+  BESOM_ASSIGN_OR_RETURN(Connection connection, OpenMade(path, busy_timeout));
   return std::unique_ptr<BlobBook>(
       new BlobBook(std::make_unique<Connection>(std::move(connection))));
 }

@@ -48,10 +48,7 @@ ClaimBook::~ClaimBook() = default;
 
 Result<std::unique_ptr<ClaimBook>> ClaimBook::Open(
     const Path& path, std::chrono::milliseconds busy_timeout) {
-  BESOM_RETURN_IF_ERROR(StatFile(path).status());  // Opening would make one.
-  BESOM_ASSIGN_OR_RETURN(Connection connection,
-                         Connection::OpenWritable(path, busy_timeout));
-  BESOM_RETURN_IF_ERROR(CheckReadable(connection));
+  BESOM_ASSIGN_OR_RETURN(Connection connection, OpenMade(path, busy_timeout));
   BESOM_RETURN_IF_ERROR(connection.WriteUnsynced());
   return std::unique_ptr<ClaimBook>(
       new ClaimBook(std::make_unique<Connection>(std::move(connection))));

@@ -120,4 +120,13 @@ Status CheckReadable(Connection& connection) {
           "`besom run SPEC` brings it up to date"};
 }
 
+Result<Connection> OpenMade(const Path& path,
+                            std::chrono::milliseconds busy_timeout) {
+  BESOM_RETURN_IF_ERROR(StatFile(path).status());  // Opening would make one.
+  BESOM_ASSIGN_OR_RETURN(Connection connection,
+                         Connection::OpenWritable(path, busy_timeout));
+  BESOM_RETURN_IF_ERROR(CheckReadable(connection));
+  return connection;
+}
+
 }  // namespace besom::db

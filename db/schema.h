@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string_view>
 #include <vector>
 
@@ -35,5 +36,10 @@ Status Migrate(Connection& connection,
 /// OK when a reader of this program understands the database; kNotFound when
 /// nothing was ever written to it, kUnavailable for an older or newer schema.
 Status CheckReadable(Connection& connection);
+
+/// Opens for writing a database that ResultsStore::Open has made or migrated;
+/// else as CheckReadable. Makes none.
+Result<Connection> OpenMade(const Path& path,
+                            std::chrono::milliseconds busy_timeout);
 
 }  // namespace besom::db

@@ -1,5 +1,6 @@
 #include "pipeline/base/worker_threads.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "pipeline/base/check.h"
@@ -55,6 +56,13 @@ void WorkerThreads::TakePieces(std::unique_lock<std::mutex>& lock) {
     }
   }
   if (running_ == 0) ended_.notify_all();
+}
+
+void RunInThreads(int threads, std::size_t count,
+                  const std::function<void(std::size_t)>& work) {
+  const auto most = static_cast<std::size_t>(std::max(threads, 1));
+  const auto useful = std::clamp<std::size_t>(count, 1, most);
+  WorkerThreads(static_cast<int>(useful)).Run(count, work);
 }
 
 }  // namespace besom

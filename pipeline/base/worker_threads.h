@@ -37,4 +37,9 @@ class WorkerThreads {
   std::vector<std::jthread> others_;
 };
 
+/// The same by at most `threads` threads (at least one) that live for this
+/// call.
+void RunInThreads(int threads, std::size_t count,
+                  const std::function<void(std::size_t)>& work);
+
 }  // namespace besom

@@ -4,7 +4,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "pipeline/store/journal.h"
+#include "pipeline/run/ended_tasks.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -32,24 +32,17 @@ Result<std::size_t> AdoptFinished(const SweepGraph& sweep, db::SweepId id,
     if (tasks.empty())
       for (TaskId task = 0; task < sweep.graph.size(); ++task)
         tasks.emplace(sweep.graph[task].key.Hex(), task);
-    BESOM_ASSIGN_OR_RETURN(const std::vector<Path> journals,
-                           ListJournals(blobs.layout(), run.run));
-    for (const Path& path : journals) {
-      BESOM_ASSIGN_OR_RETURN(const JournalRecords journal, ReadJournal(path));
-      for (const Json& record : journal.records) {
-        if (!record.is_object() || !record.contains("end") ||
-            !record.contains("report"))
-          continue;
-        const auto task = tasks.find(record.value("end", ""));
-        if (task == tasks.end() || recorder.outputs()[task->second]) continue;
-        Result<TaskReport> report = ReportFromJson(record["report"]);
-        if (!report.ok() || !report->status.ok() || report->outputs.empty() ||
-            !IsWhole(*report, blobs))
-          continue;
-        report->task = task->second;
-        found.emplace(task->second, *std::move(report));
-      }
-    }
+    const auto take = [&](const std::string& key, const Json& json) {
+      const auto task = tasks.find(key);
+      if (task == tasks.end() || recorder.outputs()[task->second]) return;
+      Result<TaskReport> report = ReportFromJson(json);
+      if (!report.ok() || !report->status.ok() || report->outputs.empty() ||
+          !IsWhole(*report, blobs))
+        return;
+      report->task = task->second;
+      found.emplace(task->second, *std::move(report));
+    };
+    BESOM_RETURN_IF_ERROR(ForEachEnded(blobs.layout(), run.run, take));
     run.ended = clock.Wall();
     if (run.outcome.empty()) run.outcome = "killed";
     BESOM_RETURN_IF_ERROR(results.PutRun(id, run));

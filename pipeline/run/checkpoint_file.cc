@@ -33,6 +33,7 @@ std::optional<std::string> CheckpointFile::Load() {
     if (file.status().code() != StatusCode::kNotFound) Warn(file.status());
     return std::nullopt;
   }
+  there_ = true;
   const std::string_view all = *file;
   if (all.size() > kDigestDigits && all[kDigestDigits] == '\n') {
     const std::string_view bytes = all.substr(kDigestDigits + 1);
@@ -59,12 +60,14 @@ bool CheckpointFile::Due(Moment moment) {
 
 void CheckpointFile::Save(std::string_view bytes) {
   const std::string file = DigestOf(bytes).Hex() + '\n' + std::string(bytes);
-  if (const Status written = WriteFileAtomic(path_, file); !written.ok())
-    Warn(written);
+  const Status written = WriteFileAtomic(path_, file);
+  if (!written.ok()) Warn(written);
+  there_ = there_ || written.ok();
   saved_at_ = clock_.Monotonic();
 }
 
-void CheckpointFile::Remove() const {
+void CheckpointFile::Remove() {
+  if (!std::exchange(there_, false)) return;
   std::error_code error;
   std::filesystem::remove(path_, error);
   if (error) Warn(IoError(path_.string(), error.message()));

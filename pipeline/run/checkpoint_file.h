@@ -25,14 +25,16 @@ class CheckpointFile final : public stages::Checkpoint {
   std::optional<std::string> Load() override;
   bool Due(Moment moment) override;
   void Save(std::string_view bytes) override;
-  /// To be called when the task needs it no more.
-  void Remove() const;
+  /// To be called when the task needs it no more: removes what this object has
+  /// read or written. A task that does neither costs no call of the disk.
+  void Remove();
 
  private:
   const Path path_;
   const double interval_seconds_;
   const Clock& clock_;
-  double saved_at_;  // Or begun, in the clock's seconds.
+  double saved_at_;     // Or begun, in the clock's seconds.
+  bool there_ = false;  // The file, as far as this object knows.
 };
 
 }  // namespace besom::run

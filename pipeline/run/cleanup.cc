@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "db/results_store.h"
+#include "pipeline/run/ended_tasks.h"
 #include "pipeline/run/task_messages.h"
 #include "pipeline/store/blob_store.h"
-#include "pipeline/store/journal.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -109,20 +109,14 @@ Result<std::set<std::string>> StoredForAdoption(const WorkspaceLayout& layout,
   std::set<std::string> digests;
   BESOM_ASSIGN_OR_RETURN(const std::vector<db::RunRow> runs,
                          results.OpenRuns());
-  for (const db::RunRow& run : runs) {
-    BESOM_ASSIGN_OR_RETURN(const std::vector<Path> journals,
-                           ListJournals(layout, run.run));
-    for (const Path& path : journals) {
-      BESOM_ASSIGN_OR_RETURN(const JournalRecords journal, ReadJournal(path));
-      for (const Json& record : journal.records) {
-        if (!record.is_object() || !record.contains("report")) continue;
-        const Result<TaskReport> report = ReportFromJson(record["report"]);
-        if (!report.ok()) continue;
-        for (const PortBlob& output : report->outputs)
-          digests.insert(output.blob.digest.Hex());
-      }
-    }
-  }
+  const auto take = [&](const std::string&, const Json& json) {
+    const Result<TaskReport> report = ReportFromJson(json);
+    if (!report.ok()) return;
+    for (const PortBlob& output : report->outputs)
+      digests.insert(output.blob.digest.Hex());
+  };
+  for (const db::RunRow& run : runs)
+    BESOM_RETURN_IF_ERROR(ForEachEnded(layout, run.run, take));
   return digests;
 }
 

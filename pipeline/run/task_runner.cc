@@ -18,7 +18,7 @@ namespace {
 
 /// Outputs that are stored at a time: writing to a disk is waiting for it, and
 /// a disk serves several who wait at once.
-constexpr std::size_t kMostWriters = 8;
+constexpr int kMostWriters = 8;
 
 /// A report of each task of a request, as yet without a result.
 std::vector<TaskReport> ReportsFor(const TaskRequest& request) {
@@ -245,9 +245,7 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   const Status unhurt = CheckInputs(*artifacts, broken);
   blame();
   // The stage itself has told the others of its group.
-  WorkerThreads writers(
-      static_cast<int>(std::min(kMostWriters, outputs.size())));
-  writers.Run(outputs.size(), [&](std::size_t i) {
+  RunInThreads(kMostWriters, outputs.size(), [&](std::size_t i) {
     reports[i].status = !outputs[i].ok() ? outputs[i].status()
                         : !unhurt.ok()   ? unhurt
                                          : Keep(*outputs[i], reports[i]);

@@ -113,10 +113,8 @@ class Decoding {
         statuses_(plan.files.size()) {}
 
   Result<StageOutput> Run() {
-    const std::size_t workers = std::clamp<std::size_t>(
-        plan_.files.size(), 1, static_cast<std::size_t>(plan_.threads));
-    WorkerThreads(static_cast<int>(workers))
-        .Run(plan_.files.size(), [this](std::size_t i) { Work(i); });
+    RunInThreads(plan_.threads, plan_.files.size(),
+                 [this](std::size_t i) { Work(i); });
     if (stop_)
       return Status(StatusCode::kInterrupted, "ingest", "asked to stop");
     for (const Status& status : statuses_)

@@ -35,10 +35,8 @@ void Read(Reading& reading) {
 }
 
 void ReadAll(std::vector<Reading>& readings, int threads) {
-  const std::size_t most = static_cast<std::size_t>(std::max(threads, 1));
-  const std::size_t count = std::clamp<std::size_t>(readings.size(), 1, most);
-  WorkerThreads(static_cast<int>(count))
-      .Run(readings.size(), [&](std::size_t i) { Read(readings[i]); });
+  RunInThreads(threads, readings.size(),
+               [&](std::size_t i) { Read(readings[i]); });
 }
 
 /// Why a file of that stat is not read; empty when it is.

@@ -18,7 +18,6 @@
 #include "stages/model/torch_script.h"
 
 namespace besom::stages {
-
 namespace {
 
 constexpr const char* kPlace = "features";
@@ -71,21 +70,25 @@ Result<TapTask> TapOfCatalog(const EngineSpec& engine) {
   return task;
 }
 
+using LoadEngines = std::function<Result<const Engines*>()>;
+
+/// Its tap of a TorchScript file: what that gives is seen when it is loaded.
+Result<TapTask> TapOfScript(const EngineSpec& engine, const LoadEngines& load) {
+  TapTask task{.tap = engine.taps.front()};
+  BESOM_ASSIGN_OR_RETURN(const Engines* engines, load());
+  task.dimension = engines->front()->dimension();
+  task.multiply_adds = static_cast<double>(ForeseenMultiplyAdds(engine.size));
+  return task;
+}
+
 /// A task with the rows that are there.
-Result<TapTask> ReadTap(const FeaturesRequest& request,
+Result<TapTask> ReadTap(const EngineSpec& engine,
                         const std::vector<RowWork>& rows,
                         const std::vector<Artifact>& prior,
-                        const std::function<Result<const Engines*>()>& load) {
-  TapTask task{.tap = request.engine.taps.front()};
-  if (request.engine.backbone == kTorchScript) {
-    // What it gives is seen when it is loaded.
-    BESOM_ASSIGN_OR_RETURN(const Engines* engines, load());
-    task.dimension = engines->front()->dimension();
-    task.multiply_adds =
-        static_cast<double>(ForeseenMultiplyAdds(request.engine.size));
-  } else {
-    BESOM_ASSIGN_OR_RETURN(task, TapOfCatalog(request.engine));
-  }
+                        const LoadEngines& load) {
+  BESOM_ASSIGN_OR_RETURN(TapTask task, engine.backbone == kTorchScript
+                                           ? TapOfScript(engine, load)
+                                           : TapOfCatalog(engine));
   BESOM_ASSIGN_OR_RETURN(task.table, TakePrior(rows, task.dimension, prior));
   return task;
 }
@@ -192,9 +195,9 @@ Result<std::vector<Result<StageOutput>>> FeaturesStage::RunEach(
     BESOM_RETURN_IF_ERROR(CheckAlike(input.params, each.params));
     BESOM_ASSIGN_OR_RETURN(const FeaturesRequest own,
                            FeaturesRequest::Parse(each.params, each.hints));
-    tasks.push_back(ReadTap(own, rows, PortOf(each.artifacts, "prior"), [&] {
-      return EnginesFor(own.engine, own.weights);
-    }));
+    tasks.push_back(
+        ReadTap(own.engine, rows, PortOf(each.artifacts, "prior"),
+                [&] { return EnginesFor(own.engine, own.weights); }));
   }
   PassGroups groups;
   for (Result<TapTask>& task : tasks)

@@ -15,6 +15,7 @@
 
 #include "pipeline/base/check.h"
 #include "pipeline/base/json.h"
+#include "stages/model/number_type.h"
 
 namespace besom::stages {
 namespace {
@@ -226,9 +227,7 @@ Result<std::vector<float>> Safetensors::Floats(
   if (entry->dtype == "F16")
     return ConvertAll<std::uint16_t>(entry->bytes, FromHalf);
   if (entry->dtype == "BF16")
-    return ConvertAll<std::uint16_t>(entry->bytes, [](std::uint16_t x) {
-      return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
-    });
+    return ConvertAll<std::uint16_t>(entry->bytes, FromBfloat16);
   return InvalidError(place_, fmt::format("tensor {} is {}, not floating point",
                                           name, entry->dtype));
 }

@@ -10,7 +10,7 @@
 namespace besom::stages {
 
 // Layers as LibTorch computes and differentiates them. Maps are (images,
-// channels, rows, columns), channels last in memory. Throw as LibTorch does.
+// channels, rows, columns), in any order in memory. Throw as LibTorch does.
 
 /// Zeros at the left, right, top and bottom of `input`, (N, C, H, W), that make
 /// a window's output ceil(side / stride): TensorFlow's "SAME".

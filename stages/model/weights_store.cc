@@ -129,16 +129,15 @@ Result<Path> FindWeights(const std::string& backbone,
 
 Status CheckedWeights::Check(const Path& weights, std::string_view digest) {
   BESOM_ASSIGN_OR_RETURN(const FileStat stat, StatFile(weights));
-  if (weights == path_ && stat == stat_ && digest == digest_)
-    return Status::Ok();
+  AsPlanned now{stat, std::string(digest)};
+  const auto known = checked_.find(weights);
+  if (known != checked_.end() && known->second == now) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(const Digest found, DigestOfFile(weights));
   if (found.Hex() != digest)
     return CorruptError(weights.string(),
                         "the weights have changed since they were planned",
                         "put the file back, or run the sweep again");
-  path_ = weights;
-  stat_ = stat;
-  digest_ = digest;
+  checked_[weights] = std::move(now);
   return Status::Ok();
 }
 

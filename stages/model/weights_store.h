@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -68,9 +69,12 @@ class CheckedWeights {
   Status Check(const Path& weights, std::string_view digest);
 
  private:
-  Path path_;  // The last one that was as planned,
-  FileStat stat_;
-  std::string digest_;
+  struct AsPlanned {
+    FileStat stat;
+    std::string digest;
+    bool operator==(const AsPlanned&) const = default;
+  };
+  std::map<Path, AsPlanned> checked_;
 };
 
 /// The preprocessing that a file's metadata tells (`preprocessing` as JSON or

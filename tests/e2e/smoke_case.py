@@ -1,8 +1,11 @@
 """A test case that runs the smoke sweep in workspaces of its own."""
 
+import random
 import tempfile
 import unittest
 from pathlib import Path
+
+from PIL import Image
 
 from besom_process import EXAMPLES, besom
 
@@ -18,6 +21,26 @@ class SmokeCase(unittest.TestCase):
     def workspace(self):
         self.workspaces += 1
         return Path(self.folder.name) / str(self.workspaces)
+
+    def draw_images(self, levels, count, side=64):
+        """Files of grey noise, `count` of each class {name: mean grey}, in a
+        folder of its name; returns the folder above, and the settings of a
+        sweep over them."""
+        folder = Path(self.folder.name) / "images"
+        draw = random.Random(1)
+        for name, level in levels.items():
+            (folder / name).mkdir(parents=True)
+            for i in range(count):
+                image = Image.new("L", (side, side))
+                image.putdata([level + draw.randrange(-50, 51)
+                               for _ in range(side * side)])
+                image.save(folder / name / f"{i}.png")
+        labels = ", ".join(f"{name}: {name}" for name in levels)
+        return folder, [
+            "--set", f"ingest.classes=[{', '.join(levels)}]",
+            "--set", "ingest.sources=[{name: files, format: image_folder, "
+            f"path: {folder}, labels: {{{labels}}}}}]",
+            "--set", f"evaluate.positive={next(iter(levels))}"]
 
     def run_smoke(self, workspace, *arguments, codes=(0,)):
         done = besom("run", SMOKE, "-w", workspace, *arguments)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import random
 import unittest
 from pathlib import Path
 
@@ -33,15 +32,8 @@ class Base(nn.Module):
 class TorchScript(SmokeCase):
     def setUp(self):
         super().setUp()
-        self.images = Path(self.folder.name) / "images"
-        draw = random.Random(1)
-        for name, level in zip(CLASSES, (60, 180)):
-            (self.images / name).mkdir(parents=True)
-            for i in range(12):
-                image = Image.new("L", (SIDE, SIDE))
-                image.putdata([level + draw.randrange(-50, 51)
-                               for _ in range(SIDE * SIDE)])
-                image.save(self.images / name / f"{i}.png")
+        self.images, self.data = self.draw_images(
+            {"dark": 60, "bright": 180}, 12, SIDE)
         self.file = Path(self.folder.name) / "own.pt"
         self.save(1)
 
@@ -51,11 +43,7 @@ class TorchScript(SmokeCase):
     def settings(self, *more):
         return ["--set", f"model.backbone={{torchscript: {self.file}}}",
                 "--set", "model.weights=imagenet",
-                "--set", f"ingest.classes=[{', '.join(CLASSES)}]",
-                "--set", f"ingest.image_size={SIDE}",
-                "--set", "ingest.sources=[{name: files, format: image_folder, "
-                f"path: {self.images}, labels: {{dark: dark, bright: bright}}}}]",
-                "--set", "evaluate.positive=dark",
+                *self.data, "--set", f"ingest.image_size={SIDE}",
                 "--set", "evaluate.predictions=all", *more]
 
     def run_own(self, *more, workspace=None, codes=(0,)):

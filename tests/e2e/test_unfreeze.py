@@ -3,13 +3,11 @@
 import csv
 import io
 import json
-import random
 import signal
 import time
 import unittest
 from pathlib import Path
 
-from PIL import Image
 from safetensors import safe_open
 
 from besom_process import besom, same_rows, select, start
@@ -62,19 +60,7 @@ class Unfreeze(SmokeCase):
 
     def test_predict_says_what_evaluate_said(self):
         """Of images in files, which the phantoms are not."""
-        folder = Path(self.folder.name) / "images"
-        draw = random.Random(1)
-        for name, level in (("dark", 60), ("bright", 180)):
-            (folder / name).mkdir(parents=True)
-            for i in range(12):
-                image = Image.new("L", (64, 64))
-                image.putdata([level + draw.randrange(-50, 51)
-                               for _ in range(64 * 64)])
-                image.save(folder / name / f"{i}.png")
-        data = ["--set", "ingest.classes=[dark, bright]",
-                "--set", "ingest.sources=[{name: files, format: image_folder, "
-                f"path: {folder}, labels: {{dark: dark, bright: bright}}}}]",
-                "--set", "evaluate.positive=dark"]
+        folder, data = self.draw_images({"dark": 60, "bright": 180}, 12)
         for precision in ("fp32", "bf16"):
             self.check_predictions(folder, self.run_axes(
                 *data, "--set", f"model.precision={precision}"))

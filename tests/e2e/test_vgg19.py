@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import random
 import unittest
 from pathlib import Path
 
@@ -25,15 +24,8 @@ class Vgg19(SmokeCase):
     def setUp(self):
         super().setUp()
         root = Path(self.folder.name)
-        self.images = root / "images"
-        draw = random.Random(2)
-        for name, level in zip(CLASSES, (70, 170)):
-            (self.images / name).mkdir(parents=True)
-            for i in range(9):
-                image = Image.new("L", (SIDE, SIDE))
-                image.putdata([level + draw.randrange(-60, 61)
-                               for _ in range(SIDE * SIDE)])
-                image.save(self.images / name / f"{i}.png")
+        self.images, data = self.draw_images({"dark": 70, "bright": 170}, 9,
+                                             SIDE)
         torch.manual_seed(0)
         self.network = torchvision.models.vgg19(weights=None).features.eval()
         # As torchvision publishes it, without the classifier's 500 MB.
@@ -43,10 +35,7 @@ class Vgg19(SmokeCase):
         self.weights = root / "weights"
         self.weights.mkdir()
         self.axes = [
-            "--set", f"ingest.classes=[{', '.join(CLASSES)}]",
-            "--set", "ingest.sources=[{name: files, format: image_folder, "
-            f"path: {self.images}, labels: {{dark: dark, bright: bright}}}}]",
-            "--set", "evaluate.positive=dark", "--set", "train.epochs=2",
+            *data, "--set", "train.epochs=2",
             "--set", "augment={views: 0}", "--set", "model.backbone=vgg19"]
 
     def besom(self, *arguments, code=0):

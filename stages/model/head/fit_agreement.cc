@@ -1,6 +1,5 @@
 #include "stages/model/head/fit_agreement.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,17 +30,14 @@ Result<FitAgreement> FitAgreement::Make(cluster::Group& group,
 
 Result<bool> FitAgreement::Alike(std::string_view bytes) {
   if (!exchange_) return true;
-  const std::string mine = DigestOf(bytes).Hex() + '0';
-  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> all,
-                         exchange_->All(mine, timeout_seconds_));
-  return std::ranges::all_of(
-      all, [&](const std::string& other) { return other == mine; });
+  BESOM_ASSIGN_OR_RETURN(const Answer answer, Ask(false, bytes));
+  return answer.alike;
 }
 
 Result<bool> FitAgreement::AfterEpoch(bool stop,
                                       std::span<const double> figures) {
   if (!exchange_) return stop;
-  return Compare(stop, std::string(BytesOf(figures)));
+  return Compare(stop, BytesOf(figures));
 }
 
 Status FitAgreement::AtTheEnd(const FitWeights& weights) {
@@ -56,19 +52,27 @@ Status FitAgreement::AtTheEnd(const FitWeights& weights) {
   return Compare(false, bytes).status();
 }
 
-Result<bool> FitAgreement::Compare(bool stop, const std::string& bytes) {
+Result<FitAgreement::Answer> FitAgreement::Ask(bool stop,
+                                               std::string_view bytes) {
   const std::string mine = DigestOf(bytes).Hex() + (stop ? '1' : '0');
   BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> all,
                          exchange_->All(mine, timeout_seconds_));
+  Answer answer;
   for (const std::string& other : all) {
-    if (other.substr(0, kDigestBytes) == mine.substr(0, kDigestBytes)) continue;
-    return OnAll(Status(
-        StatusCode::kInternal, "fine_tune",
-        "the ranks that train one head together came to different numbers",
-        "give all ranks of a trial the same kind of processor"));
+    answer.alike = answer.alike && other.substr(0, kDigestBytes) ==
+                                       mine.substr(0, kDigestBytes);
+    answer.stop = answer.stop || other.back() == '1';
   }
-  return std::ranges::any_of(
-      all, [](const std::string& other) { return other.back() == '1'; });
+  return answer;
+}
+
+Result<bool> FitAgreement::Compare(bool stop, std::string_view bytes) {
+  BESOM_ASSIGN_OR_RETURN(const Answer answer, Ask(stop, bytes));
+  if (answer.alike) return answer.stop;
+  return OnAll(
+      Status(StatusCode::kInternal, "fine_tune",
+             "the ranks that train one head together came to different numbers",
+             "give all ranks of a trial the same kind of processor"));
 }
 
 Status FitAgreement::OnAll(Status status) {

@@ -33,7 +33,14 @@ class FitAgreement {
   bool on_all() const { return on_all_; }
 
  private:
-  Result<bool> Compare(bool stop, const std::string& bytes);
+  /// What all members say together.
+  struct Answer {
+    bool alike = true;  ///< In their bytes.
+    bool stop = false;  ///< One of them at least.
+  };
+  Result<Answer> Ask(bool stop, std::string_view bytes);
+  /// The wish to stop of members whose bytes must be alike.
+  Result<bool> Compare(bool stop, std::string_view bytes);
 
   std::optional<cluster::GroupExchange> exchange_;
   double timeout_seconds_ = 0;

@@ -59,45 +59,33 @@ FitRun::FitRun(const FitData& data, const HeadToFit& head,
       trainer_(std::move(trainer)),
       steps_per_epoch_(StepsPerEpoch(data, head.train)),
       learning_rate_(head.train, steps_per_epoch_) {
-  result_.class_weights =
+  at_.so_far.class_weights =
       ClassWeights(head.train.class_weights, data.classes, data.train_labels)
           .value();
-  loss_ = {result_.class_weights, head.train.label_smoothing,
+  loss_ = {at_.so_far.class_weights, head.train.label_smoothing,
            head.train.focal_gamma};
 }
 
 FitState FitRun::State() const {
-  return {.trainer = trainer_->State(),
-          .learning_rate = learning_rate_.state(),
-          .so_far = result_,
-          .next = next_,
-          .steps = steps_,
-          .sum = sum_,
-          .best = best_,
-          .best_epoch = best_epoch_};
+  return {trainer_->State(), learning_rate_.state(), at_};
 }
 
 Status FitRun::Restore(FitState state) {
-  FitResult& so_far = state.so_far;
-  const auto epochs = static_cast<int>(so_far.epochs.size());
-  if (epochs > head_.train.epochs || state.best_epoch >= epochs ||
-      state.steps < 0 || state.steps > steps_per_epoch_)
+  FitProgress& saved = state.progress;
+  const auto epochs = static_cast<int>(saved.so_far.epochs.size());
+  if (epochs > head_.train.epochs || saved.best_epoch >= epochs ||
+      saved.steps < 0 || saved.steps > steps_per_epoch_)
     return CorruptError("checkpoint", "it is of a longer fit");
   BESOM_RETURN_IF_ERROR(trainer_->Restore(state.trainer));
   learning_rate_.Restore(state.learning_rate);
-  so_far.class_weights = std::move(result_.class_weights);
-  result_ = std::move(so_far);
-  result_.resumed_epoch = epochs;
-  next_ = state.next;
-  steps_ = state.steps;
-  sum_ = state.sum;
-  best_ = state.best;
-  best_epoch_ = state.best_epoch;
+  saved.so_far.class_weights = std::move(at_.so_far.class_weights);
+  saved.so_far.resumed_epoch = epochs;
+  at_ = std::move(saved);
   return Status::Ok();
 }
 
-void FitRun::Resume(std::string_view saved) {
-  Result<FitState> state = UnpackFitState(std::string(saved));
+void FitRun::Resume(std::string saved) {
+  Result<FitState> state = UnpackFitState(std::move(saved));
   const Status resumed =
       state.ok() ? Restore(*std::move(state)) : state.status();
   if (resumed.ok()) return;
@@ -113,19 +101,19 @@ void FitRun::SaveIfDue(Checkpoint::Moment moment) const {
 }
 
 bool FitRun::running() const {
-  return !result_.stopped_early && epoch() < head_.train.epochs;
+  return !at_.so_far.stopped_early && epoch() < head_.train.epochs;
 }
 
 Status FitRun::TrainUntil(std::size_t end, std::span<const float* const> rows,
                           std::span<const std::size_t> order) {
   BESOM_CHECK(rows.size() == data_.train_labels.size(), "one row per label");
   const auto batch_size = static_cast<std::size_t>(head_.train.batch_size);
-  while (next_ < std::min(end, order.size())) {
+  while (at_.next < std::min(end, order.size())) {
     const auto images =
-        order.subspan(next_, std::min(batch_size, order.size() - next_));
+        order.subspan(at_.next, std::min(batch_size, order.size() - at_.next));
     BESOM_RETURN_IF_ERROR(Step(images, rows));
-    next_ += images.size();
-    ++steps_;
+    at_.next += images.size();
+    ++at_.steps;
   }
   return Status::Ok();
 }
@@ -141,7 +129,7 @@ Status FitRun::Step(std::span<const std::size_t> images,
   Targets targets{.labels = labels};
   if (head_.train.mixup > 0) {
     const Mixture mixture = DrawMixture(head_.train.mixup, head_.key, epoch(),
-                                        steps_, batch.size());
+                                        at_.steps, batch.size());
     for (const std::size_t partner : mixture.partners)
       others.push_back(labels[partner]);
     targets.others = others;
@@ -150,8 +138,8 @@ Status FitRun::Step(std::span<const std::size_t> images,
   }
   const std::vector<std::vector<float>> masks =
       DropoutMasks(head_.head.hidden, head_.head.dropout, head_.key, epoch(),
-                   steps_, static_cast<int>(batch.size()), kernels_);
-  const double rate = learning_rate_.At(epoch() * steps_per_epoch_ + steps_);
+                   at_.steps, static_cast<int>(batch.size()), kernels_);
+  const double rate = learning_rate_.At(epoch() * steps_per_epoch_ + at_.steps);
   BESOM_ASSIGN_OR_RETURN(const StepFigures figures,
                          trainer_->Step({.rows = batch,
                                          .targets = targets,
@@ -159,30 +147,30 @@ Status FitRun::Step(std::span<const std::size_t> images,
                                          .masks = masks,
                                          .learning_rate = rate,
                                          .epoch = epoch(),
-                                         .step = steps_}));
+                                         .step = at_.steps}));
   if (!std::isfinite(figures.loss))
-    return NotFinite("loss", figures.loss, epoch(), steps_, rate);
+    return NotFinite("loss", figures.loss, epoch(), at_.steps, rate);
   if (!std::isfinite(figures.gradient_norm))
     return NotFinite("norm of the gradient", figures.gradient_norm, epoch(),
-                     steps_, rate);
-  sum_ += figures.loss;
+                     at_.steps, rate);
+  at_.sum += figures.loss;
   return Status::Ok();
 }
 
 Result<EpochFigures> FitRun::EndEpoch() {
-  BESOM_CHECK(steps_ > 0, "an epoch without a step");
+  BESOM_CHECK(at_.steps > 0, "an epoch without a step");
   EpochFigures figures;
-  figures.train_loss = sum_ / steps_;
+  figures.train_loss = at_.sum / at_.steps;
   if (has_validation()) BESOM_RETURN_IF_ERROR(Validate(figures));
   const int ended = epoch();
   if (figures.loss) learning_rate_.AfterEpoch(ended, *figures.loss);
-  result_.epochs.push_back(figures);
-  next_ = 0;
-  steps_ = 0;
-  sum_ = 0;
-  result_.stopped_early = head_.train.patience > 0 &&
-                          ended - best_epoch_ >= head_.train.patience &&
-                          epoch() < head_.train.epochs;
+  at_.so_far.epochs.push_back(figures);
+  at_.next = 0;
+  at_.steps = 0;
+  at_.sum = 0;
+  at_.so_far.stopped_early = head_.train.patience > 0 &&
+                             ended - at_.best_epoch >= head_.train.patience &&
+                             epoch() < head_.train.epochs;
   return figures;
 }
 
@@ -201,8 +189,8 @@ Status FitRun::Validate(EpochFigures& figures) {
   loss /= static_cast<double>(data_.validation_labels.size());
   if (!std::isfinite(loss))
     return NotFinite(
-        "validation loss", loss, epoch(), steps_ - 1,
-        learning_rate_.At(epoch() * steps_per_epoch_ + steps_ - 1));
+        "validation loss", loss, epoch(), at_.steps - 1,
+        learning_rate_.At(epoch() * steps_per_epoch_ + at_.steps - 1));
   const std::vector<MetricValue> metrics =
       MetricsOf(data_.classes,
                 CountConfusion(static_cast<int>(classes),
@@ -225,21 +213,22 @@ Status FitRun::Validate(EpochFigures& figures) {
 }
 
 void FitRun::Keep(double score) {
-  if (best_epoch_ >= 0 && score >= best_) return;  // The earliest on ties.
-  best_ = score;
-  best_epoch_ = epoch();
-  if (head_.train.keep_best) result_.weights = trainer_->Weights();
+  if (at_.best_epoch >= 0 && score >= at_.best)
+    return;  // The earliest on ties.
+  at_.best = score;
+  at_.best_epoch = epoch();
+  if (head_.train.keep_best) at_.so_far.weights = trainer_->Weights();
 }
 
 FitResult FitRun::Finish() {
   if (has_validation() && head_.train.keep_best) {
-    result_.chosen_epoch = best_epoch_;
+    at_.so_far.chosen_epoch = at_.best_epoch;
   } else {
-    result_.weights = trainer_->Weights();
-    result_.chosen_epoch = epoch() - 1;
+    at_.so_far.weights = trainer_->Weights();
+    at_.so_far.chosen_epoch = epoch() - 1;
   }
   trainer_.reset();
-  return std::move(result_);
+  return std::move(at_.so_far);
 }
 
 }  // namespace besom::stages

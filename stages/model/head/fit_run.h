@@ -31,13 +31,13 @@ class FitRun {
   /// Whether there is an epoch left to train.
   bool running() const;
   /// The epoch to train (from 0), or how many there were.
-  int epoch() const { return static_cast<int>(result_.epochs.size()); }
+  int epoch() const { return static_cast<int>(at_.so_far.epochs.size()); }
   /// How many images of this epoch's order have been trained on.
-  std::size_t images_done() const { return next_; }
+  std::size_t images_done() const { return at_.next; }
 
   /// Goes on from `saved`, bytes of a run of the same data and head. Whatever
   /// else they are is said in the log, and the run begins at the beginning.
-  void Resume(std::string_view saved);
+  void Resume(std::string saved);
   /// Leaves how far it is at head.checkpoint, where that is due.
   void SaveIfDue(Checkpoint::Moment moment) const;
 
@@ -72,12 +72,7 @@ class FitRun {
   RowMixer mixer_;
   const std::int64_t steps_per_epoch_;
   LearningRate learning_rate_;
-  FitResult result_;
-  std::size_t next_ = 0;  // Image of this epoch's order.
-  int steps_ = 0;         // Of this epoch.
-  double sum_ = 0;        // Of its losses.
-  double best_ = 0;       // Score of best_epoch_; lower is better.
-  int best_epoch_ = -1;
+  FitProgress at_;
 };
 
 }  // namespace besom::stages

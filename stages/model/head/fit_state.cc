@@ -44,9 +44,9 @@ EpochFigures FiguresFrom(const Json& json) {
 
 Json Numbers(const FitState& state) {
   Json epochs = Json::array(), layers = Json::array();
-  for (const EpochFigures& figures : state.so_far.epochs)
+  for (const EpochFigures& figures : state.progress.so_far.epochs)
     epochs.push_back(ToJson(figures));
-  for (const HeadLayer& layer : state.so_far.weights.head)
+  for (const HeadLayer& layer : state.progress.so_far.weights.head)
     layers.push_back({layer.inputs, layer.outputs});
   const LearningRate::State& rate = state.learning_rate;
   return {{"version", kVersion},
@@ -57,12 +57,12 @@ Json Numbers(const FitState& state) {
           {"rate_cooldown", rate.cooldown},
           {"epochs", std::move(epochs)},
           {"best_head", std::move(layers)},
-          {"stopped_early", state.so_far.stopped_early},
-          {"next", state.next},
-          {"steps", state.steps},
-          {"sum", state.sum},
-          {"best", state.best},
-          {"best_epoch", state.best_epoch}};
+          {"stopped_early", state.progress.so_far.stopped_early},
+          {"next", state.progress.next},
+          {"steps", state.progress.steps},
+          {"sum", state.progress.sum},
+          {"best", state.progress.best},
+          {"best_epoch", state.progress.best_epoch}};
 }
 
 void ReadNumbers(const Json& json, FitState& state) {
@@ -74,18 +74,18 @@ void ReadNumbers(const Json& json, FitState& state) {
   json.at("rate_bad_epochs").get_to(rate.bad_epochs);
   json.at("rate_cooldown").get_to(rate.cooldown);
   for (const Json& figures : json.at("epochs"))
-    state.so_far.epochs.push_back(FiguresFrom(figures));
+    state.progress.so_far.epochs.push_back(FiguresFrom(figures));
   for (const Json& layer : json.at("best_head")) {
-    HeadLayer& read = state.so_far.weights.head.emplace_back();
+    HeadLayer& read = state.progress.so_far.weights.head.emplace_back();
     layer.at(0).get_to(read.inputs);
     layer.at(1).get_to(read.outputs);
   }
-  json.at("stopped_early").get_to(state.so_far.stopped_early);
-  json.at("next").get_to(state.next);
-  json.at("steps").get_to(state.steps);
-  json.at("sum").get_to(state.sum);
-  json.at("best").get_to(state.best);
-  json.at("best_epoch").get_to(state.best_epoch);
+  json.at("stopped_early").get_to(state.progress.so_far.stopped_early);
+  json.at("next").get_to(state.progress.next);
+  json.at("steps").get_to(state.progress.steps);
+  json.at("sum").get_to(state.progress.sum);
+  json.at("best").get_to(state.progress.best);
+  json.at("best_epoch").get_to(state.progress.best_epoch);
 }
 
 std::vector<std::int64_t> Flat(std::span<const float> values) {
@@ -103,11 +103,11 @@ Status ReadTensors(const Safetensors& file, FitState& state) {
       state.trainer.tensors.emplace(name.substr(kTrainer.size()),
                                     std::move(values));
     else
-      state.so_far.weights.base.push_back(
+      state.progress.so_far.weights.base.push_back(
           {{std::string(name.substr(kBestBase.size())), entry.shape},
            std::move(values)});
   }
-  HeadWeights& head = state.so_far.weights.head;
+  HeadWeights& head = state.progress.so_far.weights.head;
   for (std::size_t l = 0; l < head.size(); ++l) {
     HeadLayer& layer = head[l];
     if (layer.inputs < 1 || layer.outputs < 1)
@@ -128,7 +128,7 @@ std::string PackFitState(const FitState& state) {
   for (const auto& [name, values] : state.trainer.tensors)
     tensors.push_back(
         {std::string(kTrainer) + name, Flat(values), std::span(values)});
-  const FitWeights& best = state.so_far.weights;
+  const FitWeights& best = state.progress.so_far.weights;
   for (std::size_t l = 0; l < best.head.size(); ++l) {
     const HeadLayer& layer = best.head[l];
     tensors.push_back(

@@ -11,17 +11,22 @@
 
 namespace besom::stages {
 
-/// Everything that decides how a fit goes on between two of its steps. Draws
-/// need no state of their own: they are keyed by epoch and step.
-struct FitState {
-  TrainerState trainer;
-  LearningRate::State learning_rate;
+/// How far a fit is.
+struct FitProgress {
   FitResult so_far;      ///< Weights of the best epoch, and the epochs.
   std::size_t next = 0;  ///< Image of the epoch's order.
   int steps = 0;         ///< Of this epoch.
   double sum = 0;        ///< Of its losses.
   double best = 0;       ///< Score of best_epoch; lower is better.
   int best_epoch = -1;
+};
+
+/// Everything that decides how a fit goes on between two of its steps. Draws
+/// need no state of their own: they are keyed by epoch and step.
+struct FitState {
+  TrainerState trainer;
+  LearningRate::State learning_rate;
+  FitProgress progress;
 };
 
 /// The state as bytes: a .safetensors file. Equal states give equal bytes.

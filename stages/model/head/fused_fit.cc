@@ -69,7 +69,7 @@ class FusedFit {
   const FitData& data_;
   const std::uint64_t sweep_seed_;
   const std::function<bool(double)>& progress_;
-  const std::size_t threads_;
+  const int threads_;
   const HeadKernels& kernels_;
   std::vector<Member> members_;  // The widest first: they end together.
   // What decides an epoch's order -> that order.
@@ -88,7 +88,7 @@ FusedFit::FusedFit(const FitData& data, std::span<const HeadToFit> heads,
     : data_(data),
       sweep_seed_(sweep_seed),
       progress_(progress),
-      threads_(static_cast<std::size_t>(std::max(1, threads))),
+      threads_(threads),
       kernels_(kernels),
       members_(heads.size()) {
   for (std::size_t i = 0; i < heads.size(); ++i) {
@@ -137,9 +137,9 @@ void FusedFit::Start(Member& member) {
   member.run =
       std::make_unique<FitRun>(data_, head, kernels_, std::move(trainer));
   if (head.checkpoint == nullptr) return;
-  const std::optional<std::string> saved = head.checkpoint->Load();
+  std::optional<std::string> saved = head.checkpoint->Load();
   if (!saved) return;
-  member.run->Resume(*saved);
+  member.run->Resume(*std::move(saved));
   Report(member.running() ? member.run->epoch() : head.train.epochs);
 }
 
@@ -212,19 +212,16 @@ void FusedFit::ForEachRunning(const std::function<void(Member&)>& work) {
   std::vector<Member*> running;
   for (Member& member : members_)
     if (member.running()) running.push_back(&member);
-  const std::size_t threads =
-      std::clamp<std::size_t>(running.size(), 1, threads_);
-  WorkerThreads(static_cast<int>(threads))
-      .Run(running.size(), [&](std::size_t i) {
-        if (stop_) return;
-        try {
-          work(*running[i]);
-        } catch (const std::bad_alloc&) {
-          running[i]->status =
-              Status(StatusCode::kOutOfMemory, "fine_tune", "out of memory",
-                     "use fewer ranks on this machine");
-        }
-      });
+  RunInThreads(threads_, running.size(), [&](std::size_t i) {
+    if (stop_) return;
+    try {
+      work(*running[i]);
+    } catch (const std::bad_alloc&) {
+      running[i]->status =
+          Status(StatusCode::kOutOfMemory, "fine_tune", "out of memory",
+                 "use fewer ranks on this machine");
+    }
+  });
 }
 
 void FusedFit::Report(int epochs) {

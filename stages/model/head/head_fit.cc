@@ -49,7 +49,7 @@ Status Resume(const GroupFit& fit, FitRun& run, FitAgreement& agreement) {
   std::optional<std::string> saved;
   if (fit.head.checkpoint != nullptr) saved = fit.head.checkpoint->Load();
   BESOM_ASSIGN_OR_RETURN(const bool alike, agreement.Alike(saved.value_or("")));
-  if (saved && alike) run.Resume(*saved);
+  if (saved && alike) run.Resume(*std::move(saved));
   return Status::Ok();
 }
 

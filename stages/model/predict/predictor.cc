@@ -127,7 +127,7 @@ class Prediction {
     const std::size_t numbers = engine_.image_numbers();
     Batch batch{std::vector<float>(batch_ * numbers, 0.0F),
                 std::vector<Status>(count)};
-    WorkerThreads(recipe_.engine.threads).Run(count, [&](std::size_t i) {
+    RunInThreads(recipe_.engine.threads, count, [&](std::size_t i) {
       batch.statuses[i] =
           ReadImage(recipe_, filler_, images_[first + i],
                     std::span(batch.input).subspan(i * numbers, numbers));

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <latch>
+#include <mutex>
+#include <set>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace besom {
@@ -19,6 +23,22 @@ TEST(WorkerThreadsTest, EveryPieceIsDoneOnceWhateverTheThreads) {
       for (const auto& times : done) EXPECT_EQ(times, 1);
     }
   }
+}
+
+TEST(WorkerThreadsTest, ThreadsForOneCallAreNoMoreThanThePieces) {
+  for (const int threads : {-1, 0, 1, 3, 100})
+    for (const std::size_t count : {0, 1, 4}) {
+      std::vector<std::atomic<int>> done(count);
+      std::mutex mutex;
+      std::set<std::thread::id> ids;
+      RunInThreads(threads, count, [&](std::size_t piece) {
+        ++done[piece];
+        const std::lock_guard lock(mutex);
+        ids.insert(std::this_thread::get_id());
+      });
+      for (const auto& times : done) EXPECT_EQ(times, 1);
+      EXPECT_LE(ids.size(), std::min<std::size_t>(count, std::max(threads, 1)));
+    }
 }
 
 // Would wait for ever otherwise.

@@ -46,6 +46,16 @@ TEST_F(CheckpointFileTest, RemovingLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(path_.parent_path()));
 }
 
+TEST_F(CheckpointFileTest, WhatATaskHasNotSeenItDoesNotRemove) {
+  Make().Save("bytes");
+  Make().Remove();
+  EXPECT_EQ(Make().Load(), "bytes");
+  CheckpointFile reader = Make();
+  EXPECT_TRUE(reader.Load());
+  reader.Remove();
+  EXPECT_FALSE(Make().Load());
+}
+
 TEST_F(CheckpointFileTest, DamagedBytesAreNothingAndAreRemoved) {
   Make().Save("some bytes of a task");
   std::string file = ReadFile(path_).value();

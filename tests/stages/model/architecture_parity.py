@@ -13,21 +13,17 @@ import subprocess
 import sys
 import tempfile
 
-import reference_models
 import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
+import reference_models
+from checks import Checks
+
 LIMIT = 1e-4
 # Sizes at which maps are compared; odd ones pad differently.
 SIZES = (96, 119)
-failures = []
-
-
-def check(what, good, detail=""):
-    if not good:
-        print("FAIL", what, detail)
-        failures.append(what)
+check = Checks()
 
 
 def multiply_adds(name, model, size):
@@ -113,8 +109,7 @@ def main(facts_program, maps_program, *engines):
             reference_models.randomise(name, model, sizes[0])
             check_maps(name, sizes, model, maps_program, engines,
                        pathlib.Path(folder))
-    if failures:
-        sys.exit(f"{len(failures)} comparisons failed")
+    check.finish()
 
 
 if __name__ == "__main__":

@@ -24,16 +24,12 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from checks import Checks
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 SHARED = pathlib.Path(os.environ.get("BESOM_SHARED",
                                      REPOSITORY.parent / "shared"))
-failures = []
-
-
-def check(what, good, detail=""):
-    print("ok  " if good else "FAIL", what, detail)
-    if not good:
-        failures.append(what)
+check = Checks(says_ok=True)
 
 
 def images(size):
@@ -186,8 +182,7 @@ def main(program, script, *engines):
         for engine in engines:
             check_lite0(Program(program, engine, folder), lite0)
             check_vgg16(Program(program, engine, folder), folder)
-    if failures:
-        sys.exit(f"{len(failures)} comparisons failed")
+    check.finish()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import torchvision
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from checks import Checks
+
 POOLINGS = {
     "average": lambda maps: maps.mean((2, 3)),
     "max": lambda maps: maps.amax((2, 3)),
@@ -26,13 +28,7 @@ POOLINGS = {
 SIDE = 40
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-failures = []
-
-
-def check(what, good, detail=""):
-    print("ok  " if good else "FAIL", what, detail, flush=True)
-    if not good:
-        failures.append(what)
+check = Checks(says_ok=True)
 
 
 class Base(nn.Module):
@@ -201,8 +197,7 @@ def main(program):
         folder = pathlib.Path(folder)
         check_rows(Program(program, folder), folder / "base.pt")
         check_refusals(Program(program, folder), folder / "base.pt")
-    if failures:
-        sys.exit(f"{len(failures)} checks failed")
+    check.finish()
 
 
 if __name__ == "__main__":

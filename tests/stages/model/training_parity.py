@@ -17,22 +17,18 @@ import subprocess
 import sys
 import tempfile
 
-import reference_models
 import torch
 from safetensors.torch import load_file, save_file
+
+import reference_models
+from checks import Checks
 
 # Modes of batch norms, sides of the images; odd ones pad differently.
 STEPS = (("affine", 75), ("batch", 96))
 # More than those of a micro-shard, whose gradients are added.
 IMAGES = 5
 MICRO_SHARD = 4
-failures = []
-
-
-def check(what, good, detail=""):
-    if not good:
-        print("FAIL", what, detail)
-        failures.append(what)
+check = Checks()
 
 
 def features_of(name, model, images):
@@ -123,8 +119,7 @@ def main(facts_program, program):
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             check_steps(name, program, pathlib.Path(folder))
-    if failures:
-        sys.exit(f"{len(failures)} comparisons failed")
+    check.finish()
 
 
 if __name__ == "__main__":
