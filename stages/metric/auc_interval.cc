@@ -74,10 +74,11 @@ struct GroupSum {
 };
 
 /// Obuchowski's variance of the mean of `placements`.
-std::optional<double> VarianceOf(const Placements& placements,
-                                 std::span<const std::uint8_t> positive,
-                                 std::span<const int> group, int groups,
-                                 const Kinds& kinds) {
+AucEstimate EstimateOf(const Placements& placements,
+                       std::span<const std::uint8_t> positive,
+                       std::span<const int> group, int groups,
+                       const Kinds& kinds) {
+  AucEstimate result{placements.area, std::nullopt, std::nullopt, groups};
   std::vector<GroupSum> sums(groups);
   for (std::size_t i = 0; i < positive.size(); ++i) {
     GroupSum& sum = sums[group[i]];
@@ -99,18 +100,24 @@ std::optional<double> VarianceOf(const Placements& placements,
     s01 += sum.negative_excess * sum.negative_excess;
     s11 += sum.positive_excess * sum.negative_excess;
   }
-  if (positives < 2 || negatives < 2) return std::nullopt;
+  if (positives < 2 || negatives < 2) return result;
   const auto m = static_cast<double>(kinds.positive);
   const auto n = static_cast<double>(kinds.negative);
   const double all = groups;
-  const double variance = positives / (positives - 1) * s10 / (m * m) +
-                          negatives / (negatives - 1) * s01 / (n * n) +
-                          2 * all / (all - 1) * s11 / (m * n);
+  const double of_positives = positives / (positives - 1) * s10 / (m * m);
+  const double of_negatives = negatives / (negatives - 1) * s01 / (n * n);
+  const double variance =
+      of_positives + of_negatives + 2 * all / (all - 1) * s11 / (m * n);
   // Placements are shares of at most the set's images: less than this is
   // rounding, not spread.
   constexpr double kRounding = 1e-28;
-  if (!(variance > kRounding)) return std::nullopt;
-  return variance;
+  if (!(variance > kRounding)) return result;
+  result.variance = variance;
+  const double both = of_positives + of_negatives;
+  result.freedom = both * both /
+                   (of_positives * of_positives / (positives - 1) +
+                    of_negatives * of_negatives / (negatives - 1));
+  return result;
 }
 
 int CountGroups(std::span<const int> group) {
@@ -124,6 +131,16 @@ std::vector<int> EachItsOwn(std::size_t images) {
   return group;
 }
 
+AucEstimate Normal(AucEstimate estimate) {
+  estimate.freedom.reset();
+  return estimate;
+}
+
+double QuantileOf(const AucEstimate& estimate, double level) {
+  return estimate.freedom ? TQuantile(0.5 + level / 2, *estimate.freedom)
+                          : TwoSidedZ(level);
+}
+
 }  // namespace
 
 AucEstimate ObuchowskiAuc(std::span<const double> scores,
@@ -134,15 +151,14 @@ AucEstimate ObuchowskiAuc(std::span<const double> scores,
   const int groups = CountGroups(group);
   const Kinds kinds = CountKinds(positive);
   if (kinds.positive == 0 || kinds.negative == 0)
-    return {std::nullopt, std::nullopt, groups};
+    return {std::nullopt, std::nullopt, std::nullopt, groups};
   const Placements placements = PlacementsOf(scores, positive, kinds);
-  return {placements.area,
-          VarianceOf(placements, positive, group, groups, kinds), groups};
+  return EstimateOf(placements, positive, group, groups, kinds);
 }
 
 AucEstimate DeLongAuc(std::span<const double> scores,
                       std::span<const std::uint8_t> positive) {
-  return ObuchowskiAuc(scores, positive, EachItsOwn(scores.size()));
+  return Normal(ObuchowskiAuc(scores, positive, EachItsOwn(scores.size())));
 }
 
 AucEstimate ObuchowskiDifference(std::span<const double> a,
@@ -155,20 +171,19 @@ AucEstimate ObuchowskiDifference(std::span<const double> a,
   const int groups = CountGroups(group);
   const Kinds kinds = CountKinds(positive);
   if (kinds.positive == 0 || kinds.negative == 0)
-    return {std::nullopt, std::nullopt, groups};
+    return {std::nullopt, std::nullopt, std::nullopt, groups};
   Placements difference = PlacementsOf(a, positive, kinds);
   const Placements other = PlacementsOf(b, positive, kinds);
   difference.area -= other.area;
   for (std::size_t i = 0; i < difference.value.size(); ++i)
     difference.value[i] -= other.value[i];
-  return {difference.area,
-          VarianceOf(difference, positive, group, groups, kinds), groups};
+  return EstimateOf(difference, positive, group, groups, kinds);
 }
 
 AucEstimate DeLongDifference(std::span<const double> a,
                              std::span<const double> b,
                              std::span<const std::uint8_t> positive) {
-  return ObuchowskiDifference(a, b, positive, EachItsOwn(a.size()));
+  return Normal(ObuchowskiDifference(a, b, positive, EachItsOwn(a.size())));
 }
 
 Interval LogitAucInterval(const AucEstimate& area, double level,
@@ -178,21 +193,23 @@ Interval LogitAucInterval(const AucEstimate& area, double level,
     return interval;
   const double a = *area.value;
   const double half =
-      TwoSidedZ(level) * std::sqrt(*area.variance) / (a * (1 - a));
+      QuantileOf(area, level) * std::sqrt(*area.variance) / (a * (1 - a));
   const double logit = std::log(a / (1 - a));
   interval.low = 1 / (1 + std::exp(half - logit));
   interval.high = 1 / (1 + std::exp(-half - logit));
   return interval;
 }
 
-AucDifference NormalAucDifference(const AucEstimate& difference, double level) {
+AucDifference TestAucDifference(const AucEstimate& difference, double level) {
   if (!difference.value || !difference.variance) return {};
   const double sd = std::sqrt(*difference.variance);
-  const double half = TwoSidedZ(level) * sd;
+  const double half = QuantileOf(difference, level) * sd;
   // Far out, the tail is less than any double, but it is not 0.
-  const double p = std::max(2 * NormalCdf(-std::fabs(*difference.value) / sd),
-                            std::numeric_limits<double>::min());
-  return {*difference.value - half, *difference.value + half, p};
+  const double ratio = std::fabs(*difference.value) / sd;
+  const double tail = difference.freedom ? TTwoSided(ratio, *difference.freedom)
+                                         : 2 * NormalCdf(-ratio);
+  return {*difference.value - half, *difference.value + half,
+          std::max(tail, std::numeric_limits<double>::min())};
 }
 
 }  // namespace besom::stages

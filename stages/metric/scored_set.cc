@@ -1,6 +1,7 @@
 #include "stages/metric/scored_set.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "pipeline/base/check.h"
 #include "stages/metric/metrics.h"
@@ -43,6 +44,11 @@ int GroupCountOf(const ScoredSet& set) {
 
 bool HasSharedGroups(const ScoredSet& set) {
   return static_cast<std::size_t>(GroupCountOf(set)) < set.images();
+}
+
+ScoredSet WithImagesAsGroups(ScoredSet set) {
+  std::iota(set.group.begin(), set.group.end(), 0);
+  return set;
 }
 
 }  // namespace besom::stages

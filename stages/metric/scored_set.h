@@ -37,4 +37,8 @@ int GroupCountOf(const ScoredSet& set);
 /// of every interval and test, else the image.
 bool HasSharedGroups(const ScoredSet& set);
 
+/// The same images, each its own group: what is made of it are the intervals
+/// and tests of independent images ("wilson", "delong"), whatever the groups.
+ScoredSet WithImagesAsGroups(ScoredSet set);
+
 }  // namespace besom::stages

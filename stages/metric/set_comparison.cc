@@ -160,7 +160,7 @@ Result<Comparison> CompareSets(const std::vector<std::string>& classes,
       return InvalidError(method, "compares roc_auc of one class only",
                           "use sign_flip");
     const AucEstimate area = pair.AreaDifference(method == "obuchowski");
-    const AucDifference test = NormalAucDifference(area, options.level);
+    const AucDifference test = TestAucDifference(area, options.level);
     result.method = method;
     result.difference = area.value;
     result.low = test.low;

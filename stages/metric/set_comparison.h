@@ -34,7 +34,7 @@ struct ComparisonOptions {
 
 /// Compares two trials on one set by one metric (METRIC[/CLASS|...]). The
 /// difference's interval is the BCa bootstrap over groups, for "delong" and
-/// "obuchowski" the normal one of the test. kInvalid: no such metric or
+/// "obuchowski" that of the test. kInvalid: no such metric or
 /// method, a method that is not for this metric. REQUIRES: both sets hold the
 /// same images in the same order: equal `actual` and `group`. A function of
 /// its arguments alone; any thread.

@@ -27,7 +27,9 @@ struct ScoreRow {
 ///   holds one image, on the logit scale;
 /// - all others: "bootstrap_bca" over groups.
 /// Where every group holds one image these are the intervals of independent
-/// images ("wilson", "delong"). A function of its arguments alone; any thread.
+/// images ("wilson", "delong"); WithImagesAsGroups asks for them by name. The
+/// level and the draws' seed are the options'. A function of its arguments
+/// alone; any thread.
 std::vector<ScoreRow> ScoreSet(const std::vector<std::string>& classes,
                                const ScoredSet& set,
                                const BootstrapOptions& options);

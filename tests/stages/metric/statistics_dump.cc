@@ -34,7 +34,7 @@ Json ToJson(const Interval& interval) {
 }
 
 Json ToJson(const AucEstimate& area) {
-  const AucDifference test = NormalAucDifference(area, kLevel);
+  const AucDifference test = TestAucDifference(area, kLevel);
   return {{"value", OrNull(area.value)},
           {"variance", OrNull(area.variance)},
           {"p", OrNull(test.p)},
