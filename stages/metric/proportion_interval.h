@@ -51,7 +51,9 @@ double IntraclassCorrelation(std::span<const GroupCount> groups, double p);
 ///   estimated under the p in question, as in every score test (Rao, Proc.
 ///   Camb. Phil. Soc. 44:50, 1948), which is what Wilson's interval inverts.
 /// By simulation (proportion_coverage_test) the first alone covers 88 to 97 %
-/// at 30 groups of 10 images, p 0.7 to 0.95; both together 94 to 97.5 %.
+/// at 30 groups of 10 images, p 0.7 to 0.95; both together 94.8 to 97.7 %. If
+/// groups are either copies of one image or independent ones, which is far
+/// from beta-binomial, both still cover 89 % or more (73 % the first alone).
 /// Method "wilson_groups"; where no group holds two images it is "wilson" of
 /// the images. No hit or no miss: ClopperPearsonInterval of as many images as
 /// there are groups, "clopper_pearson_groups". No images: not estimable.

@@ -35,8 +35,7 @@ class Pair {
  public:
   Pair(const std::vector<std::string>& classes, const ScoredSet& a,
        const ScoredSet& b, std::string_view metric)
-      : classes_(classes),
-        a_(a),
+      : a_(a),
         b_(b),
         scorer_(classes, Stacked(a, b)),
         row_(scorer_.Find(metric)),
@@ -117,7 +116,6 @@ class Pair {
  private:
   std::string_view name() const { return scorer_.rows()[*row_].name; }
 
-  const std::vector<std::string>& classes_;
   const ScoredSet &a_, &b_;
   SetScorer scorer_;
   std::optional<std::size_t> row_;

@@ -25,7 +25,10 @@ struct ScoreRow {
 ///   GroupProportionInterval over the groups with images in the denominator;
 /// - roc_auc per class: "obuchowski", or "delong" where every group of the set
 ///   holds one image, on the logit scale;
-/// - all others: "bootstrap_bca" over groups.
+/// - all others: "bootstrap_bca" over groups. By simulation (30 and 100 groups
+///   of 1, 3, 10 images) F1, balanced accuracy, kappa, mcc, losses and mean
+///   areas are covered in 92 to 97 %; ece is not: in small sets the estimate
+///   itself lies above the truth, and at 30 images its interval covers 52 %.
 /// Where every group holds one image these are the intervals of independent
 /// images ("wilson", "delong"); WithImagesAsGroups asks for them by name. The
 /// level and the draws' seed are the options'. A function of its arguments
