@@ -44,6 +44,11 @@ Status BatchWriter::PutActions(const std::vector<ActionRow>& actions) {
       KeptStatement blob,
       connection_.Kept(
           "INSERT INTO blob(key, port, digest, size) VALUES(?, ?, ?, ?)"));
+  // Other actions may have left the same bytes.
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement is_there,
+      connection_.Kept("UPDATE blob SET removed = NULL "
+                       "WHERE digest = ? AND removed IS NOT NULL"));
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement task,
       connection_.Kept(
@@ -65,6 +70,7 @@ Status BatchWriter::PutActions(const std::vector<ActionRow>& actions) {
     for (const BlobRow& b : row.blobs) {
       BESOM_RETURN_IF_ERROR(blob->Run(row.key, b.port, b.digest,
                                       static_cast<std::int64_t>(b.size)));
+      BESOM_RETURN_IF_ERROR(is_there->Run(b.digest));
     }
     BESOM_RETURN_IF_ERROR(task->Run(sweep_, row.key, row.stage));
     BESOM_RETURN_IF_ERROR(unclaim->Run(row.key));
@@ -134,7 +140,13 @@ Status BatchWriter::PutImages(const ImageTable& table) {
           "ON CONFLICT(sweep_id, source, path) DO UPDATE SET listed = 1, "
           "label=excluded.label, patients=excluded.patients, "
           "group_name=excluded.group_name, left_out=excluded.left_out, "
-          "width=excluded.width, height=excluded.height, mode=excluded.mode, "
+          // The pixels that told them may have been removed since.
+          "width=iif(content IS excluded.content, "
+          "coalesce(excluded.width, width), excluded.width), "
+          "height=iif(content IS excluded.content, "
+          "coalesce(excluded.height, height), excluded.height), "
+          "mode=iif(content IS excluded.content, "
+          "coalesce(excluded.mode, mode), excluded.mode), "
           "content=excluded.content RETURNING image_id"));
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement split,

@@ -115,7 +115,8 @@ Result<std::vector<ActionRow>> ResultsStore::ReadActions(
       connection_->Kept(fmt::format(
           "SELECT a.key, a.stage, a.version, a.space, a.params, a.label, "
           "a.seconds, a.counters, a.host, a.rank, a.finished, b.port, "
-          "b.digest, b.size FROM action a LEFT JOIN blob b ON b.key = a.key "
+          "b.digest, b.size, b.removed IS NOT NULL FROM action a LEFT JOIN "
+          "blob b ON b.key = a.key "
           "WHERE {} ORDER BY a.key, b.port",
           condition)));
   int index = rows->BeginBinding();
@@ -143,7 +144,8 @@ Result<std::vector<ActionRow>> ResultsStore::ReadActions(
     if (rows->IsNull(11)) continue;
     actions.back().blobs.push_back(
         {rows->Text(11), rows->Text(12),
-         static_cast<std::uint64_t>(rows->Integer(13))});
+         static_cast<std::uint64_t>(rows->Integer(13)),
+         rows->Integer(14) != 0});
   }
 }
 

@@ -256,11 +256,17 @@ CREATE TABLE sweep_weights(
   PRIMARY KEY(sweep_id, backbone, weights, digest)) WITHOUT ROWID;
 )sql";
 
+// The index holds only what was removed, so that other rows pay nothing.
+constexpr char kVersion5[] = R"sql(
+ALTER TABLE blob ADD COLUMN removed REAL;
+CREATE INDEX blob_removed ON blob(digest) WHERE removed IS NOT NULL;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
-  static const std::vector<std::string_view> steps = {kVersion1, kVersion2,
-                                                      kVersion3, kVersion4};
+  static const std::vector<std::string_view> steps = {
+      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
   return steps;
 }
 

@@ -17,6 +17,7 @@ struct BlobRow {
   std::string port;
   std::string digest;
   std::uint64_t size = 0;
+  bool removed = false;  ///< Taken out of the store on purpose (BlobBook).
   bool operator==(const BlobRow&) const = default;
 };
 
@@ -34,6 +35,12 @@ struct ActionRow {
   int rank = 0;
   double finished = 0;
   std::vector<BlobRow> blobs;  ///< Sorted by port when read.
+  /// Some of its blobs were removed on purpose, so it is not done any more.
+  bool removed() const {
+    for (const BlobRow& blob : blobs)
+      if (blob.removed) return true;
+    return false;
+  }
 };
 
 /// A task of the sweep that was found done instead of run.

@@ -20,9 +20,13 @@ struct TrialModel {
 
 /// Finds a done trial by "best", its id or an unambiguous beginning of it;
 /// `sweep` empty = the only sweep. Reads only. kNotFound without a database,
-/// kInvalid (with what there is) when the name fits none or several.
+/// kInvalid (with what there is) when the name fits none or several, and when
+/// the trial has not ended; NoModelError when its weights are not kept.
 Result<TrialModel> FindTrialModel(const Path& database,
                                   const std::string& sweep,
                                   const std::string& trial);
+
+/// What to say when weights of a finished trial are not in the store any more.
+Status NoModelError(const std::string& trial);
 
 }  // namespace besom::db

@@ -36,8 +36,7 @@ bool IsWholeKey(const Key& key) {
 bool IsNumericKey(const Key* key) {
   if (key == nullptr) return false;
   for (const Form& form : key->forms)
-    if (form.built &&
-        (form.kind == Form::Kind::kNumber || form.kind == Form::Kind::kInteger))
+    if (form.kind == Form::Kind::kNumber || form.kind == Form::Kind::kInteger)
       return true;
   return false;
 }

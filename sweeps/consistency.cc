@@ -36,7 +36,9 @@ class Checker {
     CheckClasses();
     CheckSources(config_, conflicts_);
     CheckSplit();
+    CheckTraining();
     CheckWeights();
+    CheckTorchScript();
     CheckClassNames();
     CheckMetric();
     return std::move(conflicts_);
@@ -124,6 +126,47 @@ class Checker {
           "patience: 0, or a share for split.validation");
   }
 
+  /// The name of a key that is a word, or a map with `type`.
+  std::string TypeOf(const char* path) const {
+    const Json* value = FindPath(config_, path);
+    if (value == nullptr) return "";
+    if (value->is_object()) return value->value("type", "");
+    return TextOf(path);
+  }
+
+  void CheckTraining() {
+    if (TypeOf("train.schedule") == "plateau" && !HasValidation())
+      Add({"train.schedule", "split.validation", "split.folds", "split.test",
+           "split.file", "ingest.sources"},
+          "plateau looks at the validation loss, and there is no validation "
+          "set",
+          "another schedule, or a share for split.validation");
+    const double epochs = NumberOf("train.epochs", 1);
+    const double warmup = NumberOf("train.warmup.epochs", 0);
+    if (warmup >= epochs)
+      Add({"train.warmup.epochs", "train.epochs"},
+          fmt::format("a warm-up of {} epochs leaves none of {}", warmup,
+                      epochs),
+          "fewer epochs of warm-up, or more epochs");
+    const double steps = NumberOf("train.warmup.steps", 0);
+    const Json* given = FindPath(config_, "train.warmup");
+    if (given != nullptr && given->is_object() && warmup + steps == 0)
+      Add({"train.warmup"}, "the warm-up has no length",
+          "give it epochs or steps, or warmup: none");
+    if (warmup > 0 && steps > 0)
+      Add({"train.warmup.steps", "train.warmup.epochs"},
+          "the warm-up's length is given in epochs and in steps",
+          "keep one of them");
+    const bool loss = TextOf("train.keep.metric") == "loss";
+    const std::string wanted = loss ? "minimize" : "maximize";
+    const std::string goal = TextOf("train.keep.goal");
+    if (!goal.empty() && goal != wanted)
+      Add({"train.keep.goal", "train.keep.metric"},
+          fmt::format("to {} {} keeps the worst epoch", goal,
+                      TextOf("train.keep.metric")),
+          "train.keep.goal: " + wanted);
+  }
+
   void CheckWeights() {
     const Json* weights = FindPath(config_, "model.weights");
     if (weights == nullptr || !weights->is_object()) return;
@@ -141,6 +184,34 @@ class Checker {
           fmt::format("`model.weights` has no entry for {}", backbone),
           fmt::format("add {}: imagenet | random | FILE.safetensors",
                       backbone));
+  }
+
+  /// What only networks that besom knows layer by layer can do.
+  void CheckTorchScript() {
+    if (FindPath(config_, "model.backbone.torchscript") == nullptr) return;
+    const auto only = [&](const char* path, std::string_view allowed,
+                          std::string_view why) {
+      const std::string value = TextOf(path);
+      if (!value.empty() && value != allowed)
+        Add({path, "model.backbone"},
+            fmt::format("`{}: {}` with a TorchScript file: {}", path, value,
+                        why),
+            fmt::format("use {}", allowed));
+    };
+    only("model.unfreeze", "none", "its base is always frozen");
+    only("model.cut", "full", "its blocks are not known");
+    only("model.weights", "imagenet",
+         "the file holds its weights, and the key must be left out");
+    if (TextOf("model.precision") == "bf16")
+      Add({"model.precision", "model.backbone"},
+          "`model.precision: bf16` with a TorchScript file, which is computed "
+          "in fp32",
+          "use fp32");
+    const Json* size = FindPath(config_, "ingest.image_size");
+    if (size != nullptr && !size->is_number())
+      Add({"ingest.image_size", "model.backbone"},
+          "a TorchScript file does not say what images it takes",
+          "give ingest.image_size: pixels of a side");
   }
 
   void CheckClassNames() {
@@ -248,6 +319,9 @@ std::vector<NamedFile> FilesOf(const Json& config) {
         weights.get_ref<const std::string&>().ends_with(".safetensors");
     if (path) files.push_back({at, weights.get<std::string>(), false});
   };
+  const Json* script = FindPath(config, "model.backbone.torchscript");
+  if (script != nullptr && script->is_string())
+    files.push_back({"model.backbone", script->get<std::string>(), false});
   const Json* weights = FindPath(config, "model.weights");
   if (weights == nullptr) return files;
   add_weights("model.weights", *weights);
@@ -287,7 +361,9 @@ std::vector<Conflict> CheckFiles(const Json& config,
 bool IsCheckedPath(const std::string& path) {
   for (const char* section :
        {"ingest", "split", "evaluate", "train.early_stopping",
-        "train.class_weights", "model.weights", "model.backbone"})
+        "train.class_weights", "train.schedule", "train.warmup", "train.epochs",
+        "train.keep", "model.weights", "model.backbone", "model.unfreeze",
+        "model.cut", "model.precision"})
     if (Overlap(path, section)) return true;
   return false;
 }

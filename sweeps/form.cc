@@ -31,7 +31,9 @@ std::string DescribeWords(const Form& form) {
   return fmt::format("{} (not built yet: {})", built, later);
 }
 
-std::string DescribeKind(const Form& form) {
+}  // namespace
+
+std::string DescribeForm(const Form& form) {
   switch (form.kind) {
     case Form::Kind::kBoolean:
       return "true | false";
@@ -60,13 +62,6 @@ std::string DescribeKind(const Form& form) {
   return "";
 }
 
-}  // namespace
-
-std::string DescribeForm(const Form& form) {
-  const std::string text = DescribeKind(form);
-  return form.built ? text : text + " (not built yet)";
-}
-
 std::string DescribeForms(const std::vector<Form>& forms) {
   std::string text;
   for (const Form& form : forms) {
@@ -81,7 +76,7 @@ std::string DescribeBuilt(const std::vector<Form>& forms) {
   for (Form form : forms) {
     std::erase_if(form.words, [](const Word& word) { return !word.built; });
     const bool wordless = form.kind == Form::Kind::kWord && form.words.empty();
-    if (form.built && !wordless) built.push_back(std::move(form));
+    if (!wordless) built.push_back(std::move(form));
   }
   return DescribeForms(built);
 }
@@ -98,6 +93,19 @@ Form Number(double min, double max) {
 
 Form NumberAbove(double min) {
   return {.kind = Form::Kind::kNumber, .min = min, .above_min = true};
+}
+
+Form NumberAboveTo(double min, double max) {
+  return {
+      .kind = Form::Kind::kNumber, .min = min, .max = max, .above_min = true};
+}
+
+Form NumberBetween(double min, double max) {
+  return {.kind = Form::Kind::kNumber,
+          .min = min,
+          .max = max,
+          .above_min = true,
+          .below_max = true};
 }
 
 Form NumberBelow(double min, double max) {
@@ -138,10 +146,5 @@ Form TableOf(std::vector<Form> of) {
 }
 
 Form SectionForm() { return {.kind = Form::Kind::kSection}; }
-
-Form Later(Form form) {
-  form.built = false;
-  return form;
-}
 
 }  // namespace besom::sweeps

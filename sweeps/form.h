@@ -17,6 +17,10 @@ Form Integer(double min, double max = std::numeric_limits<double>::infinity());
 /// A number in [min, max].
 Form Number(double min = -std::numeric_limits<double>::infinity(),
             double max = std::numeric_limits<double>::infinity());
+/// A number in (min, max].
+Form NumberAboveTo(double min, double max);
+/// A number in (min, max).
+Form NumberBetween(double min, double max);
 /// A number above `min`.
 Form NumberAbove(double min);
 /// A number in [min, max).
@@ -35,7 +39,5 @@ Form ListOf(std::vector<Form> of, std::size_t least = 0);
 Form OneOrMore(std::vector<Form> of);
 Form TableOf(std::vector<Form> of);
 Form SectionForm();
-/// The same form, documented and not built yet.
-Form Later(Form form);
 
 }  // namespace besom::sweeps

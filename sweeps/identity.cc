@@ -26,6 +26,10 @@ Json IdentityOf(const Json& config) {
     if (weights != "imagenet" && weights != "random")
       identity["model"]["weights"] = nullptr;
   }
+  // The planner adds the file's digest as that of weights.
+  if (identity.contains("model") && identity["model"].contains("backbone") &&
+      identity["model"]["backbone"].is_object())
+    identity["model"]["backbone"]["torchscript"] = nullptr;
   // Decides the order of sums; one rank is what there was before several.
   if (config.contains("resources") &&
       config["resources"].value("ranks_per_trial", 1) > 1)

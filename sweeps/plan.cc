@@ -73,7 +73,10 @@ class TrialMaker {
   static void Resolve(Json& config) {
     Json& weights = config["model"]["weights"];
     if (weights.is_object()) {
-      Json chosen = weights[config["model"]["backbone"].get<std::string>()];
+      // A TorchScript file has its own; what does not matter is the default.
+      const Json& backbone = config["model"]["backbone"];
+      Json chosen = backbone.is_string() ? weights[backbone.get<std::string>()]
+                                         : Json("imagenet");
       weights = std::move(chosen);
     }
     Json& class_weights = config["train"]["class_weights"];

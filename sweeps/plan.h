@@ -44,10 +44,10 @@ inline constexpr std::int64_t kMostTrials = 100'000;
 Result<TrialPlan> ExpandTrials(const SweepSpec& spec);
 
 /// What of a trial's config decides its numbers: the config without name,
-/// absolute paths (of sources, split.file and weights files, whose digests the
-/// planner adds), resources, limits, slurm, metric, method, run_cap and
-/// early_terminate. Two trials with equal identity and equal data and weights
-/// are the same trial.
+/// absolute paths (of sources, split.file, weights files and TorchScript files,
+/// whose digests the planner adds), resources, limits, slurm, metric, method,
+/// run_cap and early_terminate. Two trials with equal identity and equal data
+/// and weights are the same trial.
 Json IdentityOf(const Json& config);
 
 }  // namespace besom::sweeps

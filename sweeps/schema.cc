@@ -73,17 +73,13 @@ std::vector<std::string> Schema::Resolve(const std::string& name) const {
     if (std::find(paths.begin(), paths.end(), path) == paths.end())
       paths.push_back(path);
   };
-  // A key below another key (train.schedule.patience) is part of one of its
-  // values: what has that name by itself comes first.
-  const auto is_part = [&](const Key& key) {
-    const std::size_t dot = key.path.rfind('.');
-    return dot != std::string::npos && Find(key.path.substr(0, dot)) != nullptr;
-  };
-  for (const Key& key : keys_)
-    if (!is_part(key)) add(key.path);
-  for (const std::string& section : sections_) add(section);
-  if (!paths.empty()) return paths;
   for (const Key& key : keys_) add(key.path);
+  for (const std::string& section : sections_) add(section);
+  const auto below_key = [&](const std::string& path) {
+    return Find(ParentOf(path)) != nullptr;
+  };
+  if (!std::all_of(paths.begin(), paths.end(), below_key))
+    std::erase_if(paths, below_key);
   return paths;
 }
 

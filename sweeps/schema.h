@@ -43,7 +43,6 @@ struct Form {
   std::size_t most = std::numeric_limits<std::size_t>::max();
   bool one_is_list = false;   ///< kList: a single element stands for a list.
   bool null_allowed = false;  ///< kTable: an element may be null.
-  bool built = true;
 };
 
 /// One documented key of the YAML.
@@ -54,7 +53,8 @@ struct Key {
   std::optional<Json> fallback;  ///< Canonical default; none = must be given.
   std::string unit;              ///< For people; may be empty.
   std::string doc;               ///< One line.
-  /// Sources: the formats that have this key; empty = all.
+  /// Where the section has a key `format` or `type`: the words of it that this
+  /// key belongs to; empty = all.
   std::vector<std::string> formats;
 
   /// The last word of `path`.
@@ -76,7 +76,8 @@ class Schema {
   std::vector<std::string> Children(const std::string& section) const;
   /// Full paths that `name` may stand for: the path itself if it is a key or
   /// section, else every key or section whose last word it is, without
-  /// elements of lists. `resources.precision` stands for `model.precision`.
+  /// elements of lists, and those below a key only where there is no other.
+  /// `resources.precision` stands for `model.precision`.
   std::vector<std::string> Resolve(const std::string& name) const;
   /// True when an axis may vary `path`: seed, and all of ingest, split,
   /// augment, model, train and evaluate outside lists.
@@ -102,6 +103,7 @@ std::string SettingsTable(const Schema& schema);
 // The parts of the table, one file each.
 std::vector<Key> DataKeys();      ///< name, seed, ingest, split, augment.
 std::vector<Key> ModelKeys();     ///< model, train, evaluate.
+std::vector<Key> TrainKeys();     ///< train.
 std::vector<Key> SearchKeys();    ///< method to slurm.
 std::vector<Key> ExternalKeys();  ///< Elements of evaluate.external.
 

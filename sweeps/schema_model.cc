@@ -1,4 +1,3 @@
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,15 +77,16 @@ std::vector<Key> PreprocessingKeys() {
 std::vector<Key> OnlyModelKeys() {
   std::vector<Key> keys = {
       {"model.backbone",
-       {BackboneWords(), Later(SectionForm())},
+       {BackboneWords(), SectionForm()},
        "efficientnet_lite0",
        "",
        "A name of `besom weights list`, or {torchscript: file.pt}."},
       {"model.backbone.torchscript",
        {PathEnding(".pt")},
+       std::nullopt,
        "",
-       "",
-       "A scripted module (not built yet)."},
+       "A frozen network of one's own, with its weights: a program, so only "
+       "from people one trusts; wants ingest.image_size."},
       {"model.weights", WeightsForms(), "imagenet", "",
        "Pretrained weights: those of `besom weights list` by name, or a file; "
        "a map names them by backbone."},
@@ -137,194 +137,6 @@ std::vector<Key> OnlyModelKeys() {
   return keys;
 }
 
-std::vector<Key> TrainKeys() {
-  return {
-      {"train.epochs",
-       {Integer(1, 100000)},
-       25,
-       "epochs",
-       "Passes over the training images."},
-      {"train.batch_size", {Integer(1, 65536)}, 8, "images", "Of one step."},
-      {"train.optimizer",
-       {Words({"adam", "adamw", "sgd", "rmsprop"})},
-       "adam",
-       "",
-       "As PyTorch's, with its defaults but for momentum."},
-      {"train.momentum", {NumberBelow(0, 1)}, 0.9, "", "Of sgd."},
-      {"train.learning_rate", {NumberAbove(0)}, 1e-3, "", "Step size."},
-      {"train.clip_norm",
-       {Number(0)},
-       0.0,
-       "",
-       "Gradients of a larger norm are scaled down to it, as PyTorch's "
-       "clip_grad_norm_; 0 = none."},
-      {"train.ema",
-       {NumberBelow(0, 1)},
-       0.0,
-       "",
-       "Decay of a moving average of the weights, which is validated and kept; "
-       "0 = none."},
-      {"train.mixup",
-       {Number(0)},
-       0.0,
-       "",
-       "Mixes images of a batch with shares of Beta(mixup, mixup), as what the "
-       "frozen part makes of them; 0 = none."},
-      {"train.loss",
-       {Words({"cross_entropy", "focal"}), SectionForm()},
-       "cross_entropy",
-       "",
-       "focal = cross entropy times (1 - p)^gamma."},
-      {"train.loss.type",
-       {Words({"cross_entropy", "focal"})},
-       std::nullopt,
-       "",
-       "As `train.loss`."},
-      {"train.loss.gamma", {Number(0)}, 2.0, "", "Of focal."},
-      {"train.base_learning_rate",
-       {NumberAbove(0)},
-       1e-5,
-       "",
-       "Step size of an unfrozen base; the schedule changes it by the same "
-       "factor."},
-      {"train.freeze_epochs",
-       {Integer(0)},
-       0,
-       "epochs",
-       "Of an unfrozen base: so many in which the head is trained alone."},
-      {"train.batch_norm",
-       {Words({"frozen", "affine", "batch"})},
-       "affine",
-       "",
-       "Of an unfrozen base: affine = running statistics fixed, scale and "
-       "shift "
-       "trained; frozen = nothing trained; batch = statistics of the batch."},
-      {"train.weight_decay", {Number(0)}, 0.0, "", "As PyTorch's optimizer."},
-      {"train.class_weights",
-       {Words({"none", "balanced"}), TableOf({NumberAbove(0)})},
-       "none",
-       "",
-       "balanced = n / (classes * n_class) over training images; or class -> "
-       "weight (1 where not named)."},
-      {"train.balance",
-       {Words({"none", "undersample", "oversample"})},
-       "none",
-       "",
-       "Of the classes, training images only."},
-      {"train.label_smoothing",
-       {NumberBelow(0, 1)},
-       0.0,
-       "",
-       "As PyTorch's CrossEntropyLoss."},
-      {"train.early_stopping.patience",
-       {Integer(0)},
-       0,
-       "epochs",
-       "Stop after so many epochs without a better one; 0 = never."},
-      {"train.keep.epoch",
-       {Words({"best", "last"})},
-       "best",
-       "",
-       "Whose weights are kept; without validation the last."},
-      {"train.keep.metric",
-       {Words({"loss", "accuracy", "balanced_accuracy"})},
-       "loss",
-       "",
-       "On validation, unweighted; the earliest on ties."},
-      {"train.keep.goal",
-       {Words({"minimize", "maximize"})},
-       "minimize",
-       "",
-       "Which way is better."},
-      {"train.seed", {Integer(0)}, 0, "", "Initial weights and dropout."},
-      {"train.order",
-       {Words({"shared", "own"})},
-       "shared",
-       "",
-       "Order of batches: equal for all trials, or from `train.seed` too."},
-  };
-}
-
-std::vector<Key> ScheduleKeys() {
-  const Form kinds = Words(
-      {"constant", "step", "cosine", "one_cycle", "inverse_time", "plateau"});
-  return {
-      {"train.schedule",
-       {kinds, SectionForm()},
-       "constant",
-       "",
-       "How the learning rate goes on: a word, or a map with `type` and "
-       "parameters."},
-      {"train.schedule.type",
-       {kinds},
-       std::nullopt,
-       "",
-       "As `train.schedule`."},
-      {"train.schedule.step_size", {Integer(1)}, 10, "epochs", "Of step."},
-      {"train.schedule.gamma", {NumberAbove(0)}, 0.1, "", "Of step: factor."},
-      {"train.schedule.t_max",
-       {Words({"auto"}), Integer(1)},
-       "auto",
-       "epochs",
-       "Of cosine; auto = all after the warm-up."},
-      {"train.schedule.eta_min", {Number(0)}, 0.0, "", "Of cosine."},
-      {"train.schedule.max_lr",
-       {Words({"auto"}), NumberAbove(0)},
-       "auto",
-       "",
-       "Of one_cycle; auto = train.learning_rate."},
-      {"train.schedule.pct_start",
-       {NumberBelow(0, 1)},
-       0.3,
-       "share of all steps",
-       "Of one_cycle: in which the rate rises."},
-      {"train.schedule.div_factor", {Number(1)}, 25.0, "", "Of one_cycle."},
-      {"train.schedule.final_div_factor",
-       {Number(1)},
-       1e4,
-       "",
-       "Of one_cycle."},
-      {"train.schedule.anneal_strategy",
-       {Words({"cos", "linear"})},
-       "cos",
-       "",
-       "Of one_cycle."},
-      {"train.schedule.decay",
-       {Words({"auto"}), Number(0)},
-       "auto",
-       "a step",
-       "Of inverse_time: rate / (1 + decay * step), as Keras's decay; auto = "
-       "rate / epochs."},
-      {"train.schedule.factor", {NumberBelow(0, 1)}, 0.1, "", "Of plateau."},
-      {"train.schedule.patience", {Integer(0)}, 10, "epochs", "Of plateau."},
-      {"train.schedule.threshold", {Number(0)}, 1e-4, "", "Of plateau."},
-      {"train.schedule.threshold_mode",
-       {Words({"rel", "abs"})},
-       "rel",
-       "",
-       "Of plateau."},
-      {"train.schedule.cooldown", {Integer(0)}, 0, "epochs", "Of plateau."},
-      {"train.schedule.min_lr", {Number(0)}, 0.0, "", "Of plateau."},
-      {"train.schedule.eps",
-       {Number(0)},
-       1e-8,
-       "",
-       "Of plateau: smaller changes are left out."},
-      {"train.warmup",
-       {Words({"none"}), SectionForm()},
-       "none",
-       "",
-       "Before the schedule begins: the rate rises to its first one."},
-      {"train.warmup.epochs", {Integer(0)}, 0, "epochs", "How long."},
-      {"train.warmup.steps", {Integer(0)}, 0, "steps", "Instead of epochs."},
-      {"train.warmup.start_factor",
-       {Number(0)},
-       0.01,
-       "",
-       "Share of that rate to begin with, at most 1."},
-  };
-}
-
 std::vector<Key> EvaluateKeys() {
   std::vector<Key> keys = {
       {"evaluate.positive",
@@ -357,7 +169,6 @@ std::vector<Key> EvaluateKeys() {
 std::vector<Key> ModelKeys() {
   std::vector<Key> keys = OnlyModelKeys();
   for (Key& key : TrainKeys()) keys.push_back(std::move(key));
-  for (Key& key : ScheduleKeys()) keys.push_back(std::move(key));
   for (Key& key : EvaluateKeys()) keys.push_back(std::move(key));
   return keys;
 }

@@ -42,13 +42,29 @@ std::vector<std::string> BuiltWords(const std::vector<Form>& forms) {
   return words;
 }
 
-/// The `format` of a source; empty when it has none that is known.
+/// The `format` of a source, or the `type` of another section; empty when it
+/// has none that is known.
 std::string FormatOf(const Schema& schema, const std::string& section,
                      const YamlNode* node) {
-  const Key* key = schema.Find(section + ".format");
-  const YamlNode* value = node == nullptr ? nullptr : node->Find("format");
-  if (key == nullptr || value == nullptr) return "";
-  return Has(WordsOf(key->forms), value->text) ? value->text : "";
+  for (const char* name : {"format", "type"}) {
+    const Key* key = schema.Find(section + "." + name);
+    const YamlNode* value = node == nullptr ? nullptr : node->Find(name);
+    if (key != nullptr && value != nullptr &&
+        Has(WordsOf(key->forms), value->text))
+      return value->text;
+  }
+  return "";
+}
+
+/// A map that says no more than its `type` as the word that stands for it, so
+/// that both are one value.
+Json Shortened(const Schema& schema, const std::string& section, Json map) {
+  const auto type = map.find("type");
+  if (type == map.end()) return map;
+  for (const auto& [name, value] : map.items())
+    if (name != "type" && value != schema.Find(section + "." + name)->fallback)
+      return map;
+  return *type;
 }
 
 }  // namespace
@@ -136,7 +152,8 @@ void SectionReader::CheckNames(const std::string& section, const YamlNode& node,
     if (BelongsTo(key, format)) continue;
     findings_.Add(
         key_node.place,
-        fmt::format("`{}` is no key of the format {}", key_node.text, format),
+        fmt::format("`{}` is no key of the {} {}", key_node.text,
+                    node.Find("format") != nullptr ? "format" : "type", format),
         "it belongs to: " + JoinNames(key->formats));
   }
 }
@@ -163,13 +180,9 @@ std::optional<Json> SectionReader::ReadForms(const Slot& slot,
   const Form* section = FindForm(slot.forms, Kind::kSection);
   if (node.is_list() && list != nullptr) return ReadList(slot, *list, node);
   if (node.is_map() && table != nullptr) return ReadTable(slot, *table, node);
-  if (node.is_map() && section != nullptr) {
-    if (section->built) return ReadSection(slot.path, &node, node.place);
-    findings_.Add(node.place,
-                  fmt::format("a map as `{}` is not built yet", slot.name),
-                  "give " + DescribeBuilt(slot.forms));
-    return std::nullopt;
-  }
+  if (node.is_map() && section != nullptr)
+    return Shortened(schema_, slot.path,
+                     ReadSection(slot.path, &node, node.place));
   return ReadScalar(slot, node);
 }
 
@@ -178,8 +191,7 @@ std::optional<Json> SectionReader::ReadScalar(const Slot& slot,
   if (node.is_scalar()) {
     for (const Form& form : slot.forms) {
       std::optional<Json> value = TryForm(form, node);
-      if (value.has_value() && form.built) return value;
-      if (value.has_value()) break;
+      if (value.has_value()) return value;
     }
     const Form* list = FindForm(slot.forms, Kind::kList);
     if (list != nullptr && list->one_is_list) {
@@ -232,15 +244,13 @@ void SectionReader::ReportMisfit(const Slot& slot, const YamlNode& node) {
                 hint + "give " + wanted);
 }
 
-/// True for a documented word, or a documented form, that is not built.
+/// True for a documented word that is not built.
 bool SectionReader::IsForLater(const std::vector<Form>& forms,
-                               const YamlNode& node) const {
+                               const YamlNode& node) {
   if (!node.is_scalar()) return false;
-  for (const Form& form : forms) {
+  for (const Form& form : forms)
     for (const Word& word : form.words)
       if (word.name == node.text) return true;
-    if (!form.built && TryForm(form, node).has_value()) return true;
-  }
   return false;
 }
 

@@ -42,7 +42,7 @@ class SectionReader {
   void CheckNames(const std::string& section, const YamlNode& node,
                   const std::string& format);
   void ReportUnknown(const std::string& section, const YamlNode& key);
-  bool IsForLater(const std::vector<Form>& forms, const YamlNode& node) const;
+  static bool IsForLater(const std::vector<Form>& forms, const YamlNode& node);
   void ReportMisfit(const Slot& slot, const YamlNode& node);
   Json Default(const std::string& path, const Place& place);
 

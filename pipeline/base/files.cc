@@ -198,24 +198,27 @@ Status WriteFileAtomic(const Path& path, std::string_view text) {
   return WriteFileAtomic(path, std::as_bytes(std::span(text)));
 }
 
-Result<int> RemoveDeadTemporaries(const Path& folder) {
+Result<std::vector<Path>> ListDeadTemporaries(const Path& folder) {
   std::error_code error;
   std::filesystem::directory_iterator entries(folder, error), end;
-  if (error == std::errc::no_such_file_or_directory) return 0;
-  int removed = 0;
-  while (!error && entries != end) {
-    const Path path = entries->path();
-    if (IsDeadTemporary(path.filename().string())) {
-      if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-        return DiskError(path, "remove");
-      ++removed;
-    }
-    entries.increment(error);
-  }
+  std::vector<Path> dead;
+  if (error == std::errc::no_such_file_or_directory) return dead;
+  for (; !error && entries != end; entries.increment(error))
+    if (IsDeadTemporary(entries->path().filename().string()))
+      dead.push_back(entries->path());
   if (error)
     return IoError(folder.string(),
                    fmt::format("cannot list: {}", error.message()));
-  return removed;
+  return dead;
+}
+
+Result<int> RemoveDeadTemporaries(const Path& folder) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<Path> dead,
+                         ListDeadTemporaries(folder));
+  for (const Path& path : dead)
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+      return DiskError(path, "remove");
+  return static_cast<int>(dead.size());
 }
 
 Status MakeFolders(const Path& path) {

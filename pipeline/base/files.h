@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pipeline/base/digest.h"
 #include "pipeline/base/mapped_fault.h"
@@ -52,9 +53,11 @@ Status WriteFileAtomic(const Path& path, std::string_view text);
 /// form that RemoveDeadTemporaries knows.
 Path TemporaryFor(const Path& path);
 
-/// Removes from `folder` the files with names of TemporaryFor (those that
-/// WriteFileAtomic left, too) of processes of this host that are dead; returns
-/// how many. Those of other hosts stay. OK when there is no such folder.
+/// The files of `folder` with names of TemporaryFor (those that WriteFileAtomic
+/// left, too) of processes of this host that are dead. Those of other hosts are
+/// not among them. None when there is no such folder.
+Result<std::vector<Path>> ListDeadTemporaries(const Path& folder);
+/// Removes them; returns how many.
 Result<int> RemoveDeadTemporaries(const Path& folder);
 
 /// Makes the folder and its parents, each durably.

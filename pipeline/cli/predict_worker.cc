@@ -17,6 +17,7 @@
 #include "stages/model/backbone_catalog.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/predict/predictor.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::cli {
@@ -97,13 +98,37 @@ struct Model {
 /// The engine that computed the trial's features; of those of a GPU, the one
 /// that is preferred here.
 std::string EngineFor(const db::TrialModel& trial) {
-  const std::string precision = trial.config.at("model").at("precision");
+  const Json& model = trial.config.at("model");
+  if (!stages::TorchScriptOf(model).empty()) return "libtorch";
+  const std::string precision = model.at("precision");
   const auto numerics = run::SweepNumerics::FromText(trial.numerics);
   const auto tag = numerics.tags().find(precision);
   if (tag == numerics.tags().end() ||
       stages::DeviceKindOf(tag->second) != "cpu")
     return std::string(stages::EngineOf(stages::NumericsTag("fp32")));
   return std::string(stages::EngineOf(tag->second));
+}
+
+/// What the trial's base is made from; of a TorchScript file the digest that it
+/// had then, which the predictor holds it to.
+Result<stages::WeightsInfo> WeightsOf(const Json& section) {
+  const Path script = stages::TorchScriptOf(section);
+  if (script.empty())
+    return stages::ResolveWeights(section.at("backbone"),
+                                  section.at("weights"));
+  BESOM_ASSIGN_OR_RETURN(stages::WeightsInfo info,
+                         stages::ResolveTorchScript(script));
+  info.digest = section.at("backbone").at("sha256");
+  return info;
+}
+
+Result<int> SizeOf(const Json& config) {
+  const Json& size = config.at("ingest").at("image_size");
+  if (size.is_number()) return size.get<int>();
+  BESOM_ASSIGN_OR_RETURN(
+      const stages::Backbone backbone,
+      stages::DescribeBackbone(stages::BackboneOf(config.at("model"))));
+  return backbone.input_size;
 }
 
 Result<Model> LoadModel(const PredictArguments& arguments) {
@@ -114,12 +139,7 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
       db::FindTrialModel(layout.database(), arguments.sweep, arguments.trial));
   const Json& config = model.trial.config;
   const Json& section = config.at("model");
-  BESOM_ASSIGN_OR_RETURN(
-      const stages::WeightsInfo weights,
-      stages::ResolveWeights(section.at("backbone"), section.at("weights")));
-  BESOM_ASSIGN_OR_RETURN(
-      const stages::Backbone backbone,
-      stages::DescribeBackbone(section.at("backbone").get<std::string>()));
+  BESOM_ASSIGN_OR_RETURN(const stages::WeightsInfo weights, WeightsOf(section));
   BESOM_ASSIGN_OR_RETURN(
       const stages::Preprocessing preprocessing,
       stages::ResolvePreprocessing(section.at("preprocessing"),
@@ -129,9 +149,7 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
   model.settings.model = section;
   model.settings.model["preprocessing"] = preprocessing.ToJson();
   model.settings.ingest = ingest;
-  model.settings.size = ingest.at("image_size").is_number()
-                            ? ingest.at("image_size").get<int>()
-                            : backbone.input_size;
+  BESOM_ASSIGN_OR_RETURN(model.settings.size, SizeOf(config));
   model.settings.weights = weights.digest;
   model.settings.weights_path = weights.path;
   model.settings.engine = EngineFor(model.trial);
@@ -139,8 +157,11 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
   BlobStore blobs(layout);
   for (const db::BlobRow& head : model.trial.heads) {
     BESOM_ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(head.digest));
-    BESOM_ASSIGN_OR_RETURN(const Artifact blob, blobs.Get({digest, head.size}));
-    model.heads.emplace_back(blob.text());
+    const Result<Artifact> blob = blobs.Get({digest, head.size});
+    if (blob.status().code() == StatusCode::kNotFound)
+      return db::NoModelError(model.trial.trial);
+    if (!blob.ok()) return blob.status();
+    model.heads.emplace_back(blob->text());
   }
   return model;
 }

@@ -4,12 +4,13 @@
 
 namespace besom::cli {
 
-// The verbs that take a SPEC; see verb.h.
+// The verbs about sweeps and their store; see verb.h.
 void AddRunVerb(CLI::App& app, const GlobalOptions& global, VerbAction& action);
 void AddPlanVerb(CLI::App& app, const GlobalOptions& global,
                  VerbAction& action);
 void AddDataVerb(CLI::App& app, const GlobalOptions& global,
                  VerbAction& action);
+void AddGcVerb(CLI::App& app, const GlobalOptions& global, VerbAction& action);
 void AddPredictVerb(CLI::App& app, const GlobalOptions& global,
                     VerbAction& action);
 

@@ -37,6 +37,7 @@ std::optional<KnownTask> DatabaseSink::Known(
   if (!action) return std::nullopt;
   Result<TaskOutputs> outputs = OutputsOf(*action, blobs_);
   if (outputs.ok()) return KnownTask{*std::move(outputs), action->seconds};
+  if (action->removed()) return std::nullopt;
   AddEvent("blob_missing",
            {{"blob", outputs.status().place()}, {"task", action->label}});
   return std::nullopt;
@@ -78,7 +79,7 @@ Result<std::vector<db::TrialState>> DatabaseSink::TrialStates() {
 Status DatabaseSink::AddFound(TaskId task, const KnownTask& known) {
   const TaskNode& node = sweep_.graph[task];
   known_[task] = known;
-  BESOM_RETURN_IF_ERROR(AddRows(task));
+  BESOM_RETURN_IF_ERROR(AddRows(task, /*is_new=*/false));
   batch_.hits.push_back({node.stage, node.key.Hex()});
   return Status::Ok();
 }
@@ -89,7 +90,7 @@ Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
   const std::string key = node.key.Hex();
   if (record.outcome == "done") {
     known_[report.task] = KnownTask{report.outputs, report.seconds};
-    BESOM_RETURN_IF_ERROR(AddRows(report.task));
+    BESOM_RETURN_IF_ERROR(AddRows(report.task, /*is_new=*/true));
     db::ActionRow& action = batch_.actions.emplace_back();
     action.key = key;
     action.stage = node.stage;
@@ -144,8 +145,9 @@ Status DatabaseSink::Commit() {
   return Status::Ok();
 }
 
-Status DatabaseSink::AddRows(TaskId task) {
-  if (sweep_.graph[task].stage == "evaluate") return AddEvaluation(task);
+Status DatabaseSink::AddRows(TaskId task, bool is_new) {
+  if (sweep_.graph[task].stage == "evaluate")
+    return AddEvaluation(task, is_new);
   if (sweep_.data.empty()) return Status::Ok();
   if (task == sweep_.data[0].split) return AddImages(task);
   if (task == sweep_.data[0].augment) return WriteContactSheet(task);
@@ -182,29 +184,46 @@ Result<stages::PixelShard> DatabaseSink::TableOf(TaskId ingest) {
   return stages::PixelShard::Open(std::move(pixels));
 }
 
-Status DatabaseSink::AddEvaluation(TaskId task) {
+/// The model that a task trained. Of one whose evaluation is stored it may have
+/// been removed since; it keeps its name, as the same bytes may be made again.
+Result<DatabaseSink::Trained> DatabaseSink::TrainedBy(TaskId fine_tune) {
+  if (const std::optional<KnownTask>& known = known_[fine_tune]) {
+    for (const auto& [port, blob] : known->outputs)
+      if (port == "weights")
+        return Trained{blob.digest.Hex(), blob.size, known->seconds};
+  }
+  BESOM_ASSIGN_OR_RETURN(
+      const std::optional<db::ActionRow> action,
+      results_.FindAction(sweep_.graph[fine_tune].key.Hex()));
+  if (!action) return Trained{};
+  for (const db::BlobRow& blob : action->blobs)
+    if (blob.port == "weights")
+      return Trained{blob.digest, blob.size, action->seconds};
+  return Trained{};
+}
+
+Status DatabaseSink::AddEvaluation(TaskId task, bool is_new) {
+  // A trial that is run again gets its rows anew: its model may have been
+  // unknown so far.
+  const auto is_recorded = [&](const FitPlace& place) {
+    return !is_new && has_rows_[place.trial];
+  };
   const std::vector<FitPlace>& places = fits_of_[task];
-  if (std::ranges::all_of(
-          places, [&](const FitPlace& it) { return has_rows_[it.trial]; }))
-    return Status::Ok();
+  if (std::ranges::all_of(places, is_recorded)) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(const Artifact blob, OutputOf(task, "evaluation"));
   BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "evaluation"));
   BESOM_ASSIGN_OR_RETURN(const stages::Evaluation evaluation,
                          stages::Evaluation::FromJson(json));
   for (const FitPlace& place : places) {
-    if (has_rows_[place.trial]) continue;
+    if (is_recorded(place)) continue;
     const PlannedTrial& trial = sweep_.trials[place.trial];
-    const auto& tune = known_[trial.fits[place.fit].fine_tune];
-    const double seconds = known_[task]->seconds + (tune ? tune->seconds : 0);
+    BESOM_ASSIGN_OR_RETURN(const Trained trained,
+                           TrainedBy(trial.fits[place.fit].fine_tune));
+    const double seconds = known_[task]->seconds + trained.seconds;
     db::FitRow& row =
         batch_.fits.emplace_back(FitRowOf(evaluation, trial.id, seconds));
-    // Known unless the head was swept away after its evaluation was stored.
-    if (!tune) continue;
-    for (const PortBlob& output : tune->outputs) {
-      if (output.port != "weights") continue;
-      row.head_digest = output.blob.digest.Hex();
-      row.head_size = output.blob.size;
-    }
+    row.head_digest = trained.digest;
+    row.head_size = trained.size;
   }
   return Status::Ok();
 }

@@ -42,11 +42,18 @@ class DatabaseSink final : public RecordSink {
   struct FitPlace {
     std::size_t trial, fit;
   };
+  /// A model: "" where it is not known.
+  struct Trained {
+    std::string digest;
+    std::uint64_t size = 0;
+    double seconds = 0;
+  };
 
   std::optional<KnownTask> Known(const std::optional<db::ActionRow>& action);
   std::string TrialOf(TaskId task) const;
-  Status AddRows(TaskId task);
-  Status AddEvaluation(TaskId task);
+  Status AddRows(TaskId task, bool is_new);
+  Status AddEvaluation(TaskId task, bool is_new);
+  Result<Trained> TrainedBy(TaskId fine_tune);
   Status AddImages(TaskId split);
   Status WriteContactSheet(TaskId augment);
   Result<Artifact> OutputOf(TaskId task, const std::string& port);

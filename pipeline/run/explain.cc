@@ -111,12 +111,14 @@ class Forecaster {
     BESOM_RETURN_IF_ERROR(ReadKnown());
     std::map<std::string, StageForecast> stages;
     std::vector<bool> done(graph.size());
+    for (TaskId task = 0; task < graph.size(); ++task)
+      done[task] = IsDone(graph[task]);
+    BESOM_ASSIGN_OR_RETURN(const std::vector<bool> needed, Needed(done));
     for (TaskId task = 0; task < graph.size(); ++task) {
       const TaskNode& node = graph[task];
-      done[task] = IsDone(node);
       StageForecast& stage = stages[node.stage];
       ++stage.tasks;
-      if (done[task])
+      if (!needed[task])
         ++stage.done;
       else
         Add(node, done, stage);
@@ -158,6 +160,29 @@ class Forecaster {
     return OutputsOf(it->second, blobs_).ok();
   }
 
+  /// What a run has to do: what is not done of what it wants, and of that what
+  /// such a task reads.
+  Result<std::vector<bool>> Needed(const std::vector<bool>& done) const {
+    const TaskGraph& graph = sweep_.graph.graph;
+    std::vector<bool> needed(graph.size());
+    for (const PlannedTrial& trial : sweep_.graph.trials)
+      for (const PlannedFit& fit : trial.fits) needed[fit.evaluate] = true;
+    for (const PlannedData& data : sweep_.graph.data) {
+      needed[data.split] = true;
+      BESOM_ASSIGN_OR_RETURN(
+          const bool views,
+          WantsViews(sweep_.graph, data, results_, blobs_.layout()));
+      needed[data.augment] = needed[data.augment] || views;
+    }
+    // Ids are a topological order: readers come before their inputs here.
+    for (TaskId id = graph.size(); id-- > 0;) {
+      needed[id] = needed[id] && !done[id];
+      if (!needed[id]) continue;
+      for (const TaskId producer : graph.producers(id)) needed[producer] = true;
+    }
+    return needed;
+  }
+
   void Add(const TaskNode& node, const std::vector<bool>& done,
            StageForecast& stage) {
     const auto rate = rates_.find(KindOf(node.stage, node.params));
@@ -168,7 +193,10 @@ class Forecaster {
                                          UnitsToDo(node, trained_)
                                    : node.cost / speed_;
     std::string reason = ReasonFor(node, known_[node.stage]);
-    if (by_key_.contains(node.key.Hex())) reason = "its output is gone";
+    if (const auto before = by_key_.find(node.key.Hex());
+        before != by_key_.end())
+      reason = before->second.removed() ? "its output was removed (gc)"
+                                        : "its output is gone";
     if (reason == "an input changed") {
       for (const TaskInput& input : node.inputs)
         if (!done[input.task])

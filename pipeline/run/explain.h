@@ -12,6 +12,7 @@ namespace besom::run {
 /// What a run would do in one stage, and why.
 struct StageForecast {
   std::string stage;
+  /// `done`: those whose outputs are there, or that nothing needs any more.
   std::size_t tasks = 0, done = 0;
   double core_seconds = 0;  ///< Predicted, of what is not done, one core.
   bool measured = false;    ///< All from rates measured in this workspace.

@@ -12,6 +12,8 @@ Result<TaskOutputs> OutputsOf(const db::ActionRow& action,
                               const BlobStore& blobs) {
   TaskOutputs outputs;
   for (const db::BlobRow& row : action.blobs) {
+    if (row.removed)
+      return Status(StatusCode::kNotFound, row.digest, "the blob was removed");
     const Result<Digest> digest = Digest::FromHex(row.digest);
     if (!digest.ok() || !blobs.Has({*digest, row.size}))
       return Status(StatusCode::kNotFound, row.digest, "the blob is gone");
@@ -22,9 +24,10 @@ Result<TaskOutputs> OutputsOf(const db::ActionRow& action,
 
 std::vector<BlobRef> BlobsOf(const db::ActionRow& action) {
   std::vector<BlobRef> blobs;
-  for (const db::BlobRow& row : action.blobs)
-    if (const Result<Digest> digest = Digest::FromHex(row.digest); digest.ok())
-      blobs.push_back({*digest, row.size});
+  for (const db::BlobRow& row : action.blobs) {
+    const Result<Digest> digest = Digest::FromHex(row.digest);
+    if (digest.ok() && !row.removed) blobs.push_back({*digest, row.size});
+  }
   return blobs;
 }
 
@@ -51,6 +54,19 @@ Status AwaitKnown(const SweepGraph& sweep, db::ResultsStore& results,
     for (const db::ActionRow& action : actions) want(action);
   }
   return BlobSearch(blobs).Await(wanted, stop).status();
+}
+
+Result<bool> WantsViews(const SweepGraph& sweep, const PlannedData& data,
+                        db::ResultsStore* results,
+                        const WorkspaceLayout& layout) {
+  if (results == nullptr) return true;
+  BESOM_ASSIGN_OR_RETURN(
+      const std::optional<db::ActionRow> action,
+      results->FindAction(sweep.graph[data.augment].key.Hex()));
+  if (!action || !action->removed()) return true;
+  const std::string& name =
+      sweep.trials[0].config.at("name").get_ref<const std::string&>();
+  return !StatFile(layout.contact_sheet(name)).ok();
 }
 
 }  // namespace besom::run

@@ -11,12 +11,13 @@
 namespace besom::run {
 
 /// What a finished action left behind, when every blob is in the store with
-/// its size (bytes not read); else kNotFound, whose place is the digest of the
-/// first that is not.
+/// its size (bytes not read) and none was removed on purpose; else kNotFound,
+/// whose place is the digest of the first that is not.
 Result<TaskOutputs> OutputsOf(const db::ActionRow& action,
                               const BlobStore& blobs);
 
-/// The blobs that it left behind, there or not.
+/// The blobs that it left behind, there or not; without those that were removed
+/// on purpose, for which nobody waits.
 std::vector<BlobRef> BlobsOf(const db::ActionRow& action);
 
 /// Looks for what the database says is done of the plan, and of the features
@@ -25,5 +26,12 @@ std::vector<BlobRef> BlobsOf(const db::ActionRow& action);
 /// kInterrupted once `stop` says true.
 Status AwaitKnown(const SweepGraph& sweep, db::ResultsStore& results,
                   const BlobStore& blobs, const std::function<bool()>& stop);
+
+/// Whether the views of `data` are to be made even when no task reads them: not
+/// when they were removed on purpose, and the contact sheet that is drawn of
+/// them is there. `results` may be null: no database yet.
+Result<bool> WantsViews(const SweepGraph& sweep, const PlannedData& data,
+                        db::ResultsStore* results,
+                        const WorkspaceLayout& layout);
 
 }  // namespace besom::run

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "pipeline/run/task_costs.h"
+#include "pipeline/run/task_params.h"
 #include "pipeline/store/action_key.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/trained_base.h"
 
 namespace besom::run {
@@ -100,25 +102,6 @@ TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
   node.hints = std::move(hints);
   node.inputs = std::move(inputs);
   return out_.graph.Add(std::move(node));
-}
-
-/// The settings that decide the pixels of a shard.
-Json PixelSettings(const Json& ingest, int size) {
-  return {{"size", size},
-          {"resize", ingest.at("resize")},
-          {"interpolation", ingest.at("interpolation")},
-          {"bit_depth_range", ingest.at("bit_depth_range")}};
-}
-
-int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
-  const Json& size = ingest.at("image_size");
-  return size.is_number() ? size.get<int>() : backbone.input_size;
-}
-
-/// How many times the area of the images that its weights were trained at.
-double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {
-  const double side = SizeOf(ingest, backbone);
-  return side * side / backbone.input_size / backbone.input_size;
 }
 
 Result<const KnownScan*> Planner::ScanOf(const Json& config) {
@@ -232,19 +215,15 @@ Result<const DataSlot*> Planner::DataOf(const Json& config,
   return &slots_.emplace(key, std::move(slot)).first->second;
 }
 
-/// Ranks that train one trial together.
-int ShardsOf(const Json& config) {
-  const auto resources = config.find("resources");
-  return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);
-}
-
-/// The numerics tag of a model's tasks.
+/// The numerics tag of a model's tasks; only LibTorch runs a TorchScript file.
 const std::string& Planner::TagOf(const Json& model) const {
   const std::string precision = model.at("precision");
   const auto found = services_.numerics.find(precision);
   BESOM_CHECK(found != services_.numerics.end(),
               "no numerics for precision " + precision);
-  return found->second;
+  const bool suits = stages::TorchScriptOf(model).empty() ||
+                     stages::EngineOf(found->second) == "libtorch";
+  return suits ? found->second : services_.training_numerics;
 }
 
 /// The number of the tasks that have `shared` in common.
@@ -258,6 +237,7 @@ int Planner::FusionOf(const Json& shared) {
 Json Planner::ModelParams(const Json& model,
                           const ResolvedBackbone& backbone) const {
   Json params = model;
+  params["backbone"] = stages::BackboneOf(model);
   params["precision"] = stages::PrecisionOf(TagOf(model));
   params["weights"] = backbone.weights;
   params["preprocessing"] = backbone.preprocessing;
@@ -275,7 +255,7 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   if (!plain && views == 0) return outputs;
   const Json pixels =
       PixelSettings(config.at("ingest"), SizeOf(config.at("ingest"), backbone));
-  Json params = {{"backbone", model.at("backbone")},
+  Json params = {{"backbone", stages::BackboneOf(model)},
                  {"weights", backbone.weights},
                  {"preprocessing", backbone.preprocessing},
                  {"cut", backbone.cut},
@@ -316,16 +296,16 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
         rows * TaskCosts::Pass(backbone.multiply_adds * area, tag), rows);
     node.space = space;
     node.numerics = tag;
-    if (stages::SharesPasses(stages::PrecisionOf(tag))) {
+    if (stages::SharesPasses(stages::PrecisionOf(tag)) &&
+        stages::TorchScriptOf(model).empty()) {
       node.fusion =
           FusionOf({range.ingest, first, plain ? 0 : data.split, pass});
       node.one_pass = true;
     }
     const TaskId task = AddTask(
         "features",
-        fmt::format("features {} images {}-{} {}",
-                    model.at("backbone").get<std::string>(), first,
-                    first + range.contents.size() - 1,
+        fmt::format("features {} images {}-{} {}", stages::BackboneTitle(model),
+                    first, first + range.contents.size() - 1,
                     plain ? "view 0" : fmt::format("views 1-{}", views)),
         std::move(task_params), {{"weights_path", backbone.path}},
         std::move(inputs), std::move(node));
@@ -334,17 +314,6 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
   }
   features_.emplace(memo, outputs);
   return outputs;
-}
-
-/// What the training settings are for a fit: those of unfrozen bases are not
-/// read where the base is frozen, and so are in no key.
-Json TrainParams(const Json& config) {
-  Json train = config.at("train");
-  if (!stages::IsUnfrozen(config.at("model")))
-    for (const char* key :
-         {"base_learning_rate", "freeze_epochs", "batch_norm"})
-      train.erase(key);
-  return train;
 }
 
 /// Numerics, ranks and cost of a fit.
@@ -448,6 +417,8 @@ Status Planner::AddTrial(const TrialConfig& trial) {
                          DataOf(config, backbone->second));
   PlannedTrial planned;
   planned.config = config;
+  if (of_model.at("backbone").is_object())  // Whatever becomes of the file.
+    planned.config["model"]["backbone"]["sha256"] = backbone->second.weights;
   planned.parameters = trial.parameters;
   planned.id = DigestOfJson({trial.identity, backbone->second.weights,
                              out_.graph[out_.data[slot->data].split].key.Hex()})

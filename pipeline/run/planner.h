@@ -42,7 +42,8 @@ struct PlannerServices {
   std::map<std::string, int, std::less<>> stage_versions;
   /// By `model.precision` as written: the numerics tag of its tasks.
   std::map<std::string, std::string> numerics;
-  /// That of tasks that train a part of a base.
+  /// That of tasks that train a part of a base, or that run a TorchScript file
+  /// where that of the precision is not LibTorch's.
   std::string training_numerics;
 };
 

@@ -65,10 +65,18 @@ std::size_t MostFailures(const Json& limits, std::size_t trials) {
       std::ceil(percent / 100.0 * static_cast<double>(trials)));
 }
 
+/// Whether a trial that failed in an earlier run is tried again.
+bool Retries(const RunOptions& options, const PlannedTrial& trial) {
+  return options.rerun == "failed" || options.rerun == "all" ||
+         (!options.rerun.empty() && trial.id.starts_with(options.rerun));
+}
+
 /// The tasks that options ask for: whole stages up to `until`, or the trials.
+/// `views`: those of `augment` that are to be made whoever reads them.
 std::vector<TaskId> TargetsOf(
     const PreparedSweep& sweep, const RunOptions& options,
-    const std::map<std::string, db::TrialState>& states) {
+    const std::map<std::string, db::TrialState>& states,
+    const std::vector<TaskId>& views) {
   const SweepGraph& graph = sweep.graph;
   const std::vector<std::string>& order = StageOrder();
   const auto rank = [&](const std::string& stage) {
@@ -82,16 +90,14 @@ std::vector<TaskId> TargetsOf(
         targets.push_back(task);
     return targets;
   }
-  for (const PlannedData& data : graph.data) {
-    targets.push_back(data.split);
-    targets.push_back(data.augment);
-  }
+  for (const PlannedData& data : graph.data) targets.push_back(data.split);
+  targets.insert(targets.end(), views.begin(), views.end());
   std::int64_t fresh = 0;
   for (const PlannedTrial& trial : graph.trials) {
     const auto state = states.find(trial.id);
     const db::TrialState known =
         state == states.end() ? db::TrialState::kPending : state->second;
-    if (known == db::TrialState::kFailed && options.rerun.empty()) continue;
+    if (known == db::TrialState::kFailed && !Retries(options, trial)) continue;
     if (known != db::TrialState::kDone) {
       if (options.limit > 0 && fresh == options.limit) continue;
       ++fresh;
@@ -104,12 +110,12 @@ std::vector<TaskId> TargetsOf(
 /// Trials that failed in an earlier run and are not tried again in this one.
 std::size_t StayFailed(const SweepGraph& sweep, const RunOptions& options,
                        const std::map<std::string, db::TrialState>& states) {
-  if (!options.rerun.empty()) return 0;
   return static_cast<std::size_t>(
       std::ranges::count_if(sweep.trials, [&](const PlannedTrial& trial) {
         const auto state = states.find(trial.id);
         return state != states.end() &&
-               state->second == db::TrialState::kFailed;
+               state->second == db::TrialState::kFailed &&
+               !Retries(options, trial);
       }));
 }
 
@@ -249,7 +255,9 @@ Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
     BESOM_ASSIGN_OR_RETURN(const std::vector<db::ActionRow> actions,
                            results.FindActions("features", space));
     for (const db::ActionRow& action : actions) {
-      if (planned.contains(action.key) || action.blobs.empty()) continue;
+      if (planned.contains(action.key) || action.blobs.empty() ||
+          action.removed())
+        continue;
       BESOM_ASSIGN_OR_RETURN(const Digest digest,
                              Digest::FromHex(action.blobs[0].digest));
       const BlobRef blob{digest, action.blobs[0].size};
@@ -286,6 +294,7 @@ class SweepRun {
   Status Open();
   Status OpenWorkspace();
   Status Register();
+  Result<std::vector<TaskId>> ViewsToMake();
   Result<RunOutcome> Execute();
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer);
 
@@ -377,6 +386,17 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
   return Status::Ok();
 }
 
+Result<std::vector<TaskId>> SweepRun::ViewsToMake() {
+  std::vector<TaskId> views;
+  for (const PlannedData& data : sweep_.graph.data) {
+    BESOM_ASSIGN_OR_RETURN(
+        const bool wanted,
+        WantsViews(sweep_.graph, data, results_.get(), layout_));
+    if (wanted) views.push_back(data.augment);
+  }
+  return views;
+}
+
 Result<RunOutcome> SweepRun::Execute() {
   WorkTally tally(sweep_.graph);
   ProgressObserver observer(
@@ -412,8 +432,10 @@ Result<RunOutcome> SweepRun::Execute() {
                         services_.blobs, judge_, services_.clock);
   coordinator.SetClaims(&claims);
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results_, id_));
-  BESOM_ASSIGN_OR_RETURN(RunOutcome outcome,
-                         coordinator.Run(TargetsOf(sweep_, options_, states)));
+  BESOM_ASSIGN_OR_RETURN(const std::vector<TaskId> views, ViewsToMake());
+  BESOM_ASSIGN_OR_RETURN(
+      RunOutcome outcome,
+      coordinator.Run(TargetsOf(sweep_, options_, states, views)));
   outcome.trials_failed += StayFailed(sweep_.graph, options_, states);
   if (watch.IsLost())
     outcome.why = "the lock of the sweep is not ours any more";

@@ -9,6 +9,7 @@
 #include "stages/data/phantom.h"
 #include "stages/data/split_file.h"
 #include "stages/model/backbone_catalog.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/trained_base.h"
 #include "stages/model/weights_store.h"
 #include "sweeps/metric_name.h"
@@ -37,9 +38,39 @@ void Note(const stages::WeightsInfo& info,
   if (!known) noted.push_back(info);
 }
 
+/// A file of which nothing but its digest is known.
+Result<ResolvedBackbone> ResolveScript(
+    const Json& model, stages::ContentDigests& digests,
+    std::vector<stages::WeightsInfo>& noted) {
+  // Guesses, for forecasts: how many numbers it gives is seen when it has run.
+  constexpr int kSize = 224, kDimension = 1000;
+  BESOM_ASSIGN_OR_RETURN(
+      const stages::WeightsInfo info,
+      stages::ResolveTorchScript(
+          stages::TorchScriptOf(model),
+          [&](const Path& path) { return DigestThrough(digests, path); }));
+  Note(info, noted);
+  BESOM_ASSIGN_OR_RETURN(const stages::Preprocessing preprocessing,
+                         stages::ResolvePreprocessing(model.at("preprocessing"),
+                                                      info.preprocessing));
+  ResolvedBackbone resolved;
+  resolved.cut = model.at("cut");
+  resolved.pooling = model.at("pooling");
+  resolved.weights = info.digest;
+  resolved.path = info.path.string();
+  resolved.preprocessing = preprocessing.ToJson();
+  resolved.input_size = kSize;
+  resolved.multiply_adds =
+      static_cast<double>(stages::ForeseenMultiplyAdds(kSize));
+  resolved.dimension = kDimension;
+  return resolved;
+}
+
 Result<ResolvedBackbone> ResolveBackbone(
     const Json& model, stages::ContentDigests& digests,
     std::vector<stages::WeightsInfo>& noted) {
+  if (!stages::TorchScriptOf(model).empty())
+    return ResolveScript(model, digests, noted);
   const std::string name = model.at("backbone");
   const std::string cut = model.at("cut");
   BESOM_ASSIGN_OR_RETURN(const stages::Backbone backbone,
@@ -115,7 +146,7 @@ Status ResolveNumerics(PreparedSweep& sweep, std::string_view stored,
     const Json& model = trial.config.at("model");
     BESOM_RETURN_IF_ERROR(
         sweep.numerics.Resolve(model.at("precision"), device, offered));
-    if (stages::IsUnfrozen(model))
+    if (stages::IsUnfrozen(model) || !stages::TorchScriptOf(model).empty())
       BESOM_RETURN_IF_ERROR(sweep.numerics.ResolveTraining(offered));
   }
   return Status::Ok();
@@ -213,7 +244,7 @@ std::vector<db::TrialRow> TrialRowsOf(const PreparedSweep& sweep) {
     row.ordinal = static_cast<std::int64_t>(rows.size()) - 1;
     row.parameters = trial.parameters;
     row.config = CanonicalText(trial.config);
-    row.backbone = model.at("backbone");
+    row.backbone = stages::BackboneTitle(model);
     row.head = model.at("head").dump();
     row.dropout = model.at("dropout").get<double>();
     row.fits = static_cast<int>(trial.fits.size());

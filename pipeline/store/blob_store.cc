@@ -178,15 +178,31 @@ Status BlobStore::CheckUnhurt(const ArtifactMap& artifacts) {
   return Status::Ok();
 }
 
-Result<int> BlobStore::RemoveDeadTemporaries() const {
-  int removed = 0;
+/// Where anything is written atomically.
+std::vector<Path> BlobStore::WrittenFolders() const {
   std::vector<Path> folders = {layout_.root(), layout_.logs(),
                                layout_.checkpoints()};
   std::error_code error;
   std::filesystem::directory_iterator entries(layout_.blobs(), error), end;
   for (; !error && entries != end; entries.increment(error))
-    folders.push_back(entries->path());
-  for (const Path& folder : folders) {
+    if (std::error_code ignored; entries->is_directory(ignored))
+      folders.push_back(entries->path());
+  return folders;
+}
+
+Result<std::vector<Path>> BlobStore::ListDeadTemporaries() const {
+  std::vector<Path> dead;
+  for (const Path& folder : WrittenFolders()) {
+    BESOM_ASSIGN_OR_RETURN(const std::vector<Path> here,
+                           besom::ListDeadTemporaries(folder));
+    dead.insert(dead.end(), here.begin(), here.end());
+  }
+  return dead;
+}
+
+Result<int> BlobStore::RemoveDeadTemporaries() const {
+  int removed = 0;
+  for (const Path& folder : WrittenFolders()) {
     BESOM_ASSIGN_OR_RETURN(const int here,
                            besom::RemoveDeadTemporaries(folder));
     removed += here;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "pipeline/store/artifact.h"
 #include "pipeline/store/patience.h"
@@ -54,14 +55,16 @@ class BlobStore {
   Status CheckUnhurt(const ArtifactMap& artifacts);
   Status CheckUnhurt(const Artifact& artifact);
 
-  /// Removes what killed processes of this host left half written in the
-  /// workspace; returns how many files. For the start of a run.
+  /// What killed processes of this host left half written in the workspace.
+  Result<std::vector<Path>> ListDeadTemporaries() const;
+  /// Removes it; returns how many files. For the start of a run.
   Result<int> RemoveDeadTemporaries() const;
 
   const WorkspaceLayout& layout() const { return layout_; }
   const Patience& patience() const { return patience_; }
 
  private:
+  std::vector<Path> WrittenFolders() const;
   bool IsChecked(const Digest& digest, const FileStat& stat) const;
   void SetChecked(const Digest& digest, const FileStat& stat);
   std::shared_ptr<const MappedFile> FindOpen(const Digest& digest,

@@ -26,7 +26,7 @@ struct FeatureTap {
 
 /// What engines are made for. All but `threads` decides numbers.
 struct EngineSpec {
-  std::string backbone;
+  std::string backbone;           ///< Of the catalog, or kTorchScript.
   Path weights;                   ///< A .safetensors file; empty = random.
   std::uint64_t random_seed = 0;  ///< Of random weights.
   /// One or, of a precision that SharesPasses, more: all come from one pass,

@@ -7,6 +7,7 @@
 #include "stages/data/view_rows.h"
 #include "stages/model/backbone_catalog.h"
 #include "stages/model/numerics_tag.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::stages {
@@ -16,6 +17,7 @@ constexpr const char* kPlace = "features";
 
 /// What the weights want, when the parameters leave it to them.
 Result<Preprocessing> PreprocessingOfWeights(const EngineSpec& engine) {
+  if (engine.backbone == kTorchScript) return Preprocessing::Torchvision();
   BESOM_ASSIGN_OR_RETURN(const Backbone backbone,
                          DescribeBackbone(engine.backbone));
   if (engine.weights.empty()) return backbone.preprocessing;

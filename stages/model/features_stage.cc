@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "stages/model/feature_work.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/pooling.h"
+#include "stages/model/torch_script.h"
 
 namespace besom::stages {
 
@@ -53,20 +55,37 @@ struct TapTask {
   DeviceMemory memory;
 };
 
-Result<TapTask> ReadTap(const FeaturesRequest& request,
-                        const Backbone& backbone,
-                        const std::vector<RowWork>& rows,
-                        const std::vector<Artifact>& prior) {
-  TapTask task{.tap = request.engine.taps.front()};
-  const int size = request.engine.size;
+/// Its tap as the catalog knows it.
+Result<TapTask> TapOfCatalog(const EngineSpec& engine) {
+  TapTask task{.tap = engine.taps.front()};
+  BESOM_ASSIGN_OR_RETURN(const Backbone backbone,
+                         DescribeBackbone(engine.backbone));
   BESOM_ASSIGN_OR_RETURN(
       task.dimension,
-      FeatureDimension(backbone, task.tap.cut, task.tap.pooling, size));
+      FeatureDimension(backbone, task.tap.cut, task.tap.pooling, engine.size));
   BESOM_ASSIGN_OR_RETURN(const int last,
                          TapLayer(backbone, task.tap.cut, task.tap.pooling));
   BESOM_ASSIGN_OR_RETURN(const auto multiply_adds,
-                         MultiplyAdds(backbone, last, size));
+                         MultiplyAdds(backbone, last, engine.size));
   task.multiply_adds = static_cast<double>(multiply_adds);
+  return task;
+}
+
+/// A task with the rows that are there.
+Result<TapTask> ReadTap(const FeaturesRequest& request,
+                        const std::vector<RowWork>& rows,
+                        const std::vector<Artifact>& prior,
+                        const std::function<Result<const Engines*>()>& load) {
+  TapTask task{.tap = request.engine.taps.front()};
+  if (request.engine.backbone == kTorchScript) {
+    // What it gives is seen when it is loaded.
+    BESOM_ASSIGN_OR_RETURN(const Engines* engines, load());
+    task.dimension = engines->front()->dimension();
+    task.multiply_adds =
+        static_cast<double>(ForeseenMultiplyAdds(request.engine.size));
+  } else {
+    BESOM_ASSIGN_OR_RETURN(task, TapOfCatalog(request.engine));
+  }
   BESOM_ASSIGN_OR_RETURN(task.table, TakePrior(rows, task.dimension, prior));
   return task;
 }
@@ -159,8 +178,6 @@ Result<std::vector<Result<StageOutput>>> FeaturesStage::RunEach(
   BESOM_ASSIGN_OR_RETURN(const FeaturesRequest request,
                          FeaturesRequest::Parse(input.params, input.hints));
   BESOM_RETURN_IF_ERROR(CheckNumerics(request));
-  BESOM_ASSIGN_OR_RETURN(const Backbone backbone,
-                         DescribeBackbone(request.engine.backbone));
   BESOM_ASSIGN_OR_RETURN(const PixelSource pixels,
                          PixelSource::Over(PortOf(input.artifacts, "pixels"),
                                            request.engine.size));
@@ -175,8 +192,9 @@ Result<std::vector<Result<StageOutput>>> FeaturesStage::RunEach(
     BESOM_RETURN_IF_ERROR(CheckAlike(input.params, each.params));
     BESOM_ASSIGN_OR_RETURN(const FeaturesRequest own,
                            FeaturesRequest::Parse(each.params, each.hints));
-    tasks.push_back(
-        ReadTap(own, backbone, rows, PortOf(each.artifacts, "prior")));
+    tasks.push_back(ReadTap(own, rows, PortOf(each.artifacts, "prior"), [&] {
+      return EnginesFor(own.engine, own.weights);
+    }));
   }
   PassGroups groups;
   for (Result<TapTask>& task : tasks)

@@ -12,6 +12,7 @@
 #include "pipeline/base/check.h"
 #include "stages/model/compute_thread.h"
 #include "stages/model/engine_plan.h"
+#include "stages/model/torch_device.h"
 #include "stages/model/torch_error.h"
 #include "stages/model/torch_network.h"
 
@@ -21,28 +22,6 @@ namespace {
 /// What a process takes of a GPU beside the allocator's memory, for its context
 /// and kernels: an assumption on the safe side.
 constexpr std::int64_t kContextBytes = std::int64_t{600} << 20;
-
-/// Full float32 on GPUs: TF32 would drop 13 bits of every product.
-void ForbidTf32() {
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setDeterministicCuDNN(true);
-}
-
-Result<at::Device> FindDevice(const std::string& name) {
-  try {
-    const at::Device device(name);
-    if (device.is_cuda()) {
-      if (!at::globalContext().hasCUDA())
-        return Status(StatusCode::kUnavailable, "device",
-                      "LibTorch finds no GPU", "use the CPU");
-      ForbidTf32();
-    }
-    return device;
-  } catch (const std::exception& error) {
-    return InvalidError("device", WhatOfTorch(error), "use cpu or cuda:0 ...");
-  }
-}
 
 class TorchEngine final : public FeatureEngine {
  public:
@@ -144,7 +123,7 @@ int BatchOf(const Backbone& backbone, const at::Device& device) {
 Result<Engines> MakeTorchEngines(const EngineSpec& spec, int lanes) {
   BESOM_CHECK(lanes >= 1, fmt::to_string(lanes));
   BESOM_ASSIGN_OR_RETURN(const EnginePlan plan, PlanEngine(spec));
-  BESOM_ASSIGN_OR_RETURN(const at::Device device, FindDevice(spec.device));
+  BESOM_ASSIGN_OR_RETURN(const at::Device device, FindTorchDevice(spec.device));
   BESOM_ASSIGN_OR_RETURN(const FoldedNetwork network, plan.LoadNetwork());
   try {
     PrepareComputeThread(spec.threads);

@@ -4,9 +4,9 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "pipeline/base/check.h"
+#include "stages/model/torch_layers.h"
 
 namespace besom::stages {
 namespace {
@@ -45,7 +45,7 @@ bool IsProduct(const Layer& layer) {
   return layer.kind == LayerKind::kConv || layer.kind == LayerKind::kLinear;
 }
 
-/// A linear layer is run as a convolution of single positions.
+/// Of its numbers. A linear layer is run as a convolution of single positions.
 Sides WeightShape(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kConv:
@@ -56,37 +56,9 @@ Sides WeightShape(const Layer& layer) {
       return {layer.out_channels};
     case LayerKind::kPositions:
     case LayerKind::kPrependToken:
-      return {1, std::max(layer.tokens, 1), 1, layer.out_channels};
+      return {1, std::max(layer.tokens, 1), layer.out_channels};
     default:
       return {1, layer.out_channels, 1, 1};
-  }
-}
-
-void Activate(LayerKind activation, at::Tensor& output) {
-  switch (activation) {
-    case LayerKind::kRelu:
-      output.relu_();
-      return;
-    case LayerKind::kRelu6:
-      output.clamp_(0, 6);
-      return;
-    case LayerKind::kSigmoid:
-      output.sigmoid_();
-      return;
-    case LayerKind::kHardSigmoid:
-      at::hardsigmoid_(output);
-      return;
-    case LayerKind::kHardSwish:
-      at::hardswish_(output);
-      return;
-    case LayerKind::kSilu:
-      at::silu_(output);
-      return;
-    case LayerKind::kGelu:
-      at::gelu_(output);
-      return;
-    default:
-      BESOM_CHECK(false, "an activation without an operator");
   }
 }
 
@@ -129,45 +101,6 @@ struct FusedActivation {
   c10::List<std::optional<at::Scalar>> numbers;
 };
 
-/// Of a map: (batch, rows, columns, channels), as it lies in memory.
-at::Tensor ChannelsLast(const at::Tensor& map) {
-  return map.permute({0, 2, 3, 1}).contiguous();
-}
-
-at::Tensor ChannelsFirst(const at::Tensor& map) {
-  return map.permute({0, 3, 1, 2});
-}
-
-at::Tensor PrependToken(const at::Tensor& token, const at::Tensor& map) {
-  const at::Tensor last = ChannelsLast(map);
-  const std::int64_t images = last.size(0), channels = last.size(3);
-  return ChannelsFirst(at::cat({token.expand({images, 1, 1, channels}),
-                                last.view({images, -1, 1, channels})},
-                               1));
-}
-
-at::Tensor PatchTokens(const at::Tensor& tokens) {
-  const std::int64_t count = tokens.size(2) - 1;
-  const auto side = std::lround(std::sqrt(count));
-  return tokens.narrow(2, 1, count)
-      .reshape({tokens.size(0), tokens.size(1), side, side});
-}
-
-at::Tensor Attend(const Layer& layer, const at::Tensor& map) {
-  const std::int64_t images = map.size(0), tokens = map.size(2);
-  const std::int64_t width = layer.out_channels / layer.heads;
-  // To (query, key, value; image, head, token, number).
-  const std::vector<at::Tensor> parts =
-      ChannelsLast(map)
-          .view({images, tokens, 3, layer.heads, width})
-          .permute({2, 0, 3, 1, 4})
-          .unbind();
-  const at::Tensor attended =
-      at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
-  return ChannelsFirst(attended.transpose(1, 2).reshape(
-      {images, tokens, 1, layer.out_channels}));
-}
-
 }  // namespace
 
 TorchNetwork::TorchNetwork(const FoldedNetwork& network, at::IntArrayRef input,
@@ -209,19 +142,13 @@ TorchNetwork::Step TorchNetwork::MakeStep(const FoldedLayer& folded,
             .padding = layer.padding};
   Sides sides(input.begin(), input.end());
   if (layer.same_padding) {
-    const auto zeros = [&](std::int64_t side) {
-      const std::int64_t out = (side + layer.stride - 1) / layer.stride;
-      return std::max<std::int64_t>(
-          (out - 1) * layer.stride + layer.kernel - side, 0);
-    };
-    const std::int64_t rows = zeros(sides[2]), columns = zeros(sides[3]);
-    if (rows == columns && rows % 2 == 0) {
-      step.padding = static_cast<int>(rows / 2);
+    const Sides zeros = SamePadding(layer, input);
+    if (std::ranges::count(zeros, zeros[0]) == 4) {
+      step.padding = static_cast<int>(zeros[0]);
     } else {
-      step.outer_padding = {columns / 2, columns - columns / 2, rows / 2,
-                            rows - rows / 2};
-      sides[2] += rows;
-      sides[3] += columns;
+      step.outer_padding = zeros;
+      sides[2] += zeros[2] + zeros[3];
+      sides[3] += zeros[0] + zeros[1];
     }
   }
   const Sides shape = WeightShape(layer);
@@ -275,40 +202,20 @@ at::Tensor TorchNetwork::Run(const Step& step,
 
 at::Tensor TorchNetwork::Apply(const Step& step,
                                const std::vector<at::Tensor>& inputs) {
-  const Layer& layer = step.layer;
   const at::Tensor& input = inputs[0];
-  switch (layer.kind) {
+  switch (step.layer.kind) {
     case LayerKind::kLayerNorm:
-      return ChannelsFirst(at::layer_norm(ChannelsLast(input),
-                                          {layer.out_channels}, step.weight,
-                                          step.bias, layer.epsilon));
+      return NormOfChannels(step.layer, input, step.weight, step.bias);
     case LayerKind::kScale:
       return at::addcmul(step.bias, input, step.weight);
-    case LayerKind::kMaxPool:
-      return at::max_pool2d(input, layer.kernel, layer.stride, step.padding);
-    case LayerKind::kAveragePool:
-      return at::avg_pool2d(input, layer.kernel, layer.stride);
-    case LayerKind::kGlobalAverage:
-      return at::mean(input, {2, 3}, /*keepdim=*/true);
-    case LayerKind::kAdd:
-      return at::add(input, inputs[1]);
-    case LayerKind::kMultiply:
-      return at::mul(input, inputs[1]);
-    case LayerKind::kConcat:
-      return at::cat(inputs, 1);
     case LayerKind::kPrependToken:
-      return PrependToken(step.weight, input);
+      return WithToken(step.weight, input);
     case LayerKind::kPositions:
-      return at::add(input, ChannelsFirst(step.weight));
-    case LayerKind::kAttention:
-      return Attend(layer, input);
-    case LayerKind::kClassToken:
-      return input.narrow(2, 0, 1);
-    case LayerKind::kPatchTokens:
-      return PatchTokens(input);
+      return WithPositions(step.weight, input);
     default:
-      BESOM_CHECK(IsActivation(layer.kind), "folding leaves no other kind");
-      return input.clone();  // Others read it, too.
+      // An activation by itself: others read its input, too.
+      if (IsActivation(step.layer.kind)) return input.clone();
+      return OutputOf(step.layer, inputs);
   }
 }
 

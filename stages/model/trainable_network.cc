@@ -6,26 +6,9 @@
 #include <utility>
 
 #include "pipeline/base/check.h"
+#include "stages/model/torch_layers.h"
 
 namespace besom::stages {
-namespace {
-
-using Sides = std::vector<std::int64_t>;
-
-/// Zeros at the left, right, top and bottom that make a window's output
-/// ceil(side / stride): TensorFlow's "SAME".
-Sides SamePadding(const Layer& layer, const at::Tensor& input) {
-  const auto zeros = [&](std::int64_t side) {
-    const std::int64_t out = (side + layer.stride - 1) / layer.stride;
-    return std::max<std::int64_t>(
-        (out - 1) * layer.stride + layer.kernel - side, 0);
-  };
-  const std::int64_t rows = zeros(input.size(2)),
-                     columns = zeros(input.size(3));
-  return {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2};
-}
-
-}  // namespace
 
 /// One forward pass: the layers' outputs so far.
 class TrainableNetwork::Pass {
@@ -39,62 +22,58 @@ class TrainableNetwork::Pass {
 
   at::Tensor Run() {
     for (int i = network_.edge_ + 1; i <= network_.last_; ++i)
-      outputs_.push_back(Output(Layers()[static_cast<std::size_t>(i)]));
+      outputs_.push_back(network_.IsRead(i) ? Output(i) : at::Tensor());
     return outputs_.empty() ? input_ : outputs_.back();
   }
 
  private:
-  const std::vector<Layer>& Layers() const { return network_.backbone_.layers; }
-
-  const at::Tensor& Read(const Layer& layer, std::size_t i = 0) const {
-    const int source = layer.inputs[i];
+  const at::Tensor& Read(int source) const {
     if (source == network_.edge_) return input_;
-    BESOM_CHECK(source > network_.edge_, layer.name);
+    BESOM_CHECK(source > network_.edge_, network_.backbone_.name);
     return outputs_[static_cast<std::size_t>(source - network_.edge_ - 1)];
   }
 
-  const at::Tensor& Tensor(const Layer& layer, const char* part) const {
-    const auto found = network_.by_name_.find(layer.name + "." + part);
-    BESOM_CHECK(found != network_.by_name_.end(), layer.name + "." + part);
-    return tensors_[found->second];
-  }
-
-  at::Tensor Output(const Layer& layer) {
+  at::Tensor Output(int index) {
+    const Layer& layer = network_.At(index);
+    const auto tensors = tensors_.subspan(network_.FirstTensor(index));
+    std::vector<at::Tensor> inputs;
+    for (const int source : layer.inputs) inputs.push_back(Read(source));
+    const at::Tensor& input = inputs.front();
     switch (layer.kind) {
       case LayerKind::kConv:
-        return Convolve(layer);
+        return Convolve(layer, input, tensors);
+      case LayerKind::kLinear:
+        return at::conv2d(input, tensors[0].unsqueeze(2).unsqueeze(3),
+                          tensors[1]);
       case LayerKind::kBatchNorm:
-        return at::batch_norm(
-            Read(layer), Tensor(layer, "weight"), Tensor(layer, "bias"),
-            Tensor(layer, "running_mean"), Tensor(layer, "running_var"),
-            batch_statistics_, layer.momentum, layer.epsilon,
-            /*cudnn_enabled=*/true);
-      case LayerKind::kRelu:
-        return at::relu(Read(layer));
-      case LayerKind::kRelu6:
-        return at::clamp(Read(layer), 0, 6);
-      case LayerKind::kMaxPool:
-        return at::max_pool2d(Read(layer), layer.kernel, layer.stride,
-                              layer.padding);
-      case LayerKind::kAdd:
-        return at::add(Read(layer), Read(layer, 1));
+        return at::batch_norm(input, tensors[0], tensors[1], tensors[2],
+                              tensors[3], batch_statistics_, layer.momentum,
+                              layer.epsilon, /*cudnn_enabled=*/true);
+      case LayerKind::kLayerNorm:
+        return NormOfChannels(layer, input, tensors[0], tensors[1]);
+      case LayerKind::kScale:
+        return at::mul(input, tensors[0]);
+      case LayerKind::kPrependToken:
+        return WithToken(tensors[0], input);
+      case LayerKind::kPositions:
+        return WithPositions(tensors[0], input);
       default:
-        BESOM_CHECK(false, "a layer kind without a function");
+        return IsActivation(layer.kind) ? Activated(layer.kind, input)
+                                        : OutputOf(layer, inputs);
     }
   }
 
-  at::Tensor Convolve(const Layer& layer) const {
-    at::Tensor input = Read(layer);
+  static at::Tensor Convolve(const Layer& layer, at::Tensor input,
+                             std::span<const at::Tensor> tensors) {
     int padding = layer.padding;
     if (layer.same_padding) {
-      const Sides zeros = SamePadding(layer, input);
+      const auto zeros = SamePadding(layer, input.sizes());
       if (std::ranges::count(zeros, zeros[0]) == 4)
         padding = static_cast<int>(zeros[0]);
       else
         input = at::constant_pad_nd(input, zeros);
     }
-    return at::conv2d(input, Tensor(layer, "weight"),
-                      layer.bias ? Tensor(layer, "bias") : at::Tensor(),
+    return at::conv2d(input, tensors[0], layer.bias ? tensors[1] : at::Tensor(),
                       layer.stride, padding, 1, layer.groups);
   }
 
@@ -106,13 +85,21 @@ class TrainableNetwork::Pass {
 };
 
 TrainableNetwork::TrainableNetwork(Backbone backbone, int edge, int last)
-    : backbone_(std::move(backbone)), edge_(edge), last_(last) {
-  const std::vector<Parameter> all = ParametersOf(backbone_, last_);
-  const std::size_t frozen = ParametersOf(backbone_, edge_).size();
-  parameters_.assign(all.begin() + static_cast<std::ptrdiff_t>(frozen),
-                     all.end());
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    by_name_[parameters_[i].name] = i;
+    : backbone_(std::move(backbone)),
+      edge_(edge),
+      last_(last),
+      is_read_(backbone_.layers.size(), false),
+      first_tensor_(backbone_.layers.size(), 0) {
+  for (int i = edge_ + 1; i <= last_; ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    first_tensor_[index] = parameters_.size();
+    for (Parameter& parameter : ParametersOf(At(i)))
+      parameters_.push_back(std::move(parameter));
+    for (const int source : At(i).inputs)
+      if (source != Layer::kImage)
+        is_read_[static_cast<std::size_t>(source)] = true;
+  }
+  if (last_ != Layer::kImage) is_read_[static_cast<std::size_t>(last_)] = true;
 }
 
 at::Tensor TrainableNetwork::Forward(const at::Tensor& input,

@@ -3,8 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <span>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "stages/model/backbone_catalog.h"
@@ -34,10 +32,23 @@ class TrainableNetwork {
  private:
   class Pass;
 
+  const Layer& At(int layer) const {
+    return backbone_.layers[static_cast<std::size_t>(layer)];
+  }
+  /// Where a layer's parameters begin in parameters().
+  std::size_t FirstTensor(int layer) const {
+    return first_tensor_[static_cast<std::size_t>(layer)];
+  }
+  /// Whether a later layer, or the caller, reads its output.
+  bool IsRead(int layer) const {
+    return is_read_[static_cast<std::size_t>(layer)];
+  }
+
   Backbone backbone_;
   int edge_, last_;
   std::vector<Parameter> parameters_;
-  std::unordered_map<std::string, std::size_t> by_name_;
+  std::vector<bool> is_read_;
+  std::vector<std::size_t> first_tensor_;
 };
 
 }  // namespace besom::stages

@@ -1,15 +1,19 @@
 // Images per second of our engines beside OpenVINO used bare, in one process.
-//   engine_bench BACKBONE THREADS IMAGES REPEATS MODEL.xml
+//   engine_bench BACKBONE THREADS IMAGES REPEATS MODEL.xml PRECISION
+//   [OTHER.xml]
 // Prints one line of JSON a repeat: our lanes, a bare loop over the whole
-// network with OpenVINO's throughput hint, LibTorch's lanes. Random weights.
+// network with OpenVINO's throughput hint, the same over OTHER.xml (the network
+// as others made it), LibTorch's lanes. Random weights.
 // Fails when our rows are not OpenVINO's. Leaves the network in
 // MODEL.xml, for OpenVINO's benchmark_app.
 #include <fmt/format.h>
 
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <openvino/core/graph_util.hpp>
 #include <openvino/runtime/core.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -126,6 +130,15 @@ class Bare {
   std::vector<ov::InferRequest> requests_;
 };
 
+/// A network in a file, for as many images of as many pixels.
+Bare OpenOther(const std::string& path, int batch, int size, int threads,
+               bool bf16) {
+  ov::Core core;
+  const std::shared_ptr<ov::Model> model = core.read_model(path);
+  model->reshape(ov::PartialShape{batch, 3, size, size});
+  return {model, threads, bf16};
+}
+
 Status Run(const std::vector<std::string>& args) {
   const int threads = std::stoi(args[1]), images = std::stoi(args[2]);
   BESOM_ASSIGN_OR_RETURN(const Backbone backbone, DescribeBackbone(args[0]));
@@ -147,6 +160,10 @@ Status Run(const std::vector<std::string>& args) {
   const auto model = BuildOpenVinoModel(network, ours.batch(), {3, size, size});
   ov::save_model(model, args[4], false);
   Bare bare(model, threads, args[5] == "bf16");
+  std::optional<Bare> other;
+  if (args.size() > 6)
+    other.emplace(
+        OpenOther(args[6], ours.batch(), size, threads, args[5] == "bf16"));
   ours.Run(0);
   libtorch.Run(0);
   bare.Rate(0);  // Warm.
@@ -155,11 +172,14 @@ Status Run(const std::vector<std::string>& args) {
   if (ours.rows() != rows)
     return Status(StatusCode::kFailed, "engine_bench",
                   "our rows are not OpenVINO's");
-  for (int repeat = 0; repeat < std::stoi(args[3]); ++repeat)
-    fmt::print("{}\n", Json({{"ours", ours.Rate(images)},
-                             {"bare", bare.Rate(images)},
-                             {"libtorch", libtorch.Rate(images)}})
-                           .dump());
+  if (other) other->Rate(0);
+  for (int repeat = 0; repeat < std::stoi(args[3]); ++repeat) {
+    Json rates = {{"ours", ours.Rate(images)},
+                  {"bare", bare.Rate(images)},
+                  {"libtorch", libtorch.Rate(images)}};
+    if (other) rates["other"] = other->Rate(images);
+    fmt::print("{}\n", rates.dump());
+  }
   return Status::Ok();
 }
 
@@ -168,10 +188,10 @@ Status Run(const std::vector<std::string>& args) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.size() != 6) {
+  if (args.size() != 6 && args.size() != 7) {
     fmt::print(stderr,
                "usage: engine_bench BACKBONE THREADS IMAGES REPEATS "
-               "MODEL.xml\n");
+               "MODEL.xml PRECISION [OTHER.xml]\n");
     return 2;
   }
   const besom::Status status = besom::stages::Run(args);

@@ -79,6 +79,29 @@ TEST_F(SchemaTest, ADatabaseOfTheThirdSchemaHasNoWeightsYet) {
   EXPECT_THAT(Lines(path_, "SELECT count(*) FROM weights"), ElementsAre("0"));
 }
 
+TEST_F(SchemaTest, TheBlobsOfTheFourthSchemaAreAllThere) {
+  {
+    Connection db = Open();
+    const auto& steps = TableMigrations();
+    ASSERT_OK(Migrate(db, {steps.begin(), steps.begin() + 4}, {}));
+    ASSERT_OK(db.Execute(
+        "INSERT INTO action VALUES('k1', 'features', 1, 's', '{}', 'l', 1, 2, "
+        "'{}', 'h', 0, 3); INSERT INTO blob VALUES('k1', 'p', 'd', 4)"));
+  }
+  ASSERT_TRUE(ResultsStore::Open(path_).ok());
+  EXPECT_THAT(Lines(path_, "SELECT digest, size, removed FROM blob"),
+              ElementsAre("d|4|NULL"));
+}
+
+/// A commit asks for each of its blobs whether the same bytes were removed.
+TEST_F(SchemaTest, RemovedBlobsAreFoundByIndex) {
+  ASSERT_TRUE(ResultsStore::Open(path_).ok());
+  EXPECT_THAT(Lines(path_,
+                    "EXPLAIN QUERY PLAN SELECT key FROM blob "
+                    "WHERE digest = 'd' AND removed IS NOT NULL"),
+              ElementsAre(HasSubstr("INDEX blob_removed (digest=?)")));
+}
+
 /// Without it every features task would read all actions ever made.
 TEST_F(SchemaTest, RowsOfAFeatureSpaceAreFoundByIndex) {
   ASSERT_TRUE(ResultsStore::Open(path_).ok());

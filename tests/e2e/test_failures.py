@@ -63,6 +63,11 @@ class Failures(unittest.TestCase):
             again = self.run_smoke(1, "--set", ONE_FAILS, "-n", ranks)
             self.assertIn("nothing to do", again.stdout)
             self.assertEqual(self.attempts(), before)
+        [(done,)] = select(self.workspace,
+                           "select trial from trials where state = 'done'")
+        self.run_smoke(1, "--rerun", done, "--set", ONE_FAILS)
+        self.assertEqual(self.attempts(), before + 2)
+        before += 2
         self.run_smoke(1, "--rerun", "failed", "--set", ONE_FAILS)
         self.assertEqual(self.attempts(), before + 1)
         self.assertEqual(self.states(), {"done": 1, "failed": 1})

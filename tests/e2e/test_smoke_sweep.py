@@ -179,6 +179,8 @@ class SmokeSweep(unittest.TestCase):
             "unknown key": text + "\nfoo: 1\n",
             "wrong type": text.replace("seed:", "seed: [x]  #", 1),
             "not YAML": text + "\n  : : [\n",
+            "options in conflict": text.replace(
+                "batch_size: 8", "batch_size: 8, warmup: {epochs: 3}"),
         }
         for what, bad in cases.items():
             workspace = self.workspace() / "none"

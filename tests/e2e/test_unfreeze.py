@@ -128,6 +128,21 @@ class Unfreeze(SmokeCase):
             self.assertEqual(said["pixels"]["size"], 64)
             self.assertIn("mean", said["model"]["preprocessing"])
 
+    def test_a_base_that_diverges_ends_its_trial_with_the_reason(self):
+        workspace = self.run_smoke(
+            self.workspace(), *AXES, "--set", "train.optimizer=sgd",
+            "--set", "parameters.model.unfreeze={values: [none, block7]}",
+            "--set", "train.base_learning_rate=1.0e+30", codes=(1,))
+        self.assertEqual(
+            sorted(select(workspace, "select parameters ->> "
+                          "'$.\"model.unfreeze\"', state from trials")),
+            [("block7", "failed"), ("none", "done")])
+        messages = [message for message, in select(
+            workspace, "select message from attempts where message != ''")]
+        self.assertEqual(len(messages), 1, messages)
+        self.assertRegex(messages[0], r"loss became -?(nan|inf) in epoch \d+, "
+                         r"step \d+ \(learning rate 0\.001\)")
+
     def test_an_unknown_block_is_refused_before_anything_runs(self):
         workspace = self.workspace()
         done = besom("run", SMOKE, "-w", workspace, "--set",

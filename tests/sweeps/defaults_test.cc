@@ -22,13 +22,13 @@ const char* const kDefaults = R"({
             "unfreeze": "none", "pooling": "average", "head": [64],
             "head_init": "torch", "dropout": 0.5},
   "train": {"epochs": 25, "batch_size": 8, "optimizer": "adam",
-            "momentum": 0.9, "learning_rate": 0.001, "clip_norm": 0.0,
-            "ema": 0.0, "mixup": 0.0, "loss": "cross_entropy",
-            "base_learning_rate": 1e-05, "freeze_epochs": 0,
-            "batch_norm": "affine", "schedule": "constant",
+            "momentum": 0.9, "learning_rate": 0.001, "schedule": "constant",
             "warmup": "none",
-            "weight_decay": 0.0, "class_weights": "none", "balance": "none",
-            "label_smoothing": 0.0, "early_stopping": {"patience": 0},
+            "base_learning_rate": 1e-5, "freeze_epochs": 0,
+            "batch_norm": "affine", "weight_decay": 0.0, "clip_norm": 0.0,
+            "ema": 0.0, "loss": "cross_entropy", "class_weights": "none",
+            "balance": "none", "label_smoothing": 0.0, "mixup": 0.0,
+            "early_stopping": {"patience": 0},
             "keep": {"epoch": "best", "metric": "loss", "goal": "minimize"},
             "seed": 0, "order": "shared"},
   "evaluate": {"positive": "", "bootstrap": 1000, "predictions": "held_out",
@@ -65,20 +65,6 @@ TEST(DefaultsTest, AreThoseOfTheInterface) {
   expected["ingest"] = Json::parse(kIngest);
   // Texts also tell 0 from 0.0, which digests depend on.
   EXPECT_EQ(spec->base.dump(1), expected.dump(1));
-}
-
-TEST(DefaultsTest, AScheduleIsAWordOrAMapWithItsParameters) {
-  const auto spec =
-      Parse(kBase, {"train.schedule={type: inverse_time, decay: 0.00004}",
-                    "patience=3", "epochs=7"});
-  ASSERT_TRUE(spec.ok()) << spec.status().ToString();
-  const Json& train = spec->base["train"];
-  EXPECT_EQ(train["schedule"]["type"], "inverse_time");
-  EXPECT_EQ(train["schedule"]["decay"], 0.00004);
-  EXPECT_EQ(train["schedule"]["patience"], 10);
-  EXPECT_EQ(train["early_stopping"]["patience"], 3);
-  EXPECT_EQ(train["epochs"], 7);
-  EXPECT_FALSE(Parse(kBase, {"train.schedule={gamma: 0.5}"}).ok());
 }
 
 TEST(DefaultsTest, LossIsMinimized) {

@@ -198,6 +198,79 @@ TEST(PlanTest, ConflictsThatAnAxisMakesAreFound) {
       HasSubstr("/s/t.yaml:7:14: with split.test = 0.9: test and validation"));
 }
 
+TEST(PlanTest, AnAxisMayHoldWordsAndMaps) {
+  const TrialPlan plan = PlanOf(
+      "parameters:\n"
+      "  schedule: [constant, {type: step, gamma: 0.5}, {type: cosine}]\n"
+      "  train.loss: {values: [focal, {type: focal, gamma: 2}]}\n");
+  // Both losses are one.
+  EXPECT_THAT(
+      Parameters(plan),
+      ElementsAre(R"({"train.loss":"focal","train.schedule":"constant"})",
+                  R"({"train.loss":"focal","train.schedule":)"
+                  R"({"gamma":0.5,"step_size":10,"type":"step"}})",
+                  R"({"train.loss":"focal","train.schedule":"cosine"})"));
+}
+
+TEST(PlanTest, AnAxisOfSchedulesIsChecked) {
+  EXPECT_THAT(ErrorOf(BaseWith("{name: recall/covid}",
+                               "{name: recall/covid, split: train}") +
+                      "split: {validation: 0}\n"
+                      "parameters: {schedule: [constant, plateau]}\n"),
+              HasSubstr("/s/t.yaml:8:14: with train.schedule = \"plateau\": "
+                        "plateau looks at the validation loss"));
+  EXPECT_THAT(
+      ErrorOf(kBase + "train: {warmup: {epochs: 3}}\n"
+                      "parameters: {train.epochs: [9, 3]}\n"),
+      HasSubstr("/s/t.yaml:8:14: with train.epochs = 3: a warm-up of 3"));
+}
+
+TEST(PlanTest, ATorchScriptFileIsABackbone) {
+  const testing::World world{.files = {"/s/a.pt", "/s/b.pt"}};
+  const auto spec = Parse(
+      kBase +
+          "model: {weights: {vgg16: random, efficientnet_lite0: random}}\n"
+          "parameters: {backbone: [vgg16, {torchscript: a.pt}]}\n",
+      {"ingest.image_size=64"}, world);
+  ASSERT_TRUE(spec.ok()) << spec.status().ToString();
+  const auto plan = ExpandTrials(*spec);
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  const Json& model = plan->trials[1].config["model"];
+  EXPECT_EQ(model["backbone"], Json({{"torchscript", "/s/a.pt"}}));
+  EXPECT_EQ(model["weights"], "imagenet");
+  // Another file, or place, is told by its digest.
+  Json moved = plan->trials[1].config;
+  moved["model"]["backbone"]["torchscript"] = "/s/b.pt";
+  EXPECT_EQ(IdentityOf(moved), IdentityOf(plan->trials[1].config));
+  EXPECT_NE(IdentityOf(plan->trials[0].config),
+            IdentityOf(plan->trials[1].config));
+}
+
+TEST(PlanTest, WhatATorchScriptFileCannotDoIsRefused) {
+  const testing::World world{.files = {"/s/a.pt"}};
+  const auto error = [&](const std::string& more,
+                         const std::vector<std::string>& overrides = {}) {
+    std::vector<std::string> all = {"ingest.image_size=64",
+                                    "model.backbone={torchscript: a.pt}"};
+    all.insert(all.end(), overrides.begin(), overrides.end());
+    return ErrorOf(kBase + more, all, world);
+  };
+  EXPECT_EQ(error(""), "");
+  EXPECT_THAT(error("", {"model.unfreeze=all"}), HasSubstr("always frozen"));
+  EXPECT_THAT(error("", {"model.cut=block1"}), HasSubstr("are not known"));
+  EXPECT_THAT(error("", {"model.precision=bf16"}), HasSubstr("in fp32"));
+  EXPECT_THAT(error("", {"model.weights=random"}), HasSubstr("its weights"));
+  EXPECT_THAT(error("", {"ingest.image_size=auto"}),
+              HasSubstr("give ingest.image_size"));
+  EXPECT_THAT(error("parameters: {unfreeze: [none, all]}\n"),
+              HasSubstr("/s/t.yaml:7:14: with model.unfreeze = \"all\": "
+                        "`model.unfreeze: all` with a TorchScript file"));
+  EXPECT_THAT(error("", {"model.backbone={torchscript: b.pt}"}),
+              HasSubstr("there is no file"));
+  EXPECT_THAT(error("", {"model.backbone={}"}),
+              HasSubstr("`model.backbone.torchscript` is missing"));
+}
+
 TEST(PlanTest, ClassWeightsAreComplete) {
   const TrialPlan plan = PlanOf("train: {class_weights: {covid: 2}}\n");
   EXPECT_EQ(plan.trials[0].config["train"]["class_weights"],

@@ -49,6 +49,34 @@ TEST(SpecTest, WordsThatYaml11TakesForBooleansStayTexts) {
   EXPECT_EQ(base["augment"]["horizontal_flip"], false);
 }
 
+TEST(SpecTest, AMapHoldsTheKeysOfItsTypeAndAWordIsTheMapOfDefaults) {
+  const auto schedule = [](const std::string& text,
+                           const std::vector<std::string>& overrides = {}) {
+    return BaseOf(kBase + "train: {schedule: " + text + "}\n",
+                  overrides)["train"]["schedule"];
+  };
+  const Json step = {{"type", "step"}, {"step_size", 10}, {"gamma", 0.5}};
+  EXPECT_EQ(schedule("{type: step, gamma: 0.5}"), step);
+  EXPECT_EQ(schedule("step"), "step");
+  EXPECT_EQ(schedule("{type: step}"), "step");
+  EXPECT_EQ(schedule("{type: step, step_size: 10, gamma: 0.1}"), "step");
+  EXPECT_EQ(schedule("cosine", {"train.schedule={type: step, gamma: 0.5}"}),
+            step);
+  EXPECT_EQ(schedule("{type: step}", {"train.schedule.gamma=0.5"}), step);
+  EXPECT_EQ(schedule("constant", {"schedule=cosine"}), "cosine");
+  EXPECT_EQ(schedule("{type: one_cycle, max_lr: auto}"), "one_cycle");
+}
+
+// A key below another one, as those of a schedule, takes no name from others.
+TEST(SpecTest, TheLastWordOfAPathStandsForTheUpperKey) {
+  const Json base = BaseOf(kBase, {"patience=3", "type=none"});
+  EXPECT_EQ(base["train"]["early_stopping"]["patience"], 3);
+  EXPECT_EQ(base["train"]["schedule"], "constant");
+  EXPECT_EQ(BaseOf(kBase, {"epochs=7"})["train"]["epochs"], 7);
+  EXPECT_THAT(ErrorOf(kBase, {"gamma=3"}),
+              HasSubstr("train.schedule.gamma, train.loss.gamma"));
+}
+
 TEST(SpecTest, VariablesExpandInValues) {
   const World world{.variables = {{"DATA", "d"}, {"EMPTY", ""}, {"E", "3"}},
                     .folders = {"/s/d/x", "/s/data/x"}};

@@ -26,8 +26,10 @@ Status NotFinite(std::string_view what, double value, int epoch, int step,
   return Status(
       StatusCode::kFailed, "fine_tune",
       fmt::format("the {} became {} in epoch {}, step {} (learning rate {:g})",
-                  what, value, epoch, step, learning_rate),
-      "lower train.learning_rate");
+                  what, std::isnan(value) ? std::abs(value) : value, epoch,
+                  step, learning_rate),
+      "lower train.learning_rate (of an unfrozen base also "
+      "train.base_learning_rate)");
 }
 
 }  // namespace

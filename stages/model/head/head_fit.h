@@ -40,8 +40,8 @@ Result<FitResult> FitHead(const FitData& data, const HeadToFit& head,
                           const HeadKernels& kernels = BestHeadKernels(),
                           const FitShards& shards = {});
 
-/// Trains a head together with a part of the base, whose maps data's rows are
-/// (data.dimension is not looked at); see UnfrozenTraining. As FitHead, but
+/// Trains a head together with a part of the base, whose maps data's rows are,
+/// data.dimension numbers each; see UnfrozenTraining. As FitHead, but
 /// `progress` hears of every step, and alone a fit stops there.
 Result<FitResult> FitUnfrozen(const FitData& data, const HeadToFit& head,
                               std::uint64_t sweep_seed,

@@ -63,6 +63,18 @@ Status ReadKeep(const Json& keep, TrainSettings& s) {
   return Status::Ok();
 }
 
+/// Of `train.loss`: a name, or a map with `type`.
+Result<double> FocalGamma(const Json& loss) {
+  constexpr double kUsual = 2;  // What Lin and others found best.
+  const std::string name = loss.is_string()
+                               ? loss.get<std::string>()
+                               : loss.at("type").get<std::string>();
+  if (name == "cross_entropy") return 0.0;
+  if (name != "focal")
+    return OutOfRange("train.loss", "cross_entropy or focal");
+  return loss.is_string() ? kUsual : loss.value("gamma", kUsual);
+}
+
 Status ReadUnfrozen(const Json& train, TrainSettings& s) {
   s.base_learning_rate =
       train.value("base_learning_rate", s.base_learning_rate);
@@ -76,18 +88,6 @@ Status ReadUnfrozen(const Json& train, TrainSettings& s) {
   return Status::Ok();
 }
 
-/// Of `train.loss`: a name, or a map with `type`.
-Result<double> FocalGamma(const Json& loss) {
-  constexpr double kUsual = 2;  // What Lin and others found best.
-  const std::string name = loss.is_string()
-                               ? loss.get<std::string>()
-                               : loss.at("type").get<std::string>();
-  if (name == "cross_entropy") return 0.0;
-  if (name != "focal")
-    return OutOfRange("train.loss", "cross_entropy or focal");
-  return loss.is_string() ? kUsual : loss.value("gamma", kUsual);
-}
-
 Result<TrainSettings> ReadTrain(const Json& train) {
   TrainSettings s;
   train.at("epochs").get_to(s.epochs);
@@ -97,8 +97,8 @@ Result<TrainSettings> ReadTrain(const Json& train) {
   train.at("learning_rate").get_to(s.learning_rate);
   BESOM_ASSIGN_OR_RETURN(s.schedule,
                          ScheduleSettings::FromJson(train.at("schedule")));
-  BESOM_ASSIGN_OR_RETURN(s.warmup, WarmupSettings::FromJson(
-                                       train.value("warmup", Json::object())));
+  BESOM_ASSIGN_OR_RETURN(
+      s.warmup, WarmupSettings::FromJson(train.value("warmup", Json("none"))));
   train.at("weight_decay").get_to(s.weight_decay);
   s.momentum = train.value("momentum", s.momentum);
   s.clip_norm = train.value("clip_norm", s.clip_norm);

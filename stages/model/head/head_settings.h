@@ -58,6 +58,8 @@ struct TrainSettings {
   int freeze_epochs = 0;  ///< Epochs in which the head is trained alone.
   BatchNormMode batch_norm = BatchNormMode::kAffine;
 
+  bool operator==(const TrainSettings&) const = default;
+
   /// kInvalid for values out of range. Keys that came later may be missing.
   static Result<TrainSettings> FromJson(const Json& train);
 };

@@ -34,6 +34,8 @@ struct ScheduleSettings {
   int cooldown = 0;  ///< Epochs.
   double min_lr = 0, eps = 1e-8;
 
+  bool operator==(const ScheduleSettings&) const = default;
+
   /// From a kind's name, or a map with `type` and any parameters. kInvalid for
   /// what is out of range or unknown.
   static Result<ScheduleSettings> FromJson(const Json& schedule);
@@ -45,6 +47,8 @@ struct WarmupSettings {
   int epochs = 0;
   int steps = 0;  ///< Instead of epochs; 0 in both = no warm-up.
   double start_factor = 0.01;
+
+  bool operator==(const WarmupSettings&) const = default;
 
   /// From "none" or a map of any of these. kInvalid for what is out of range.
   static Result<WarmupSettings> FromJson(const Json& warmup);

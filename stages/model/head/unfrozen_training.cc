@@ -44,6 +44,19 @@ UnfrozenTraining::UnfrozenTraining(HeadWeights layers,
       gradients_(first_.size()) {
   BESOM_CHECK(state_.layers.front().inputs == base_->dimension(),
               "the head does not fit the base");
+  if (settings_.ema > 0) CopyToAverage();
+}
+
+// Calls work(values, at) with the numbers of each learned tensor and where they
+// stand among those of all.
+template <typename Work>
+void UnfrozenTraining::ForEachLearned(const Work& work) {
+  std::size_t at = 0;
+  for (const BaseTensor& tensor : base_->tensors()) {
+    if (!tensor.learned) continue;
+    work(tensor.values, at);
+    at += tensor.values.size();
+  }
 }
 
 Result<std::unique_ptr<UnfrozenTraining>> UnfrozenTraining::Make(
@@ -63,10 +76,10 @@ Status UnfrozenTraining::AddBuckets() {
   const auto losses = static_cast<std::size_t>(group_.shards() * kFloatsOfLoss);
   BESOM_ASSIGN_OR_RETURN(head_bucket_, group_.AddBucket(head_floats_ + losses));
   if (group_.shards() == 1) return Status::Ok();
-  for (std::size_t at = 0; at < first_.size(); at += kPieceFloats) {
+  for (std::size_t at = 0; at < gradients_.size(); at += kPieceFloats) {
     BESOM_ASSIGN_OR_RETURN(
         const int bucket,
-        group_.AddBucket(std::min(kPieceFloats, first_.size() - at)));
+        group_.AddBucket(std::min(kPieceFloats, gradients_.size() - at)));
     base_buckets_.push_back(bucket);
   }
   return Status::Ok();
@@ -143,13 +156,13 @@ Status UnfrozenTraining::SumOverShards(bool with_base) {
     BESOM_RETURN_IF_ERROR(group_.Wait(buckets[piece], timeout_seconds_));
     const std::size_t at = piece * kPieceFloats;
     std::copy_n(group_.Sum(buckets[piece]),
-                std::min(kPieceFloats, first_.size() - at),
+                std::min(kPieceFloats, gradients_.size() - at),
                 gradients_.data() + at);
   }
   return Status::Ok();
 }
 
-/// Of head and base together.
+// The norm of the whole gradient; the same on all ranks.
 double UnfrozenTraining::GradientNorm(bool with_base) const {
   double squares = kernels_.squares(group_.Sum(head_bucket_),
                                     static_cast<int>(head_floats_));
@@ -183,14 +196,41 @@ void UnfrozenTraining::ApplyToHead(const OptimizerStep& scalars, float scale) {
 void UnfrozenTraining::ApplyToBase(const OptimizerStep& scalars, float scale) {
   if (scale != 1)
     for (float& value : gradients_) value *= scale;
-  std::size_t at = 0;
-  for (const BaseTensor& tensor : base_->tensors()) {
-    if (!tensor.learned) continue;
-    kernels_.apply(
-        gradients_.data() + at, static_cast<int>(tensor.values.size()), scalars,
-        tensor.values.data(), first_.data() + at, second_.data() + at);
-    at += tensor.values.size();
-  }
+  ForEachLearned([&](std::span<float> values, std::size_t at) {
+    kernels_.apply(gradients_.data() + at, static_cast<int>(values.size()),
+                   scalars, values.data(), first_.data() + at,
+                   second_.data() + at);
+  });
+}
+
+void UnfrozenTraining::CopyToAverage() {
+  average_.resize(first_.size());
+  ForEachLearned([&](std::span<float> values, std::size_t at) {
+    std::ranges::copy(values,
+                      average_.begin() + static_cast<std::ptrdiff_t>(at));
+  });
+}
+
+// After a step; see TrainSettings::ema.
+void UnfrozenTraining::Average() {
+  state_.Average(settings_.ema, kernels_);
+  if (average_.empty()) return;
+  if (state_.steps == 1) return CopyToAverage();
+  if (base_steps_ == 0) return;  // It is what it was.
+  const auto share = static_cast<float>(1 - settings_.ema);
+  ForEachLearned([&](std::span<float> values, std::size_t at) {
+    kernels_.blend(average_.data() + at, values.data(), share,
+                   static_cast<int>(values.size()), average_.data() + at);
+  });
+}
+
+// Puts the average into the base, and what was there in its place.
+void UnfrozenTraining::SwapAverage() {
+  if (average_.empty()) return;
+  ForEachLearned([&](std::span<float> values, std::size_t at) {
+    std::ranges::swap_ranges(values,
+                             std::span(average_).subspan(at, values.size()));
+  });
 }
 
 Result<StepFigures> UnfrozenTraining::Step(const FitStep& step) {
@@ -200,83 +240,49 @@ Result<StepFigures> UnfrozenTraining::Step(const FitStep& step) {
   for (std::size_t own = 0; own < shards_.size(); ++own)
     BESOM_RETURN_IF_ERROR(Backward(own, with_base));
   BESOM_RETURN_IF_ERROR(SumOverShards(with_base));
-  const double loss =
+  StepFigures figures;
+  figures.loss =
       SumOfLosses(group_.Sum(head_bucket_) + head_floats_, group_.shards());
-  StepFigures figures{.loss = loss};
+  if (!std::isfinite(figures.loss)) return figures;
   float scale = 1;
   if (settings_.clip_norm > 0) {
     figures.gradient_norm = GradientNorm(with_base);
+    if (!std::isfinite(figures.gradient_norm)) return figures;
     scale = ClipScale(figures.gradient_norm, settings_.clip_norm);
   }
-  if (!std::isfinite(loss) || !std::isfinite(figures.gradient_norm))
-    return figures;
   ApplyToHead(StepScalars(settings_, step.learning_rate, ++state_.steps),
               scale);
-  state_.Average(settings_.ema, kernels_);
-  if (!with_base) return figures;
-  const double rate = settings_.base_learning_rate * step.learning_rate /
-                      settings_.learning_rate;
-  ApplyToBase(StepScalars(settings_, rate, ++base_steps_), scale);
-  AverageBase();
+  if (with_base)
+    ApplyToBase(StepScalars(settings_,
+                            settings_.base_learning_rate * step.learning_rate /
+                                settings_.learning_rate,
+                            ++base_steps_),
+                scale);
+  Average();
   return figures;
-}
-
-/// The learned tensors, one after the other.
-std::vector<float> UnfrozenTraining::LearnedValues() const {
-  std::vector<float> values;
-  values.reserve(gradients_.size());
-  for (const BaseTensor& tensor : base_->tensors())
-    if (tensor.learned)
-      values.insert(values.end(), tensor.values.begin(), tensor.values.end());
-  return values;
-}
-
-void UnfrozenTraining::SetLearnedValues(std::span<const float> values) {
-  std::size_t at = 0;
-  for (const BaseTensor& tensor : base_->tensors()) {
-    if (!tensor.learned) continue;
-    std::ranges::copy(values.subspan(at, tensor.values.size()),
-                      tensor.values.begin());
-    at += tensor.values.size();
-  }
-}
-
-/// After a step of the base: see TrainSettings::ema.
-void UnfrozenTraining::AverageBase() {
-  if (settings_.ema == 0) return;
-  std::vector<float> now = LearnedValues();
-  if (average_.empty()) {
-    average_ = std::move(now);
-    return;
-  }
-  kernels_.blend(average_.data(), now.data(),
-                 static_cast<float>(1 - settings_.ema),
-                 static_cast<int>(now.size()), average_.data());
 }
 
 Result<std::vector<float>> UnfrozenTraining::Logits(
     std::span<const float* const> rows) {
   const auto width = static_cast<std::size_t>(base_->dimension());
   std::vector<float> features(rows.size() * width);
-  const std::vector<float> trained =
-      average_.empty() ? std::vector<float>() : LearnedValues();
-  if (!average_.empty()) SetLearnedValues(average_);
+  SwapAverage();
   const Status evaluated = base_->Evaluate(rows, features);
-  if (!average_.empty()) SetLearnedValues(trained);
+  SwapAverage();
   BESOM_RETURN_IF_ERROR(evaluated);
   return HeadLogits(state_.Kept(), RowsOf(features, width), kernels_);
 }
 
 FitWeights UnfrozenTraining::Weights() const {
   FitWeights weights{.head = state_.Kept(), .base = {}};
-  auto averaged = average_.begin();
+  auto average = average_.begin();
   for (const BaseTensor& tensor : base_->tensors()) {
-    const auto count = static_cast<std::ptrdiff_t>(tensor.values.size());
-    NamedTensor& kept = weights.base.emplace_back(NamedTensor{
-        tensor.parameter, {tensor.values.begin(), tensor.values.end()}});
-    if (!tensor.learned || average_.empty()) continue;
-    kept.values.assign(averaged, averaged + count);
-    averaged += count;
+    NamedTensor& kept = weights.base.emplace_back();
+    kept.parameter = tensor.parameter;
+    kept.values.assign(tensor.values.begin(), tensor.values.end());
+    if (average_.empty() || !tensor.learned) continue;
+    std::copy_n(average, kept.values.size(), kept.values.begin());
+    average += static_cast<std::ptrdiff_t>(kept.values.size());
   }
   std::ranges::sort(weights.base, {}, [](const NamedTensor& tensor) {
     return tensor.parameter.name;
@@ -315,11 +321,10 @@ Status UnfrozenTraining::Restore(const TrainerState& state) {
   }
   std::vector<float> first = take("base_first", first_.size());
   std::vector<float> second = take("base_second", second_.size());
-  std::vector<float> average = take("base_average", gradients_.size());
+  std::vector<float> average = take("base_average", average_.size());
   const auto steps = of_head.counters.extract("base_steps");
   if (first.size() != first_.size() || second.size() != second_.size() ||
-      steps.empty() ||
-      average.empty() != (settings_.ema == 0 || steps.mapped() == 0))
+      average.size() != average_.size() || steps.empty())
     return mismatch("moments");
   BESOM_RETURN_IF_ERROR(state_.Restore(of_head));
   for (std::size_t i = 0; i < values.size(); ++i)

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "cluster/group.h"
@@ -17,6 +16,8 @@ namespace besom::stages {
 /// the base's frozen edge. The base has the learning rate
 /// train.base_learning_rate, which the schedule changes by the same factor as
 /// the head's, and stands still for the first train.freeze_epochs epochs.
+/// Clipping looks at the gradient of both. Running statistics are kept as they
+/// are, also where train.ema keeps the average of what is learned.
 ///
 /// Batches are cut into the shards of a group as by ShardedTraining, each of
 /// these into micro-shards as TrainedBase says: the weights are the same bits
@@ -58,15 +59,17 @@ class UnfrozenTraining final : public FitTrainer {
   double GradientNorm(bool with_base) const;
   void ApplyToHead(const OptimizerStep& scalars, float scale);
   void ApplyToBase(const OptimizerStep& scalars, float scale);
-  std::vector<float> LearnedValues() const;
-  void SetLearnedValues(std::span<const float> values);
-  void AverageBase();
+  template <typename Work>
+  void ForEachLearned(const Work& work);
+  void CopyToAverage();
+  void Average();
+  void SwapAverage();
 
   HeadState state_;
   std::unique_ptr<TrainedBase> base_;
   std::vector<float> first_, second_;  // Moments of the base's learned tensors.
-  std::vector<float> average_;   // Of these; empty without ema, and at first.
-  std::int64_t base_steps_ = 0;  // Taken of the base.
+  std::vector<float> average_;         // Of these tensors; empty without ema.
+  std::int64_t base_steps_ = 0;        // Taken of the base.
   const TrainSettings settings_;
   const HeadKernels& kernels_;
   cluster::Group& group_;

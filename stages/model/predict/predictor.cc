@@ -10,6 +10,7 @@
 #include "stages/data/resize.h"
 #include "stages/model/head/trained_model.h"
 #include "stages/model/preprocessing.h"
+#include "stages/model/torch_script.h"
 
 namespace besom::stages {
 namespace {
@@ -26,7 +27,7 @@ Result<Recipe> ReadRecipe(const PredictorSettings& settings) {
   const Json& model = settings.model;
   const Json& ingest = settings.ingest;
   Recipe recipe;
-  recipe.engine.backbone = model.at("backbone").get<std::string>();
+  recipe.engine.backbone = BackboneOf(model);
   BESOM_ASSIGN_OR_RETURN(const FeatureTap tap, TapOf(model));
   recipe.engine.taps = {tap};
   recipe.engine.precision = model.at("precision").get<std::string>();

@@ -7,6 +7,8 @@
 #include <set>
 #include <span>
 
+#include "stages/model/torch_script.h"
+
 namespace besom::run {
 namespace {
 
@@ -50,8 +52,10 @@ class PlannerTest : public ::testing::Test {
     services_.backbone = [this](const Json& model) {
       ++bases_;
       ResolvedBackbone backbone;
-      backbone.weights =
-          DigestOf(model.at("backbone").get<std::string>()).Hex();
+      backbone.weights = DigestOf(stages::TorchScriptOf(model).empty()
+                                      ? model.at("backbone").get<std::string>()
+                                      : script_)
+                             .Hex();
       backbone.path = folder_ + "weights";
       backbone.input_size = 224;
       backbone.multiply_adds = 1e9;
@@ -68,6 +72,7 @@ class PlannerTest : public ::testing::Test {
       services_.stage_versions[stage] = 1;
     services_.numerics = {{"fp32", "cpu/test/fp32/any"},
                           {"bf16", "cpu/test/bf16/any"}};
+    services_.training_numerics = "cpu/libtorch-1/fp32/any";
   }
 
   SweepGraph Plan(const std::vector<Json>& configs) {
@@ -96,6 +101,7 @@ class PlannerTest : public ::testing::Test {
 
   std::size_t images_ = 100;
   std::string folder_ = "/here/";
+  std::string script_ = "a program";  // What a TorchScript file holds.
   int scans_ = 0, bases_ = 0;
   PlannerServices services_;
 };
@@ -242,6 +248,33 @@ TEST_F(PlannerTest, RoundedFeaturesAreComputedOneCutAfterTheOther) {
     if (sweep.graph[id].stage == "features") {
       EXPECT_EQ(sweep.graph[id].fusion, -1);
     }
+}
+
+TEST_F(PlannerTest, ATorchScriptFileIsWhatItHoldsAndLibTorchsToCompute) {
+  const auto named = [](const char* file) {
+    return With("model.backbone", {{"torchscript", file}});
+  };
+  const SweepGraph one = Plan({named("/here/a.pt")});
+  EXPECT_EQ(Keys(one), Keys(Plan({named("/there/b.pt")})));
+  for (TaskId id = 0; id < one.graph.size(); ++id) {
+    const TaskNode& node = one.graph[id];
+    if (node.stage != "features") continue;
+    EXPECT_EQ(node.numerics, services_.training_numerics);
+    EXPECT_FALSE(node.one_pass);
+    EXPECT_EQ(node.params.at("backbone"), stages::kTorchScript);
+    EXPECT_EQ(node.params.at("weights"), DigestOf(script_).Hex());
+  }
+  EXPECT_EQ(one.trials[0].config["model"]["backbone"]["sha256"],
+            DigestOf(script_).Hex());
+  script_ = "another";
+  EXPECT_NE(Keys(one), Keys(Plan({named("/here/a.pt")})));
+  // Where the sweep's engine is LibTorch, also on a GPU, that runs it.
+  services_.numerics["fp32"] = "cuda/libtorch-1/fp32/h100";
+  const SweepGraph on_gpu = Plan({named("/here/a.pt")});
+  for (TaskId id = 0; id < on_gpu.graph.size(); ++id) {
+    if (on_gpu.graph[id].stage != "features") continue;
+    EXPECT_EQ(on_gpu.graph[id].numerics, services_.numerics["fp32"]);
+  }
 }
 
 TEST_F(PlannerTest, WithoutAugmentationThereAreNoViews) {

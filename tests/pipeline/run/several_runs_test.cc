@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "db/blob_book.h"
+#include "db/reader.h"
 #include "pipeline/run/adopt.h"
 #include "pipeline/run/database_claims.h"
 #include "pipeline/run/known_outputs.h"
@@ -105,6 +107,33 @@ TEST_F(SeveralRunsTest, ATaskBelongsToWhoAsksFirstAndThenToAll) {
   const ClaimOutcome done = b.claims.Claim({kData}).value()[0];
   EXPECT_EQ(done.kind, Kind::kDone);
   EXPECT_EQ(done.known.outputs, Computed(kData).outputs);
+}
+
+/// Neither waited for on a network file system, nor used should it be there.
+TEST_F(SeveralRunsTest, WhatWasRemovedOnPurposeIsMadeAgainAtOnce) {
+  const double begun = clock_.now;
+  LivingRun a(*this, "a"), b(*this, "b");
+  EXPECT_EQ(a.Ask(kData), Kind::kMine);
+  Commit(a, kData);
+  const std::string key = sweep_.graph[kData].key.Hex();
+  const auto book = *db::BlobBook::Open(layout_.database());
+  ASSERT_TRUE(book->SetRemoved({{key, "out"}}, 1).ok());
+  for (const bool is_there : {true, false}) {
+    if (!is_there)
+      std::filesystem::remove(
+          layout_.blob(Computed(kData).outputs[0].blob.digest));
+    EXPECT_TRUE(
+        AwaitKnown(sweep_, *results_, blobs_, [] { return false; }).ok());
+    EXPECT_EQ(clock_.now, begun);
+    EXPECT_FALSE(b.sink.FindKnown().value()[kData].has_value());
+  }
+  EXPECT_EQ(b.Ask(kData), Kind::kMine);
+  EXPECT_EQ(clock_.now, begun);
+  Commit(b, kData);
+  EXPECT_TRUE(a.sink.FindKnown().value()[kData].has_value());
+  // It is not told of as of a damage.
+  const auto reader = *db::Reader::Open(layout_.database());
+  EXPECT_TRUE(reader->Query("SELECT * FROM events").value().rows.empty());
 }
 
 TEST_F(SeveralRunsTest, WhatIsReleasedIsFree) {

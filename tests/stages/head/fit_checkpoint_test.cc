@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 
 #include "cluster/group_threads.h"
 #include "stages/model/head/fit_state.h"
@@ -12,6 +13,7 @@
 #include "tests/fakes/memory_checkpoint.h"
 #include "tests/stages/head/corner_fit.h"
 #include "tests/stages/head/mixed_heads.h"
+#include "tests/stages/head/scaling_base.h"
 
 namespace besom::stages {
 namespace {
@@ -132,6 +134,43 @@ TEST_F(FitCheckpointTest, ShardedFitsGoOnByAnyNumberOfRanks) {
       });
       EXPECT_TRUE(seen[1].saved.empty()) << "only the leader saves";
     }
+}
+
+// Long epochs leave checkpoints between their steps.
+TEST_F(FitCheckpointTest, UnfrozenFitsGoOnFromAnyStep) {
+  HeadToFit head = heads_[2];
+  head.train.epochs = 3;
+  head.train.freeze_epochs = 1;
+  head.train.base_learning_rate = 1e-3;
+  head.train.ema = 0.9;
+  head.train.clip_norm = 0.3;
+  head.train.mixup = 0.4;
+  MemoryCheckpoint checkpoint;
+  checkpoint.due = {Moment::kStep};
+  const auto fit = [&](const std::function<bool(double)>& progress = {}) {
+    head.checkpoint = &checkpoint;
+    return FitUnfrozen(data_, head, 5, progress,
+                       std::make_unique<ScalingBase>(kInputs));
+  };
+  const auto whole = fit();
+  ASSERT_TRUE(whole.ok()) << whole.status().ToString();
+  // Eight steps an epoch; after the last one comes the epoch's end.
+  const std::vector<std::string> all = std::exchange(checkpoint.saved, {});
+  ASSERT_EQ(all.size(), 3U * 7U);
+  for (std::size_t step = 0; step < all.size(); ++step) {
+    checkpoint.at = all[step];
+    const auto resumed = fit();
+    ExpectSame(resumed, whole);
+    EXPECT_EQ(resumed->resumed_epoch, static_cast<int>(step) / 7);
+    EXPECT_EQ(std::exchange(checkpoint.saved, {}).size(),
+              all.size() - step - 1);
+  }
+  checkpoint.at.reset();
+  checkpoint.due = {Moment::kStop};
+  EXPECT_EQ(fit([](double share) { return share > 0.4; }).status().code(),
+            StatusCode::kInterrupted);
+  EXPECT_EQ(checkpoint.saved.size(), 1U);
+  ExpectSame(fit(), whole);
 }
 
 // A file system may show a file to one rank and not yet to another.

@@ -35,7 +35,7 @@ TEST(HeadSettingsTest, ReadsTheSections) {
   EXPECT_EQ(head->init, HeadInit::kGlorot);
 }
 
-TEST(HeadSettingsTest, WhatIsOutOfRangeOrNotBuiltIsRefused) {
+TEST(HeadSettingsTest, WhatIsOutOfRangeIsRefused) {
   for (
       const char* patch :
       {R"({"epochs": 0})", R"({"batch_size": 0})", R"({"learning_rate": 0})",

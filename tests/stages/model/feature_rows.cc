@@ -2,9 +2,10 @@
 //
 // usage: feature_rows ENGINE BACKBONE WEIGHTS CUT POOLING THREADS IN OUT
 //
-// ENGINE is openvino or libtorch. IN is a .safetensors file with `input` (F32:
-// N, side, side, 3; as the network reads it) or `pixels` (U8: N, side, side, 1
-// or 3; preprocessed as the weights want). OUT gets `rows` (F32: N, dimension).
+// ENGINE is openvino or libtorch. BACKBONE may be `torchscript`: WEIGHTS is
+// then the file. IN is a .safetensors file with `input` (F32: N, side, side, 3;
+// as the network reads it) or `pixels` (U8: N, side, side, 1 or 3; preprocessed
+// as the weights want). OUT gets `rows` (F32: N, dimension).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "pipeline/base/files.h"
 #include "stages/model/feature_engine.h"
 #include "stages/model/safetensors.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/weights_store.h"
 
 namespace besom::stages {
@@ -67,7 +69,9 @@ Status ExtractAll(FeatureEngine& engine, const Images& images,
 
 Status Run(const std::vector<std::string>& args) {
   BESOM_ASSIGN_OR_RETURN(const WeightsInfo weights,
-                         ResolveWeights(args[1], args[2]));
+                         args[1] == kTorchScript
+                             ? ResolveTorchScript(args[2])
+                             : ResolveWeights(args[1], args[2]));
   BESOM_ASSIGN_OR_RETURN(const Images images,
                          ReadImages(args[6], weights.preprocessing));
   const EngineSpec spec{.backbone = args[1],

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int kSize = 64;
+/// Images of 64 x 64 pixels, where the backbone takes them.
+int SizeOf(std::string_view backbone) {
+  return backbone == "vit_b_16" ? 224 : 64;
+}
 
 struct Case {
   const char* backbone;
@@ -46,7 +50,7 @@ class TrainedBaseTest : public ::testing::TestWithParam<Case> {
                                  .unfreeze = GetParam().unfreeze,
                                  .tap = {"full", GetParam().pooling},
                                  .batch_norm = GetParam().batch_norm,
-                                 .size = kSize,
+                                 .size = SizeOf(GetParam().backbone),
                                  .threads = threads});
     EXPECT_TRUE(base.ok()) << base.status().ToString();
     return *std::move(base);
@@ -122,11 +126,15 @@ TEST_P(TrainedBaseTest, GradientsAreTheSlopes) {
   std::vector<float> features(maps.size() *
                               static_cast<std::size_t>(base->dimension()));
   const std::vector<float> by_features = Random(features.size(), 99);
+  double magnitude = 0;
   const auto value = [&] {
     EXPECT_TRUE(base->Forward(1, Pointers(maps), features).ok());
     double sum = 0;
-    for (std::size_t i = 0; i < features.size(); ++i)
+    magnitude = 0;
+    for (std::size_t i = 0; i < features.size(); ++i) {
       sum += double{features[i]} * by_features[i];
+      magnitude += std::abs(double{features[i]} * by_features[i]);
+    }
     return sum;
   };
   value();
@@ -144,10 +152,13 @@ TEST_P(TrainedBaseTest, GradientsAreTheSlopes) {
       square += double{slope[i]} * slope[i];
       weight += double{tensor.values[i]} * tensor.values[i];
     }
-    if (square == 0 || ++looked_at > 6) continue;
-    const std::vector<float> before(tensor.values.begin(), tensor.values.end());
     const double step =
         2e-4 * std::sqrt(std::max(weight, 1.0)) / std::sqrt(square);
+    // Where the change drowns in the features' rounding, nothing is seen (a
+    // block of ConvNeXt adds little of itself).
+    if (square == 0 || step * square < 1e-5 * magnitude || ++looked_at > 6)
+      continue;
+    const std::vector<float> before(tensor.values.begin(), tensor.values.end());
     const auto moved = [&](double by) {
       for (std::size_t i = 0; i < slope.size(); ++i)
         tensor.values[i] = static_cast<float>(before[i] + by * slope[i]);
@@ -164,14 +175,17 @@ TEST_P(TrainedBaseTest, GradientsAreTheSlopes) {
 TEST_P(TrainedBaseTest, WhatIsNotLearnedIsAsItsModeSays) {
   const auto base = Make();
   const auto maps = Maps(*base, 5);
+  const Backbone backbone = DescribeBackbone(GetParam().backbone).value();
+  std::set<std::string> norms;
+  for (const Layer& layer : backbone.layers)
+    if (layer.kind == LayerKind::kBatchNorm) norms.insert(layer.name + ".bias");
   std::vector<float> before;
   bool norms_learned = false;
   for (const BaseTensor& tensor : base->tensors()) {
     const std::string& name = tensor.parameter.name;
     if (!tensor.learned)
       before.insert(before.end(), tensor.values.begin(), tensor.values.end());
-    norms_learned = norms_learned ||
-                    (tensor.learned && name.find("bn") != std::string::npos);
+    norms_learned = norms_learned || (tensor.learned && norms.contains(name));
     if (name.find("running_") != std::string::npos) {
       EXPECT_FALSE(tensor.learned) << name;
     }
@@ -194,16 +208,35 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"efficientnet_lite0", "block6"},
         Case{"efficientnet_lite0", "block6", BatchNormMode::kFrozen},
         Case{"efficientnet_lite0", "block6", BatchNormMode::kBatch},
-        Case{"efficientnet_lite0", "all"}));
+        Case{"efficientnet_lite0", "all"},
+        Case{"resnet18", "layer4", BatchNormMode::kBatch},
+        Case{"densenet121", "denseblock4"},
+        Case{"mobilenet_v3_large", "block6", BatchNormMode::kFrozen},
+        Case{"efficientnet_b0", "block7", BatchNormMode::kBatch},
+        Case{"convnext_tiny", "block4"}, Case{"vit_b_16", "block12"}));
 
 /// The whole base of random weights, trained part and frozen part.
 TEST(TrainedBasePartsTest, FrozenAndTrainedPartMakeTheBase) {
-  for (const char* unfreeze : {"all", "stem", "block4", "head"}) {
-    const Backbone backbone = DescribeBackbone("efficientnet_lite0").value();
+  for (const auto& [name, unfreeze] : {std::pair{"efficientnet_lite0", "all"},
+                                       {"efficientnet_lite0", "stem"},
+                                       {"efficientnet_lite0", "block4"},
+                                       {"efficientnet_lite0", "head"},
+                                       {"vgg11_bn", "block3"},
+                                       {"resnet50", "layer3"},
+                                       {"densenet121", "denseblock3"},
+                                       {"mobilenet_v2", "block5"},
+                                       {"mobilenet_v3_large", "block4"},
+                                       {"efficientnet_b0", "block5"},
+                                       {"convnext_tiny", "block3"},
+                                       {"convnext_tiny", "head"},
+                                       {"vit_b_16", "block9"},
+                                       {"vit_b_16", "head"}}) {
+    const int size = SizeOf(name);
+    const Backbone backbone = DescribeBackbone(name).value();
     const FeatureTap edge = EdgeOf(backbone, unfreeze, "full").value();
     const FeatureTap full;
     const auto engine = MakeFeatureEngine(
-        {.backbone = backbone.name, .taps = {edge, full}, .size = kSize});
+        {.backbone = backbone.name, .taps = {edge, full}, .size = size});
     ASSERT_TRUE(engine.ok()) << engine.status().ToString();
     const auto images = static_cast<std::size_t>((*engine)->batch());
     const auto width = static_cast<std::size_t>((*engine)->dimension());
@@ -212,7 +245,7 @@ TEST(TrainedBasePartsTest, FrozenAndTrainedPartMakeTheBase) {
     std::vector<float> rows(images * width);
     ASSERT_TRUE((*engine)->Extract(static_cast<int>(images), input, rows).ok());
     const auto base = MakeTrainedBase(
-        {.backbone = backbone.name, .unfreeze = unfreeze, .size = kSize});
+        {.backbone = backbone.name, .unfreeze = unfreeze, .size = size});
     ASSERT_TRUE(base.ok()) << base.status().ToString();
     const auto map = static_cast<std::size_t>((*base)->map_numbers());
     const auto dimension = static_cast<std::size_t>((*base)->dimension());
@@ -227,14 +260,14 @@ TEST(TrainedBasePartsTest, FrozenAndTrainedPartMakeTheBase) {
       apart = std::max(apart, std::abs(features[i] - rows[map + i]));
     }
     EXPECT_GT(largest, 0);
-    EXPECT_LT(apart, 1e-4F * largest) << unfreeze;
+    EXPECT_LT(apart, 1e-4F * largest) << name << " " << unfreeze;
   }
 }
 
 TEST(TrainedBasePartsTest, BlocksThatAreNotThereAreRefused) {
   const auto refused = [](TrainedBaseSpec spec) {
     spec.backbone = "vgg16";
-    spec.size = kSize;
+    spec.size = SizeOf(spec.backbone);
     const auto base = MakeTrainedBase(spec);
     EXPECT_EQ(base.status().code(), StatusCode::kInvalid);
     return base.status().ToString();
@@ -244,9 +277,6 @@ TEST(TrainedBasePartsTest, BlocksThatAreNotThereAreRefused) {
               HasSubstr("cut off after block4, before block5"));
   EXPECT_THAT(refused({.unfreeze = "block5", .tap = {"block7"}}),
               HasSubstr("block7"));
-  const Backbone densenet = DescribeBackbone("densenet121").value();
-  EXPECT_THAT(EdgeOf(densenet, "all", "full").status().ToString(),
-              HasSubstr("not built yet"));
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+#include "pipeline/run/task_params.h"
+
+#include "stages/model/trained_base.h"
+
+namespace besom::run {
+
+Json PixelSettings(const Json& ingest, int size) {
+  return {{"size", size},
+          {"resize", ingest.at("resize")},
+          {"interpolation", ingest.at("interpolation")},
+          {"bit_depth_range", ingest.at("bit_depth_range")}};
+}
+
+int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
+  const Json& size = ingest.at("image_size");
+  return size.is_number() ? size.get<int>() : backbone.input_size;
+}
+
+double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {
+  const double side = SizeOf(ingest, backbone);
+  return side * side / backbone.input_size / backbone.input_size;
+}
+
+int ShardsOf(const Json& config) {
+  const auto resources = config.find("resources");
+  return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);
+}
+
+Json TrainParams(const Json& config) {
+  Json train = config.at("train");
+  if (!stages::IsUnfrozen(config.at("model")))
+    for (const char* key :
+         {"base_learning_rate", "freeze_epochs", "batch_norm"})
+      train.erase(key);
+  return train;
+}
+
+}  // namespace besom::run

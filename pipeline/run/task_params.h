@@ -1,0 +1,27 @@
+#pragma once
+
+#include "pipeline/base/json.h"
+#include "pipeline/run/planner.h"
+
+namespace besom::run {
+
+// What of a trial's resolved configuration decides its tasks. `ingest` is that
+// section; all are pure.
+
+/// The settings that decide the pixels of a shard.
+Json PixelSettings(const Json& ingest, int size);
+
+/// Side of the images that the network gets, pixels.
+int SizeOf(const Json& ingest, const ResolvedBackbone& backbone);
+
+/// How many times the area of the images that its weights were trained at.
+double AreaOf(const Json& ingest, const ResolvedBackbone& backbone);
+
+/// Ranks that train one trial together.
+int ShardsOf(const Json& config);
+
+/// What the training settings are for a fit: those of unfrozen bases are not
+/// read where the base is frozen, and so are in no key.
+Json TrainParams(const Json& config);
+
+}  // namespace besom::run
