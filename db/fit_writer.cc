@@ -13,8 +13,8 @@ namespace {
 constexpr int kAllFits = -1;
 
 constexpr char kInsertMetric[] =
-    "INSERT INTO metric(trial_id, repeat, fold, split, class, name, value) "
-    "VALUES(?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO metric(trial_id, repeat, fold, split, class, name, value, "
+    "low, high, method, n_groups) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A mean over fits of one metric, summed in the order of (repeat, fold).
 struct Mean {
@@ -32,7 +32,7 @@ struct Mean {
 }  // namespace
 
 struct BatchWriter::FitStatements {
-  KeptStatement fit, metric, epoch, confusion, image, prediction;
+  KeptStatement fit, metric, epoch, confusion, image, prediction, curve;
 };
 
 Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
@@ -64,9 +64,15 @@ Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
       connection_.Kept(
           "INSERT INTO prediction(trial_id, repeat, fold, split, image_id, "
           "actual, predicted, probabilities) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement curve,
+      connection_.Kept(
+          "INSERT INTO curve(trial_id, repeat, fold, split, class, kind, "
+          "point, x, y, threshold) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   FitStatements statements{std::move(fit),   std::move(metric),
                            std::move(epoch), std::move(confusion),
-                           std::move(image), std::move(prediction)};
+                           std::move(image), std::move(prediction),
+                           std::move(curve)};
   touched_.clear();
   for (const FitRow& row : fits) {
     BESOM_RETURN_IF_ERROR(PutFit(row, statements));
@@ -101,7 +107,14 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
   const auto& classes = fit.classes;
   for (const MetricRow& row : set.metrics) {
     BESOM_RETURN_IF_ERROR(statements.metric->Run(
-        trial, fit.repeat, fit.fold, set.split, row.cls, row.name, row.value));
+        trial, fit.repeat, fit.fold, set.split, row.cls, row.name, row.value,
+        row.low, row.high, row.method, row.groups));
+  }
+  for (std::size_t point = 0; point < set.curves.size(); ++point) {
+    const CurveRow& row = set.curves[point];
+    BESOM_RETURN_IF_ERROR(statements.curve->Run(
+        trial, fit.repeat, fit.fold, set.split, row.cls, row.kind,
+        static_cast<std::int64_t>(point), row.x, row.y, row.threshold));
   }
   BESOM_CHECK(set.confusion.empty() || set.confusion.size() == classes.size(),
               set.split);
@@ -131,8 +144,8 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
 }
 
 Status BatchWriter::ClearFit(std::int64_t trial, int repeat, int fold) {
-  constexpr std::array kTables = {"fit", "metric", "epoch_metric", "confusion",
-                                  "prediction"};
+  constexpr std::array kTables = {"fit",       "metric",     "epoch_metric",
+                                  "confusion", "prediction", "curve"};
   for (const char* table : kTables) {
     BESOM_ASSIGN_OR_RETURN(
         KeptStatement clear,
@@ -186,7 +199,8 @@ Status BatchWriter::PutAggregates(std::int64_t trial) {
     // A set that only some fits hold has no mean over the fits.
     mean.has_null |= mean.count != fits;
     BESOM_RETURN_IF_ERROR(insert->Run(trial, kAllFits, kAllFits, mean.split,
-                                      mean.cls, mean.name, mean.value()));
+                                      mean.cls, mean.name, mean.value(),
+                                      nullptr, nullptr, nullptr, nullptr));
   }
   return Status::Ok();
 }

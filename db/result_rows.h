@@ -15,6 +15,18 @@ struct MetricRow {
   std::string name;
   std::string cls;              ///< "" = overall.
   std::optional<double> value;  ///< None = NULL.
+  /// Its confidence interval, how that was made and on how many groups.
+  std::optional<double> low = {}, high = {};
+  std::optional<std::string> method = {};
+  std::optional<std::int64_t> groups = {};
+};
+
+/// A point of a curve; those of one class and kind in order.
+struct CurveRow {
+  std::string cls;  ///< "" = of the predicted class.
+  std::string kind;
+  double x = 0, y = 0;
+  std::optional<double> threshold;
 };
 
 struct EpochMetricRow {
@@ -37,6 +49,7 @@ struct SetRow {
   std::vector<MetricRow> metrics;
   std::vector<std::vector<std::int64_t>> confusion;  ///< [actual][predicted]
   std::vector<PredictionRow> predictions;
+  std::vector<CurveRow> curves;
 };
 
 /// The evaluation of one fit. Replaces what was stored for the same

@@ -28,21 +28,33 @@ Status Unknown(const std::string& name) {
                       cure + "metrics: " + JoinNames(known));
 }
 
+/// The name in the tables of what has several names.
+std::string Standard(std::string_view name) {
+  if (name == "sensitivity") return "recall";
+  if (name == "ppv") return "precision";
+  if (name == "auc") return "roc_auc";
+  return std::string(name);
+}
+
 }  // namespace
 
 std::vector<std::string> OverallMetrics() {
-  return {"loss", "accuracy", "balanced_accuracy"};
+  return {"loss",  "accuracy", "balanced_accuracy",
+          "kappa", "mcc",      "top_2",
+          "top_3", "top_5",    "brier",
+          "ece",   "log_loss"};
 }
 
 std::vector<std::string> ClassMetrics() {
-  return {"precision", "recall", "f1", "specificity", "support"};
+  return {"precision", "recall", "f1", "specificity", "support",
+          "npv",       "f0.5",   "f2", "roc_auc",     "pr_auc"};
 }
 
 Result<MetricName> MetricName::Parse(std::string_view text,
                                      const std::vector<std::string>& classes) {
   const std::size_t slash = text.find('/');
   MetricName metric;
-  metric.name = text.substr(0, slash);
+  metric.name = Standard(text.substr(0, slash));
   const bool has_class = slash != std::string_view::npos;
   if (Has(OverallMetrics(), metric.name)) {
     if (!has_class) return metric;

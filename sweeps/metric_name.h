@@ -16,14 +16,18 @@ struct MetricName {
   std::optional<std::string> cls;  ///< A class, "macro avg", "weighted avg";
                                    ///< none = an overall figure (NULL).
 
+  /// "sensitivity", "ppv" and "auc" stand for recall, precision and roc_auc.
   /// kInvalid (without a place) for an unknown metric or class, a per-class
   /// metric without a class, or an overall metric with one.
   static Result<MetricName> Parse(std::string_view text,
                                   const std::vector<std::string>& classes);
   /// The YAML form: "recall/covid", "f1/macro", "loss".
   std::string ToString() const;
-  /// True for figures that are better when lower (loss).
-  bool lower_is_better() const { return name == "loss"; }
+  /// True for figures that are better when lower.
+  bool lower_is_better() const {
+    return name == "loss" || name == "log_loss" || name == "brier" ||
+           name == "ece";
+  }
   bool operator==(const MetricName&) const = default;
 };
 

@@ -24,7 +24,7 @@ std::vector<Key> MetricKeys() {
        {Words({"maximize", "minimize"})},
        "maximize",
        "",
-       "Which way is better (default for loss: minimize)."},
+       "Which way is better (default for loss, log_loss, brier and ece: minimize)."},
       {"metric.then",
        {ListOf({Text()})},
        Json::array(),

@@ -4,6 +4,7 @@
 
 #include "sweeps/consistency.h"
 #include "sweeps/expression.h"
+#include "sweeps/metric_name.h"
 #include "sweeps/overrides.h"
 #include "sweeps/parameters.h"
 #include "sweeps/proposals.h"
@@ -133,8 +134,10 @@ class SpecReader {
       SetPath(spec_.base, list, std::move(sources));
     }
     const Json* metric = FindPath(spec_.base, "metric.name");
-    const bool is_loss = metric != nullptr && *metric == "loss";
-    if (is_loss && !spec_.places.contains("metric.goal"))
+    const bool lower_is_better =
+        metric != nullptr && metric->is_string() &&
+        MetricName{metric->get<std::string>(), {}}.lower_is_better();
+    if (lower_is_better && !spec_.places.contains("metric.goal"))
       SetPath(spec_.base, "metric.goal", "minimize");
   }
 

@@ -15,9 +15,20 @@ db::FitRow FitRowOf(const stages::Evaluation& evaluation,
     db::SetRow& out = row.sets.emplace_back();
     out.split = set.set;
     out.confusion = set.confusion;
-    for (const stages::MetricValue& metric : set.metrics)
-      out.metrics.push_back(
-          {metric.name, metric.cls.value_or(""), metric.value});
+    for (const stages::MetricValue& metric : set.metrics) {
+      db::MetricRow& figure = out.metrics.emplace_back();
+      figure.name = metric.name;
+      figure.cls = metric.cls.value_or("");
+      figure.value = metric.value;
+      if (!metric.interval) continue;
+      figure.low = metric.interval->low;
+      figure.high = metric.interval->high;
+      figure.method = metric.interval->method;
+      figure.groups = metric.interval->groups;
+    }
+    for (const stages::CurvePoint& point : set.curves)
+      out.curves.push_back({point.cls.value_or(""), point.kind, point.x,
+                            point.y, point.threshold});
     for (const stages::Prediction& p : set.predictions)
       out.predictions.push_back(
           {p.source, p.path, p.actual, p.predicted, p.probabilities});

@@ -3,9 +3,11 @@
 namespace besom::stages {
 namespace {
 
-// Metrics are rows [name, class | null, value | null, epoch | null] and
-// predictions rows [source, path, actual, predicted, [probabilities]]: there
-// are many, and the names of their parts would be most of the bytes.
+// Metrics are rows [name, class | null, value | null, epoch | null] and, where
+// there is an interval, [... low | null, high | null, method, groups];
+// predictions are rows [source, path, actual, predicted, [probabilities]], and
+// curves [class | null, kind, x, y, threshold | null]: there are many, and the
+// names of their parts would be most of the bytes.
 // Doubles are written by the shortest digits that read back equal.
 
 template <typename T>
@@ -13,31 +15,51 @@ Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
+template <typename T>
+std::optional<T> OptionalFrom(const Json& json) {
+  return json.is_null() ? std::optional<T>() : std::optional(json.get<T>());
+}
+
 Json MetricToJson(const MetricValue& metric) {
-  return Json::array({metric.name, OrNull(metric.cls), OrNull(metric.value),
-                      OrNull(metric.epoch)});
+  Json row = Json::array({metric.name, OrNull(metric.cls), OrNull(metric.value),
+                          OrNull(metric.epoch)});
+  if (!metric.interval) return row;
+  row.push_back(OrNull(metric.interval->low));
+  row.push_back(OrNull(metric.interval->high));
+  row.push_back(metric.interval->method);
+  row.push_back(metric.interval->groups);
+  return row;
 }
 
 MetricValue MetricFromJson(const Json& json) {
   MetricValue metric;
   metric.name = json.at(0).get<std::string>();
-  if (!json.at(1).is_null()) metric.cls = json.at(1).get<std::string>();
-  if (!json.at(2).is_null()) metric.value = json.at(2).get<double>();
-  if (!json.at(3).is_null()) metric.epoch = json.at(3).get<int>();
+  metric.cls = OptionalFrom<std::string>(json.at(1));
+  metric.value = OptionalFrom<double>(json.at(2));
+  metric.epoch = OptionalFrom<int>(json.at(3));
+  if (json.size() == 4) return metric;
+  metric.interval = Interval{
+      OptionalFrom<double>(json.at(4)), OptionalFrom<double>(json.at(5)),
+      json.at(6).get<std::string>(), json.at(7).get<std::int64_t>()};
   return metric;
 }
 
 Json SetToJson(const SetEvaluation& set) {
-  Json metrics = Json::array(), predictions = Json::array();
+  Json metrics = Json::array(), predictions = Json::array(),
+       curves = Json::array();
   for (const MetricValue& metric : set.metrics)
     metrics.push_back(MetricToJson(metric));
   for (const Prediction& p : set.predictions)
     predictions.push_back(Json::array(
         {p.source, p.path, p.actual, p.predicted, p.probabilities}));
+  for (const CurvePoint& point : set.curves)
+    curves.push_back(Json::array({OrNull(point.cls), point.kind, point.x,
+                                  point.y, OrNull(point.threshold)}));
   return {{"set", set.set},
           {"metrics", std::move(metrics)},
           {"confusion", set.confusion},
-          {"predictions", std::move(predictions)}};
+          {"predictions", std::move(predictions)},
+          {"curves", std::move(curves)}};
 }
 
 SetEvaluation SetFromJson(const Json& json) {
@@ -51,6 +73,11 @@ SetEvaluation SetFromJson(const Json& json) {
                                row.at(1).get<std::string>(),
                                row.at(2).get<int>(), row.at(3).get<int>(),
                                row.at(4).get<std::vector<double>>()});
+  for (const Json& row : json.at("curves"))
+    set.curves.push_back({OptionalFrom<std::string>(row.at(0)),
+                          row.at(1).get<std::string>(), row.at(2).get<double>(),
+                          row.at(3).get<double>(),
+                          OptionalFrom<double>(row.at(4))});
   return set;
 }
 

@@ -6,6 +6,8 @@
 
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
+#include "stages/metric/curves.h"
+#include "stages/metric/interval.h"
 
 namespace besom::stages {
 
@@ -16,6 +18,8 @@ struct MetricValue {
   std::optional<std::string> cls;  ///< Class, "macro avg", ...; none = all.
   std::optional<double> value;
   std::optional<int> epoch;  ///< None = the chosen weights.
+  /// None for counts and where none was asked for.
+  std::optional<Interval> interval = {};
 };
 
 struct Prediction {
@@ -32,6 +36,7 @@ struct SetEvaluation {
   /// counts[actual][predicted].
   std::vector<std::vector<std::int64_t>> confusion;
   std::vector<Prediction> predictions;  ///< As `evaluate.predictions` asks.
+  std::vector<CurvePoint> curves;       ///< Where predictions are kept.
 };
 
 /// The outcome of the evaluate stage for one fit.

@@ -10,51 +10,9 @@ namespace {
 
 using Value = std::optional<double>;
 
-/// One class against the rest.
-struct ClassCounts {
-  std::int64_t hits = 0, predicted = 0, support = 0, total = 0;
-};
-
-Value Ratio(std::int64_t part, std::int64_t whole) {
-  if (whole == 0) return std::nullopt;
-  return static_cast<double>(part) / static_cast<double>(whole);
-}
-
-Value Precision(const ClassCounts& c) {
-  // Defined as 0 for a class that the set holds and nobody predicted.
-  if (c.predicted == 0 && c.support > 0) return 0.0;
-  return Ratio(c.hits, c.predicted);
-}
-
-Value Recall(const ClassCounts& c) { return Ratio(c.hits, c.support); }
-
-Value F1(const ClassCounts& c) {
-  return Ratio(2 * c.hits, c.predicted + c.support);
-}
-
-Value Specificity(const ClassCounts& c) {
-  const std::int64_t rest = c.total - c.support;
-  return Ratio(rest - (c.predicted - c.hits), rest);
-}
+Value F1(const ClassCounts& c) { return FBeta(c, 1); }
 
 Value Support(const ClassCounts& c) { return static_cast<double>(c.support); }
-
-std::vector<ClassCounts> CountsByClass(const ConfusionCounts& counts) {
-  std::vector<ClassCounts> result(counts.size());
-  std::int64_t total = 0;
-  for (std::size_t actual = 0; actual < counts.size(); ++actual) {
-    BESOM_CHECK(counts[actual].size() == counts.size(), "not square");
-    for (std::size_t predicted = 0; predicted < counts.size(); ++predicted) {
-      const std::int64_t n = counts[actual][predicted];
-      result[actual].support += n;
-      result[predicted].predicted += n;
-      if (actual == predicted) result[actual].hits += n;
-      total += n;
-    }
-  }
-  for (ClassCounts& c : result) c.total = total;
-  return result;
-}
 
 /// A per-class figure and how its averages are made.
 struct Figure {
@@ -69,20 +27,12 @@ constexpr Figure kFigures[] = {{"precision", Precision, false},
                                {"specificity", Specificity, false},
                                {"support", Support, true}};
 
-/// Mean over classes with support, each counted once or by its support.
 Value Average(const std::vector<ClassCounts>& classes, const Figure& figure,
               bool weighted) {
-  double sum = 0, weights = 0;
-  for (const ClassCounts& c : classes) {
-    if (c.support == 0) continue;
-    const Value value = figure.of(c);
-    if (!value) continue;
-    const double weight = weighted ? static_cast<double>(c.support) : 1.0;
-    sum += weight * *value;
-    weights += weight;
-  }
-  if (weights == 0) return std::nullopt;
-  return sum / weights;
+  std::vector<Value> scores;
+  scores.reserve(classes.size());
+  for (const ClassCounts& c : classes) scores.push_back(figure.of(c));
+  return ClassAverage(classes, scores, weighted);
 }
 
 Value Total(const std::vector<ClassCounts>& classes) {
@@ -91,16 +41,16 @@ Value Total(const std::vector<ClassCounts>& classes) {
 
 void AddOverall(const std::vector<ClassCounts>& classes,
                 std::optional<double> loss, std::vector<MetricValue>& metrics) {
-  std::int64_t hits = 0, predicted_classes = 0, total = 0;
+  std::int64_t hits = 0, predicted_classes = 0;
   for (const ClassCounts& c : classes) {
     hits += c.hits;
     predicted_classes += c.predicted > 0;
-    total = c.total;
   }
   const auto add = [&](const char* name, Value value) {
     metrics.push_back({name, std::nullopt, value, std::nullopt});
   };
-  add("accuracy", Ratio(hits, total));
+  const std::int64_t total = classes.empty() ? 0 : classes.front().total;
+  add("accuracy", Recall({.hits = hits, .support = total}));
   add("balanced_accuracy", Average(classes, {"recall", Recall, false}, false));
   if (loss) add("loss", loss);
   add("predicted_classes", static_cast<double>(predicted_classes));
@@ -146,6 +96,9 @@ const MetricValue* FindMetric(const std::vector<MetricValue>& metrics,
     if (*cls == "macro" || *cls == "weighted") *cls += " avg";
     name = name.substr(0, slash);
   }
+  if (name == "sensitivity") name = "recall";
+  if (name == "ppv") name = "precision";
+  if (name == "auc") name = "roc_auc";
   const auto it =
       std::find_if(metrics.begin(), metrics.end(), [&](const MetricValue& m) {
         return !m.epoch && m.name == name && m.cls == cls;

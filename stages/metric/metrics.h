@@ -1,18 +1,15 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "stages/metric/classification_scores.h"
 #include "stages/metric/evaluation.h"
 
 namespace besom::stages {
-
-/// counts[actual][predicted], square.
-using ConfusionCounts = std::vector<std::vector<std::int64_t>>;
 
 /// Counts pairs of class indices.
 /// REQUIRES: equal lengths, every index in [0, classes).
@@ -37,7 +34,8 @@ std::vector<MetricValue> MetricsOf(const std::vector<std::string>& classes,
                                    std::optional<double> loss);
 
 /// Finds a metric by the name that YAML uses: METRIC[/CLASS|/macro|/weighted]
-/// among the rows without epoch; null when there is none.
+/// among the rows without epoch; null when there is none. "sensitivity" is
+/// recall, "ppv" is precision, "auc" is roc_auc.
 const MetricValue* FindMetric(const std::vector<MetricValue>& metrics,
                               std::string_view name);
 

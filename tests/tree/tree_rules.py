@@ -58,6 +58,7 @@ FENCES = [
     (r"CLI/", ["pipeline/cli"]),
     (r"curl/", ["pipeline/cli/machine/fetch"]),
     (r"spdlog/", ["pipeline/base"]),
+    (r"boost/", ["stages/metric"]),
 ]
 
 # Tests of one folder mirror it; these join everything.

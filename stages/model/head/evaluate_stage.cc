@@ -1,16 +1,61 @@
 #include "stages/model/head/evaluate_stage.h"
 
+#include <map>
+#include <utility>
+
+#include "stages/metric/curves.h"
 #include "stages/metric/metrics.h"
+#include "stages/metric/set_scores.h"
 #include "stages/model/head/fit_images.h"
 #include "stages/model/head/trained_model.h"
 
 namespace besom::stages {
 namespace {
 
+/// What the model says about the images of a set, by patient.
+ScoredSet ScoredSetOf(const FitImages& images, const SetImages& set,
+                      const std::vector<HeadOutput>& outputs) {
+  ScoredSet scored;
+  scored.classes = static_cast<int>(images.split().classes.size());
+  scored.actual = set.labels;
+  std::map<std::pair<std::string, std::string>, int> groups;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    scored.probabilities.insert(scored.probabilities.end(),
+                                outputs[i].probabilities.begin(),
+                                outputs[i].probabilities.end());
+    const SplitEntry& entry = images.split().entries[set.entries[i]];
+    const auto group = groups.try_emplace({entry.patients, entry.group},
+                                          static_cast<int>(groups.size()));
+    scored.group.push_back(group.first->second);
+  }
+  return scored;
+}
+
+/// The figures of a set with their intervals. `loss` comes from logits, so it
+/// is exact where probabilities round to 0; its interval is log_loss's.
+std::vector<MetricValue> FiguresOf(const std::vector<std::string>& classes,
+                                   const ScoredSet& set, double loss,
+                                   int draws) {
+  std::vector<MetricValue> figures;
+  std::size_t behind_accuracy = 0;
+  MetricValue mean_loss{"loss", std::nullopt, loss, std::nullopt};
+  for (ScoreRow& row : ScoreSet(classes, set, {.draws = draws})) {
+    if (row.name == "log_loss") mean_loss.interval = row.interval;
+    figures.push_back({std::move(row.name), std::move(row.cls), row.value,
+                       std::nullopt, std::move(row.interval)});
+    if (figures.back().name == "balanced_accuracy")
+      behind_accuracy = figures.size();
+  }
+  figures.insert(figures.begin() + static_cast<std::ptrdiff_t>(behind_accuracy),
+                 std::move(mean_loss));
+  return figures;
+}
+
+/// `draws` of the bootstrap; 0 = only intervals that have a formula.
 Result<SetEvaluation> EvaluateSet(const FitImages& images,
                                   const TrainedModel& model,
                                   const std::string& name,
-                                  bool keep_predictions) {
+                                  bool keep_predictions, int draws) {
   BESOM_ASSIGN_OR_RETURN(const SetImages set, images.Set(name));
   BESOM_ASSIGN_OR_RETURN(const std::vector<HeadOutput> outputs,
                          model.Evaluate(set.plain.rows));
@@ -30,8 +75,10 @@ Result<SetEvaluation> EvaluateSet(const FitImages& images,
   const std::vector<std::string>& classes = images.split().classes;
   result.confusion =
       CountConfusion(static_cast<int>(classes.size()), set.labels, predicted);
-  result.metrics = MetricsOf(classes, result.confusion,
-                             loss / static_cast<double>(outputs.size()));
+  const ScoredSet scored = ScoredSetOf(images, set, outputs);
+  result.metrics = FiguresOf(classes, scored,
+                             loss / static_cast<double>(outputs.size()), draws);
+  if (keep_predictions) result.curves = CurvesOf(classes, scored);
   return result;
 }
 
@@ -70,6 +117,7 @@ Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache,
                              const TrainedBaseFactory& make_base) {
   const auto kept =
       input.params.at("evaluate").at("predictions").get<std::string>();
+  const int bootstrap = input.params.at("evaluate").at("bootstrap").get<int>();
   BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input, cache));
   BESOM_ASSIGN_OR_RETURN(const TrainedModel model,
                          ReadModel(input, images, make_base));
@@ -87,8 +135,10 @@ Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache,
   std::size_t scored = 0;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     const bool keep = kept == "all" || (kept != "none" && sets[i] != "train");
+    // Nobody asks how certain figures on the training images are.
+    const int draws = sets[i] == "train" ? 0 : bootstrap;
     BESOM_ASSIGN_OR_RETURN(SetEvaluation set,
-                           EvaluateSet(images, model, sets[i], keep));
+                           EvaluateSet(images, model, sets[i], keep, draws));
     if (set.metrics.empty()) continue;
     for (const auto& row : set.confusion)
       for (const std::int64_t count : row) scored += count;

@@ -25,7 +25,7 @@ class EvaluateStage final : public Stage {
       : make_base_(std::move(make_base)) {}
 
   std::string_view name() const noexcept override { return "evaluate"; }
-  int version() const noexcept override { return 1; }
+  int version() const noexcept override { return 2; }
   Result<StageOutput> Run(const StageInput& input) override;
 
  private:

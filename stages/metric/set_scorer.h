@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stages/metric/classification_scores.h"
+#include "stages/metric/ranking_scores.h"
+#include "stages/metric/scored_set.h"
+
+namespace besom::stages {
+
+/// All figures of one set, for any weighting of its images: what a bootstrap
+/// over groups and a test by swapping ask thousands of times. Sorts once, then
+/// each weighting costs one pass. Rows, in this order:
+/// - those of MetricsOf without loss (metrics.h);
+/// - overall: kappa, mcc, top_2, top_3, top_5 (for k < classes), log_loss,
+///   brier, ece (of the predicted class; calibration.h);
+/// - per class: npv, f0.5, f2, roc_auc, pr_auc (class against rest), brier
+///   (mean squared distance of its probability from 0 or 1);
+/// - "macro avg", "weighted avg" of npv, f0.5, f2, roc_auc, pr_auc, over
+///   classes with support.
+/// roc_auc and pr_auc have no value for a class without support, roc_auc none
+/// either for a class without others; an empty set has no values but counts.
+/// Immutable: any thread.
+class SetScorer {
+ public:
+  struct Row {
+    std::string name;
+    std::optional<std::string> cls;
+  };
+
+  /// REQUIRES: CheckScoredSet holds; classes.size() == set.classes.
+  SetScorer(std::vector<std::string> classes, const ScoredSet& set);
+
+  const std::vector<Row>& rows() const { return rows_; }
+  /// Index of a row by METRIC[/CLASS|/macro|/weighted], with the other names
+  /// that FindMetric knows; none if there is no such row.
+  std::optional<std::size_t> Find(std::string_view name) const;
+
+  /// The figures when image i counts weights[i] times (empty: once).
+  std::vector<std::optional<double>> Values(
+      std::span<const int> weights = {}) const;
+  /// One of them alone.
+  std::optional<double> Value(std::size_t row,
+                              std::span<const int> weights) const;
+
+  const std::vector<int>& predicted() const { return predicted_; }
+
+ private:
+  using Figure = std::function<std::optional<double>()>;
+  using Visitor = std::function<void(Row, const Figure&)>;
+  void Visit(std::span<const int> weights, const Visitor& visit) const;
+  void VisitOverall(const ConfusionCounts& counts, std::span<const int> weights,
+                    const Visitor& visit) const;
+  ConfusionCounts Count(std::span<const int> weights) const;
+
+  std::vector<std::string> classes_;
+  std::vector<int> actual_, predicted_;
+  std::vector<double> log_loss_, brier_, confidence_;  ///< [images]
+  std::vector<std::uint8_t> is_right_;                 ///< [images]
+  std::vector<int> top_k_;                             ///< The k of the rows.
+  std::vector<std::vector<double>> top_hits_;          ///< [k][images], 0 or 1.
+  std::vector<std::vector<double>> class_brier_;       ///< [classes][images]
+  std::vector<Ranking> rankings_;                      ///< [classes]
+  std::vector<Row> rows_;
+};
+
+}  // namespace besom::stages
