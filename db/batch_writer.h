@@ -14,8 +14,10 @@ namespace besom::db {
 /// holds. After an error the caller rolls back.
 class BatchWriter {
  public:
-  BatchWriter(Connection& connection, SweepId sweep)
-      : connection_(connection), sweep_(sweep) {}
+  /// Borrows all; without `summarizer`, fits are summed up by their mean.
+  BatchWriter(Connection& connection, SweepId sweep,
+              const FitSummarizer& summarizer)
+      : connection_(connection), sweep_(sweep), summarizer_(summarizer) {}
 
   Status Write(const CommitBatch& batch);
 
@@ -40,12 +42,15 @@ class BatchWriter {
   /// Deletes every row of one fit, so that no row of an older evaluation
   /// stays between those of the new one.
   Status ClearFit(std::int64_t trial, int repeat, int fold);
-  /// Writes the means over the fits of a trial once all are there.
+  /// Writes what stands for all fits of a trial once all are there.
   Status PutAggregates(std::int64_t trial);
+  Result<std::vector<FiguresOfFits>> ReadFigures(std::int64_t trial,
+                                                 const char* table);
   Result<TrialId> FindTrial(const std::string& trial);
 
   Connection& connection_;
   const SweepId sweep_;
+  const FitSummarizer& summarizer_;
   std::set<std::int64_t> touched_;  ///< Trials of several fits with new rows.
 };
 

@@ -12,27 +12,40 @@ namespace {
 /// repeat and fold of the rows that stand for all fits of a trial.
 constexpr int kAllFits = -1;
 
-constexpr char kInsertMetric[] =
-    "INSERT INTO metric(trial_id, repeat, fold, split, class, name, value, "
-    "low, high, method, n_groups) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/// Figures of the largest probability, and of a threshold.
+constexpr std::array kMetricTables = {"metric", "rule_metric"};
 
-/// A mean over fits of one metric, summed in the order of (repeat, fold).
-struct Mean {
-  std::string split, cls, name;
+std::string InsertInto(const char* table) {
+  return fmt::format(
+      "INSERT INTO {}(trial_id, repeat, fold, split, class, name, value, low, "
+      "high, method, n_groups, sd) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      table);
+}
+
+Status PutMetric(KeptStatement& insert, std::int64_t trial, int repeat,
+                 int fold, const std::string& split, const MetricRow& row) {
+  return insert->Run(trial, repeat, fold, split, row.cls, row.name, row.value,
+                     row.low, row.high, row.method, row.groups, row.sd);
+}
+
+/// The plain mean in the order of the fits; none where one has no value.
+MetricRow MeanOf(const FiguresOfFits& figures) {
+  MetricRow row{figures.name, figures.cls, std::nullopt};
   double sum = 0;
-  int count = 0;
-  bool has_null = false;
-
-  std::optional<double> value() const {
-    if (has_null) return std::nullopt;
-    return sum / count;
+  for (const FiguresOfFits::Fit& fit : figures.fits) {
+    if (!fit.value) return row;
+    sum += *fit.value;
   }
-};
+  // A set that only some fits hold has no mean over the fits.
+  if (figures.all) row.value = sum / static_cast<double>(figures.fits.size());
+  return row;
+}
 
 }  // namespace
 
 struct BatchWriter::FitStatements {
-  KeptStatement fit, metric, epoch, confusion, image, prediction, curve;
+  KeptStatement fit, metric, decided, threshold, epoch, confusion, image,
+      prediction, curve;
 };
 
 Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
@@ -42,7 +55,15 @@ Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
       connection_.Kept(
           "INSERT INTO fit(trial_id, repeat, fold, classes, chosen_epoch, "
           "seconds, head_digest, head_size) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
-  BESOM_ASSIGN_OR_RETURN(KeptStatement metric, connection_.Kept(kInsertMetric));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement metric,
+                         connection_.Kept(InsertInto("metric")));
+  BESOM_ASSIGN_OR_RETURN(KeptStatement decided,
+                         connection_.Kept(InsertInto("rule_metric")));
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement threshold,
+      connection_.Kept("INSERT INTO threshold(trial_id, repeat, fold, class, "
+                       "target, value, positive_groups, reliable) "
+                       "VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement epoch,
       connection_.Kept(
@@ -69,10 +90,10 @@ Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
       connection_.Kept(
           "INSERT INTO curve(trial_id, repeat, fold, split, class, kind, "
           "point, x, y, threshold) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  FitStatements statements{std::move(fit),   std::move(metric),
-                           std::move(epoch), std::move(confusion),
-                           std::move(image), std::move(prediction),
-                           std::move(curve)};
+  FitStatements statements{
+      std::move(fit),       std::move(metric),     std::move(decided),
+      std::move(threshold), std::move(epoch),      std::move(confusion),
+      std::move(image),     std::move(prediction), std::move(curve)};
   touched_.clear();
   for (const FitRow& row : fits) {
     BESOM_RETURN_IF_ERROR(PutFit(row, statements));
@@ -96,6 +117,11 @@ Status BatchWriter::PutFit(const FitRow& fit, FitStatements& statements) {
                                                 row.split, row.cls, row.name,
                                                 row.epoch, row.value));
   }
+  if (const auto& row = fit.threshold) {
+    BESOM_RETURN_IF_ERROR(statements.threshold->Run(
+        trial.id, fit.repeat, fit.fold, row->cls, row->target, row->value,
+        row->positive_groups, row->reliable));
+  }
   for (const SetRow& set : fit.sets) {
     BESOM_RETURN_IF_ERROR(PutSet(fit, set, trial.id, statements));
   }
@@ -106,9 +132,12 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
                            std::int64_t trial, FitStatements& statements) {
   const auto& classes = fit.classes;
   for (const MetricRow& row : set.metrics) {
-    BESOM_RETURN_IF_ERROR(statements.metric->Run(
-        trial, fit.repeat, fit.fold, set.split, row.cls, row.name, row.value,
-        row.low, row.high, row.method, row.groups));
+    BESOM_RETURN_IF_ERROR(PutMetric(statements.metric, trial, fit.repeat,
+                                    fit.fold, set.split, row));
+  }
+  for (const MetricRow& row : set.decided) {
+    BESOM_RETURN_IF_ERROR(PutMetric(statements.decided, trial, fit.repeat,
+                                    fit.fold, set.split, row));
   }
   for (std::size_t point = 0; point < set.curves.size(); ++point) {
     const CurveRow& row = set.curves[point];
@@ -144,8 +173,9 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
 }
 
 Status BatchWriter::ClearFit(std::int64_t trial, int repeat, int fold) {
-  constexpr std::array kTables = {"fit",       "metric",     "epoch_metric",
-                                  "confusion", "prediction", "curve"};
+  constexpr std::array kTables = {"fit",          "metric",    "rule_metric",
+                                  "epoch_metric", "confusion", "prediction",
+                                  "curve",        "threshold"};
   for (const char* table : kTables) {
     BESOM_ASSIGN_OR_RETURN(
         KeptStatement clear,
@@ -158,51 +188,73 @@ Status BatchWriter::ClearFit(std::int64_t trial, int repeat, int fold) {
 }
 
 Status BatchWriter::PutAggregates(std::int64_t trial) {
-  BESOM_ASSIGN_OR_RETURN(
-      KeptStatement clear,
-      connection_.Kept("DELETE FROM metric WHERE trial_id = ? AND repeat = ?"));
-  BESOM_RETURN_IF_ERROR(clear->Run(trial, kAllFits));
+  for (const char* table : kMetricTables) {
+    BESOM_ASSIGN_OR_RETURN(
+        KeptStatement clear,
+        connection_.Kept(fmt::format(
+            "DELETE FROM {} WHERE trial_id = ? AND repeat = ?", table)));
+    BESOM_RETURN_IF_ERROR(clear->Run(trial, kAllFits));
+  }
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement all,
       connection_.Kept("SELECT fits, (SELECT count(*) FROM fit f WHERE "
-                       "f.trial_id = t.trial_id) FROM trial t "
+                       "f.trial_id = t.trial_id), config FROM trial t "
                        "WHERE trial_id = ?"));
   BESOM_RETURN_IF_ERROR(all->Bind(trial));
   BESOM_ASSIGN_OR_RETURN(const bool found, all->Step());
   BESOM_CHECK(found, "the trial was found before");
-  const auto fits = all->Integer(0);
+  const std::int64_t fits = all->Integer(0);
   if (all->Integer(1) != fits) return Status::Ok();
-
-  BESOM_ASSIGN_OR_RETURN(
-      KeptStatement values,
-      connection_.Kept("SELECT split, class, name, value FROM metric "
-                       "WHERE trial_id = ? "
-                       "ORDER BY split, class, name, repeat, fold"));
-  BESOM_RETURN_IF_ERROR(values->Bind(trial));
-  std::vector<Mean> means;
-  while (true) {
-    BESOM_ASSIGN_OR_RETURN(const bool row, values->Step());
-    if (!row) break;
-    std::string split = values->Text(0), cls = values->Text(1),
-                name = values->Text(2);
-    if (means.empty() || means.back().split != split ||
-        means.back().cls != cls || means.back().name != name) {
-      means.push_back({std::move(split), std::move(cls), std::move(name)});
+  const std::string config = all->Text(2);
+  for (const char* table : kMetricTables) {
+    BESOM_ASSIGN_OR_RETURN(std::vector<FiguresOfFits> figures,
+                           ReadFigures(trial, table));
+    BESOM_ASSIGN_OR_RETURN(KeptStatement insert,
+                           connection_.Kept(InsertInto(table)));
+    for (FiguresOfFits& of_fits : figures) {
+      of_fits.config = config;
+      of_fits.all = static_cast<std::int64_t>(of_fits.fits.size()) == fits;
+      const MetricRow row =
+          summarizer_ ? summarizer_(of_fits) : MeanOf(of_fits);
+      BESOM_RETURN_IF_ERROR(
+          PutMetric(insert, trial, kAllFits, kAllFits, of_fits.split, row));
     }
-    Mean& mean = means.back();
-    mean.has_null |= values->IsNull(3);
-    mean.sum += values->Real(3);
-    ++mean.count;
-  }
-  BESOM_ASSIGN_OR_RETURN(KeptStatement insert, connection_.Kept(kInsertMetric));
-  for (Mean& mean : means) {
-    // A set that only some fits hold has no mean over the fits.
-    mean.has_null |= mean.count != fits;
-    BESOM_RETURN_IF_ERROR(insert->Run(trial, kAllFits, kAllFits, mean.split,
-                                      mean.cls, mean.name, mean.value(),
-                                      nullptr, nullptr, nullptr, nullptr));
   }
   return Status::Ok();
+}
+
+Result<std::vector<FiguresOfFits>> BatchWriter::ReadFigures(std::int64_t trial,
+                                                            const char* table) {
+  const auto images_of = [](const char* split) {
+    return fmt::format(
+        "(SELECT n.value FROM metric n WHERE n.trial_id = m.trial_id AND "
+        "n.repeat = m.repeat AND n.fold = m.fold AND n.split = {} AND n.class "
+        "= 'macro avg' AND n.name = 'support')",
+        split);
+  };
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement rows,
+      connection_.Kept(fmt::format(
+          "SELECT split, class, name, value, low, high, {}, {} FROM {} m "
+          "WHERE trial_id = ? ORDER BY split, class, name, repeat, fold",
+          images_of("m.split"), images_of("'train'"), table)));
+  BESOM_RETURN_IF_ERROR(rows->Bind(trial));
+  const auto real = [&](int column) {
+    return rows->IsNull(column) ? std::optional<double>()
+                                : std::optional(rows->Real(column));
+  };
+  std::vector<FiguresOfFits> figures;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool row, rows->Step());
+    if (!row) return figures;
+    std::string split = rows->Text(0), cls = rows->Text(1),
+                name = rows->Text(2);
+    if (figures.empty() || figures.back().split != split ||
+        figures.back().cls != cls || figures.back().name != name)
+      figures.push_back({std::move(split), std::move(cls), std::move(name)});
+    figures.back().fits.push_back(
+        {real(3), real(4), real(5), real(6).value_or(0), real(7).value_or(0)});
+  }
 }
 
 }  // namespace besom::db

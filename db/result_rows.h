@@ -19,6 +19,7 @@ struct MetricRow {
   std::optional<double> low = {}, high = {};
   std::optional<std::string> method = {};
   std::optional<std::int64_t> groups = {};
+  std::optional<double> sd = {};  ///< Over fits.
 };
 
 /// A point of a curve; those of one class and kind in order.
@@ -50,6 +51,16 @@ struct SetRow {
   std::vector<std::vector<std::int64_t>> confusion;  ///< [actual][predicted]
   std::vector<PredictionRow> predictions;
   std::vector<CurveRow> curves;
+  std::vector<MetricRow> decided;  ///< Under the threshold; empty without one.
+};
+
+/// The threshold of a fit.
+struct ThresholdRow {
+  std::string cls;
+  std::string target;           ///< As the spec writes it.
+  std::optional<double> value;  ///< None = the target is out of reach.
+  std::int64_t positive_groups = 0;
+  bool reliable = false;
 };
 
 /// The evaluation of one fit. Replaces what was stored for the same
@@ -61,9 +72,23 @@ struct FitRow {
   std::vector<SetRow> sets;
   std::vector<EpochMetricRow> history;
   int chosen_epoch = 0;
+  std::optional<ThresholdRow> threshold;
   double seconds = 0;           ///< Of the fit's own tasks, wherever they ran.
   std::string head_digest;      ///< Of the blob with its weights; "" = none.
   std::uint64_t head_size = 0;  ///< Of that blob, bytes.
+};
+
+/// One figure in all fits of a trial, in the order of (repeat, fold).
+struct FiguresOfFits {
+  std::string split, cls, name;
+  std::string config;  ///< The trial's, canonical JSON.
+  struct Fit {
+    std::optional<double> value, low, high;
+    double images = 0;   ///< Of the set.
+    double trained = 0;  ///< Images that the fit was trained on.
+  };
+  std::vector<Fit> fits;  ///< Those that hold the set.
+  bool all = true;        ///< Every fit holds it.
 };
 
 /// One image met, used or not. (source, path) is its identity in the sweep.

@@ -89,7 +89,8 @@ Result<Transaction> ResultsStore::BeginWriting() {
 Status ResultsStore::Commit(SweepId sweep, const CommitBatch& batch) {
   if (batch.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
-  BESOM_RETURN_IF_ERROR(BatchWriter(*connection_, sweep).Write(batch));
+  BESOM_RETURN_IF_ERROR(
+      BatchWriter(*connection_, sweep, summarizer_).Write(batch));
   return transaction.Commit();
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,10 @@ struct StoreOptions {
   /// How long to wait for another process's transaction.
   std::chrono::milliseconds busy_timeout{30000};
 };
+
+/// Makes the row that stands for all fits of a trial. A function of its
+/// argument alone.
+using FitSummarizer = std::function<MetricRow(const FiguresOfFits&)>;
 
 /// Everything that one commit window brought. Empty parts change nothing.
 struct CommitBatch {
@@ -82,6 +87,12 @@ class ResultsStore {
   /// outcome, so also when another run has taken it over (TakeOverRun), it
   /// changes nothing and is kInterrupted.
   void WriteAs(std::string run) { writer_ = std::move(run); }
+
+  /// How figures of several fits become one; before: their plain mean, and
+  /// none where a fit has none.
+  void SummarizeBy(FitSummarizer summarizer) {
+    summarizer_ = std::move(summarizer);
+  }
 
   /// Makes the sweep or, where the name exists, updates everything but its
   /// creation time; its trials and their rows stay.
@@ -140,6 +151,7 @@ class ResultsStore {
   Result<Transaction> BeginWriting();
   std::unique_ptr<Connection> connection_;
   std::string writer_;  ///< As WriteAs says; "" = anybody.
+  FitSummarizer summarizer_;
 };
 
 }  // namespace besom::db

@@ -262,11 +262,54 @@ ALTER TABLE blob ADD COLUMN removed REAL;
 CREATE INDEX blob_removed ON blob(digest) WHERE removed IS NOT NULL;
 )sql";
 
+// What a threshold decides has figures of its own, so that every reader of
+// `metric` keeps meaning the largest probability.
+constexpr char kVersion6[] = R"sql(
+ALTER TABLE metric ADD COLUMN sd REAL;
+
+CREATE TABLE rule_metric(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  split TEXT NOT NULL,
+  class TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value REAL,
+  low REAL,
+  high REAL,
+  method TEXT,
+  n_groups INTEGER,
+  sd REAL,
+  PRIMARY KEY(trial_id, repeat, fold, split, class, name)) WITHOUT ROWID;
+
+CREATE TABLE threshold(
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  repeat INTEGER NOT NULL,
+  fold INTEGER NOT NULL,
+  class TEXT NOT NULL,
+  target TEXT NOT NULL,
+  value REAL,
+  positive_groups INTEGER NOT NULL,
+  reliable INTEGER NOT NULL,
+  PRIMARY KEY(trial_id, repeat, fold)) WITHOUT ROWID;
+
+CREATE TABLE bound(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  name TEXT NOT NULL,
+  class TEXT NOT NULL,
+  split TEXT NOT NULL,
+  at_least INTEGER NOT NULL,
+  bound REAL NOT NULL,
+  PRIMARY KEY(sweep_id, position)) WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
   static const std::vector<std::string_view> steps = {
-      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
   return steps;
 }
 

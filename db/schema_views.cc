@@ -40,13 +40,27 @@ CREATE VIEW metrics AS
   SELECT s.name AS sweep, t.trial, nullif(m.repeat, -1) AS repeat,
     nullif(m.fold, -1) AS fold, m.split, NULL AS epoch,
     nullif(m.class, '') AS class, m.name, m.value, m.low, m.high, m.method,
-    m.n_groups
+    m.n_groups, m.sd, 'largest' AS rule
   FROM metric m JOIN trial t ON t.trial_id = m.trial_id
     JOIN sweep s ON s.sweep_id = t.sweep_id
   UNION ALL
+  SELECT s.name, t.trial, nullif(m.repeat, -1), nullif(m.fold, -1), m.split,
+    NULL, nullif(m.class, ''), m.name, m.value, m.low, m.high, m.method,
+    m.n_groups, m.sd, 'threshold'
+  FROM rule_metric m JOIN trial t ON t.trial_id = m.trial_id
+    JOIN sweep s ON s.sweep_id = t.sweep_id
+  UNION ALL
   SELECT s.name, t.trial, e.repeat, e.fold, e.split, e.epoch,
-    nullif(e.class, ''), e.name, e.value, NULL, NULL, NULL, NULL
+    nullif(e.class, ''), e.name, e.value, NULL, NULL, NULL, NULL, NULL,
+    'largest'
   FROM epoch_metric e JOIN trial t ON t.trial_id = e.trial_id
+    JOIN sweep s ON s.sweep_id = t.sweep_id;
+
+CREATE VIEW thresholds AS
+  SELECT s.name AS sweep, t.trial, nullif(h.repeat, -1) AS repeat,
+    nullif(h.fold, -1) AS fold, h.class, h.target, h.value, h.positive_groups,
+    h.reliable
+  FROM threshold h JOIN trial t ON t.trial_id = h.trial_id
     JOIN sweep s ON s.sweep_id = t.sweep_id;
 
 CREATE VIEW confusion_matrix AS
@@ -88,7 +102,7 @@ CREATE VIEW classification_report AS
 CREATE VIEW predictions AS
   SELECT s.name AS sweep, t.trial, p.repeat, p.fold, p.split,
     i.source || '/' || i.path AS image, p.actual, p.predicted,
-    p.probabilities, i.source, i.path
+    p.probabilities, i.source, i.path, i.patients, i.group_name AS "group"
   FROM prediction p JOIN trial t ON t.trial_id = p.trial_id
     JOIN sweep s ON s.sweep_id = t.sweep_id
     JOIN image i ON i.image_id = p.image_id;
@@ -164,38 +178,52 @@ CREATE VIEW runs AS
 // the places of a trial, one after another in fixed width, are a key whose
 // order is the order of the criteria (`keyed`). Trials that cannot be ranked
 // take part, too: joining them later would cost trials x trials steps.
+// `violation` is by how much a trial misses its bounds, all added up; one
+// whose figure has no value misses them by more than any other.
 constexpr char kLeaderboard[] = R"sql(
 CREATE VIEW leaderboard AS
-WITH scored AS (
+WITH chosen AS (
+  SELECT trial_id, sweep_id, trial, CASE WHEN fits > 1 THEN -1 ELSE 0 END AS
+    fit, planned AND state = 'done' AS finished
+  FROM trial),
+bounded AS (
+  SELECT t.trial_id, sum(max(0, coalesce(CASE WHEN b.at_least
+    THEN b.bound - m.value ELSE m.value - b.bound END, 9e99))) AS violation
+  FROM chosen t JOIN bound b ON b.sweep_id = t.sweep_id
+    LEFT JOIN metric m ON m.trial_id = t.trial_id AND m.repeat = t.fit
+      AND m.fold = t.fit AND m.split = b.split AND m.class = b.class
+      AND m.name = b.name
+  GROUP BY t.trial_id),
+scored AS (
   SELECT t.sweep_id, t.trial_id, t.trial, c.position, m.value, m.low, m.high,
-    t.planned AND t.state = 'done' AS finished,
-    coalesce(p.value <= 1, 0) AS constant,
+    t.finished, coalesce(p.value <= 1, 0) AS constant, b.violation,
     rank() OVER (PARTITION BY t.sweep_id, c.position
       ORDER BY m.value IS NULL,
         CASE WHEN c.maximize THEN -m.value ELSE m.value END) AS place
-  FROM trial t JOIN criterion c ON c.sweep_id = t.sweep_id
-    LEFT JOIN metric m ON m.trial_id = t.trial_id
-      AND m.repeat = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
-      AND m.fold = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
-      AND m.split = c.split AND m.class = c.class AND m.name = c.name
-    LEFT JOIN metric p ON p.trial_id = t.trial_id
-      AND p.repeat = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
-      AND p.fold = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
-      AND p.split = c.split AND p.class = '' AND p.name = 'predicted_classes'),
+  FROM chosen t JOIN criterion c ON c.sweep_id = t.sweep_id
+    LEFT JOIN bounded b ON b.trial_id = t.trial_id
+    LEFT JOIN metric m ON m.trial_id = t.trial_id AND m.repeat = t.fit
+      AND m.fold = t.fit AND m.split = c.split AND m.class = c.class
+      AND m.name = c.name
+    LEFT JOIN metric p ON p.trial_id = t.trial_id AND p.repeat = t.fit
+      AND p.fold = t.fit AND p.split = c.split AND p.class = ''
+      AND p.name = 'predicted_classes'),
 keyed AS (
   SELECT sweep_id, trial_id, trial, position, value, low, high, place, constant,
-    finished AND value IS NOT NULL AS counts,
+    violation, finished AND value IS NOT NULL AS counts,
     group_concat(printf('%010d', place), '') OVER (
       PARTITION BY trial_id ORDER BY position
       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS places
   FROM scored),
 ranked AS (
-  SELECT trial_id, value, low, high, counts,
+  SELECT trial_id, value, low, high, violation, counts,
     row_number() OVER (PARTITION BY sweep_id, counts
-      ORDER BY constant, places, trial) AS rank,
-    count(*) OVER (PARTITION BY sweep_id, counts, constant, place) - 1 AS ties,
-    count(*) OVER (PARTITION BY sweep_id, counts, constant, places) - 1
-      AS undecided
+      ORDER BY constant, coalesce(violation, 0), places, trial) AS rank,
+    count(*) OVER (PARTITION BY sweep_id, counts, constant,
+      coalesce(violation, 0), place) - 1 AS ties,
+    count(*) OVER (PARTITION BY sweep_id, counts, constant,
+      coalesce(violation, 0), places) - 1 AS undecided,
+    count(*) OVER (PARTITION BY sweep_id, counts) AS of_trials
   FROM keyed WHERE position = 0)
 SELECT s.name AS sweep, CASE WHEN r.counts THEN r.rank END AS rank, t.trial,
   t.state, t.backbone, t.head, t.dropout, t.parameters, c.label AS metric,
@@ -204,7 +232,8 @@ SELECT s.name AS sweep, CASE WHEN r.counts THEN r.rank END AS rank, t.trial,
   x.low AS test_low, x.high AS test_high,
   CASE WHEN r.counts THEN r.ties END AS ties,
   (SELECT sum(f.seconds) FROM fit f WHERE f.trial_id = t.trial_id) AS seconds,
-  CASE WHEN r.counts THEN r.undecided END AS undecided, t.planned
+  CASE WHEN r.counts THEN r.undecided END AS undecided, t.planned,
+  r.violation, r.counts AND r.rank = 1 AND r.of_trials > 1 AS optimistic
 FROM ranked r CROSS JOIN trial t ON t.trial_id = r.trial_id
   JOIN sweep s ON s.sweep_id = t.sweep_id
   JOIN criterion c ON c.sweep_id = t.sweep_id AND c.position = 0
@@ -219,11 +248,46 @@ FROM ranked r CROSS JOIN trial t ON t.trial_id = r.trial_id
 ORDER BY s.name, NOT r.counts, r.rank, t.ordinal;
 )sql";
 
+// Finished trials that no other one beats in recall of the positive class
+// without losing specificity, or the other way round. The first window holds
+// all trials of at least the same recall, the second those of a higher one.
+constexpr char kParetoFront[] = R"sql(
+CREATE VIEW pareto_front AS
+WITH point AS (
+  SELECT t.sweep_id, t.trial_id, t.trial, t.ordinal, c.split, r.class,
+    r.value AS recall, f.value AS specificity
+  FROM trial t JOIN sweep s ON s.sweep_id = t.sweep_id
+    JOIN criterion c ON c.sweep_id = t.sweep_id AND c.position = 0
+    JOIN metric r ON r.trial_id = t.trial_id
+      AND r.repeat = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
+      AND r.fold = CASE WHEN t.fits > 1 THEN -1 ELSE 0 END
+      AND r.split = c.split AND r.name = 'recall'
+      AND r.class = json_extract(s.spec_json, '$.evaluate.positive')
+    JOIN metric f ON f.trial_id = t.trial_id AND f.repeat = r.repeat
+      AND f.fold = r.fold AND f.split = r.split AND f.name = 'specificity'
+      AND f.class = r.class
+  WHERE t.planned AND t.state = 'done' AND r.value IS NOT NULL
+    AND f.value IS NOT NULL),
+compared AS (
+  SELECT *,
+    max(specificity) OVER (PARTITION BY sweep_id ORDER BY recall DESC
+      RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS at_least,
+    max(specificity) OVER (PARTITION BY sweep_id ORDER BY recall DESC
+      RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP)
+      AS above
+  FROM point)
+SELECT s.name AS sweep, p.trial, p.split, p.class, p.recall, p.specificity
+FROM compared p JOIN sweep s ON s.sweep_id = p.sweep_id
+WHERE p.specificity = p.at_least
+  AND (p.above IS NULL OR p.specificity > p.above)
+ORDER BY s.name, p.recall DESC, p.ordinal;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& ViewDefinitions() {
-  static const std::vector<std::string_view> views = {kRecords, kData, kWork,
-                                                      kLeaderboard};
+  static const std::vector<std::string_view> views = {
+      kRecords, kData, kWork, kLeaderboard, kParetoFront};
   return views;
 }
 

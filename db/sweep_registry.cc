@@ -31,6 +31,25 @@ Status PutCriteria(Connection& connection, SweepId id, const SweepRow& sweep) {
   return put({"loss", "loss", "", /*maximize=*/false}, "validation");
 }
 
+Status PutBounds(Connection& connection, SweepId id, const SweepRow& sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement clear,
+      connection.Prepare("DELETE FROM bound WHERE sweep_id = ?"));
+  BESOM_RETURN_IF_ERROR(clear.Run(id));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement insert,
+      connection.Prepare("INSERT INTO bound(sweep_id, position, label, name, "
+                         "class, split, at_least, bound) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (std::size_t i = 0; i < sweep.bounds.size(); ++i) {
+    const Bound& bound = sweep.bounds[i];
+    BESOM_RETURN_IF_ERROR(insert.Run(id, static_cast<std::int64_t>(i),
+                                     bound.label, bound.name, bound.cls,
+                                     sweep.split, bound.at_least, bound.bound));
+  }
+  return Status::Ok();
+}
+
 Status PutWeights(Connection& connection, SweepId id,
                   const std::vector<WeightsRow>& weights) {
   BESOM_ASSIGN_OR_RETURN(
@@ -44,6 +63,21 @@ Status PutWeights(Connection& connection, SweepId id,
         NullIfEmpty(row.source), NullIfEmpty(row.license), row.preprocessing));
   }
   return Status::Ok();
+}
+
+Result<std::vector<Bound>> BoundsOf(Connection& connection, SweepId id) {
+  BESOM_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection.Prepare("SELECT label, name, class, at_least, bound "
+                         "FROM bound WHERE sweep_id = ? ORDER BY position"));
+  BESOM_RETURN_IF_ERROR(rows.Bind(id));
+  std::vector<Bound> bounds;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return bounds;
+    bounds.push_back({rows.Text(0), rows.Text(1), rows.Text(2),
+                      rows.Integer(3) != 0, rows.Real(4)});
+  }
 }
 
 Result<std::vector<WeightsRow>> WeightsOf(Connection& connection, SweepId id) {
@@ -89,6 +123,7 @@ Result<SweepId> ResultsStore::PutSweep(const SweepRow& sweep) {
     id = put.Integer(0);
   }
   BESOM_RETURN_IF_ERROR(PutCriteria(*connection_, id, sweep));
+  BESOM_RETURN_IF_ERROR(PutBounds(*connection_, id, sweep));
   BESOM_RETURN_IF_ERROR(PutWeights(*connection_, id, sweep.weights));
   BESOM_RETURN_IF_ERROR(transaction.Commit());
   return id;
@@ -134,6 +169,7 @@ Result<std::optional<StoredSweep>> ResultsStore::FindSweep(
   BESOM_CHECK(all.size() >= 2, "metric and validation loss are always there");
   sweep.row.metric = all.front();
   sweep.row.then.assign(all.begin() + 1, all.end() - 1);
+  BESOM_ASSIGN_OR_RETURN(sweep.row.bounds, BoundsOf(*connection_, sweep.id));
   return std::optional(std::move(sweep));
 }
 

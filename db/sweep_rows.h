@@ -36,6 +36,14 @@ struct Criterion {
   bool maximize = true;
 };
 
+/// What a figure of a trial has to be, on the set that trials are ranked on.
+struct Bound {
+  std::string label;      ///< As the spec writes it: "recall/covid >= 0.95".
+  std::string name, cls;  ///< As of a Criterion.
+  bool at_least = true;   ///< Else at most.
+  double bound = 0;
+};
+
 /// Pretrained (or random) weights that a sweep's trials start from.
 struct WeightsRow {
   std::string backbone;
@@ -58,6 +66,7 @@ struct SweepRow {
   Criterion metric;
   std::string split;  ///< The set that `metric` and `then` look at.
   std::vector<Criterion> then;
+  std::vector<Bound> bounds;
   bool allow_test = false;  ///< Selected on test or on an external set.
   std::string version;      ///< Of besom.
   double time = 0;          ///< Now.

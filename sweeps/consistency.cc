@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sweeps/metric_bound.h"
 #include "sweeps/metric_name.h"
 #include "sweeps/schema.h"
 #include "sweeps/section_reader.h"
@@ -228,13 +229,32 @@ class Checker {
     if (weights != nullptr && weights->is_object())
       for (const auto& [name, value] : weights->items())
         want("train.class_weights." + name, name);
+    const Json* costs = FindPath(config_, "evaluate.costs");
+    if (costs == nullptr) return;
+    for (const auto& [actual, row] : costs->items()) {
+      const std::string path = "evaluate.costs." + actual;
+      want(path, actual);
+      for (const auto& [predicted, cost] : row.items()) {
+        want(path + "." + predicted, predicted);
+        if (actual == predicted && cost != 0)
+          Add({path + "." + predicted}, "being right has a cost",
+              "leave it out: the diagonal is 0");
+      }
+    }
   }
 
   void CheckMetricName(const std::string& path, const std::string& text) {
     const auto metric = MetricName::Parse(text, classes_);
-    if (metric.ok()) return;
-    Add({path, "ingest.classes"}, metric.status().cause(),
-        metric.status().cure());
+    AddIfBad(path, metric);
+    if (metric.ok() && metric->name == "expected_cost" && !HasCosts())
+      Add({path, "evaluate.costs"},
+          "`expected_cost` needs costs, and there are none",
+          "give evaluate.costs, as {covid: {normal: 20}}");
+  }
+
+  bool HasCosts() const {
+    const Json* costs = FindPath(config_, "evaluate.costs");
+    return costs != nullptr && !costs->empty();
   }
 
   void CheckMetric() {
@@ -246,10 +266,33 @@ class Checker {
         CheckMetricName(fmt::format("metric.then.{}", i),
                         then[i].get<std::string>());
     }
-    if (!ListAt("metric.subject_to").empty())
-      Add({"metric.subject_to"}, "`metric.subject_to` is not built yet",
-          "leave it out, or use []");
+    CheckBounds();
     CheckMetricSplit();
+  }
+
+  void CheckBounds() {
+    if (classes_.empty()) return;
+    const Json bounds = ListAt("metric.subject_to");
+    for (std::size_t i = 0; i < bounds.size(); ++i)
+      AddIfBad(fmt::format("metric.subject_to.{}", i),
+               MetricBound::Parse(bounds[i].get<std::string>(), classes_));
+    constexpr const char* kTarget = "evaluate.threshold.target";
+    const std::string target = TextOf(kTarget);
+    if (target.empty()) return;
+    AddIfBad(kTarget, ParseThresholdTarget(target, classes_));
+    if (!HasValidation())
+      Add({kTarget, "split.validation", "split.folds", "split.test",
+           "split.file", "ingest.sources"},
+          "a threshold is chosen on validation, and there is no validation set",
+          "give split.validation a share");
+  }
+
+  /// `parsed`: a metric's name, or what begins with one.
+  template <typename T>
+  void AddIfBad(const std::string& path, const Result<T>& parsed) {
+    if (!parsed.ok())
+      Add({path, "ingest.classes"}, parsed.status().cause(),
+          parsed.status().cure());
   }
 
   void CheckMetricSplit() {

@@ -3,6 +3,14 @@
 namespace besom::sweeps {
 namespace {
 
+/// What a trial was without these keys, it is with their defaults.
+void ForgetDefaults(Json& evaluate) {
+  if (evaluate.contains("costs") && evaluate["costs"].empty())
+    evaluate.erase("costs");
+  if (evaluate.contains("threshold") && evaluate["threshold"]["target"] == "")
+    evaluate.erase("threshold");
+}
+
 /// Removes the folders and files that a list of sources names.
 void ForgetPaths(Json& sources) {
   for (Json& source : sources) source.erase("path");
@@ -20,6 +28,7 @@ Json IdentityOf(const Json& config) {
   if (identity.contains("evaluate") &&
       identity["evaluate"].contains("external"))
     ForgetPaths(identity["evaluate"]["external"]);
+  if (identity.contains("evaluate")) ForgetDefaults(identity["evaluate"]);
   if (identity.contains("split")) identity["split"].erase("file");
   if (identity.contains("model") && identity["model"].contains("weights")) {
     const Json& weights = identity["model"]["weights"];

@@ -42,7 +42,7 @@ std::vector<std::string> OverallMetrics() {
   return {"loss",  "accuracy", "balanced_accuracy",
           "kappa", "mcc",      "top_2",
           "top_3", "top_5",    "brier",
-          "ece",   "log_loss"};
+          "ece",   "log_loss", "expected_cost"};
 }
 
 std::vector<std::string> ClassMetrics() {

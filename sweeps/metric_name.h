@@ -26,7 +26,7 @@ struct MetricName {
   /// True for figures that are better when lower.
   bool lower_is_better() const {
     return name == "loss" || name == "log_loss" || name == "brier" ||
-           name == "ece";
+           name == "ece" || name == "expected_cost";
   }
   bool operator==(const MetricName&) const = default;
 };

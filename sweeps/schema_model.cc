@@ -154,6 +154,19 @@ std::vector<Key> EvaluateKeys() {
        "held_out",
        "",
        "Rows that are kept; held_out = all but train."},
+      {"evaluate.costs",
+       {TableOf({TableOf({Number(0)})})},
+       Json::object(),
+       "",
+       "Cost of a mistake: actual -> predicted -> cost; others 1; its mean is "
+       "the metric expected_cost."},
+      {"evaluate.threshold.target",
+       {Text()},
+       "",
+       "",
+       "METRIC/CLASS >= NUMBER that a threshold on the class's probability has "
+       "to reach on validation (recall, specificity, precision, npv); figures "
+       "under it carry rule = threshold."},
       {"evaluate.external",
        {ListOf({SectionForm()})},
        Json::array(),

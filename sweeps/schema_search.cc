@@ -24,7 +24,8 @@ std::vector<Key> MetricKeys() {
        {Words({"maximize", "minimize"})},
        "maximize",
        "",
-       "Which way is better (default for loss, log_loss, brier and ece: minimize)."},
+       "Which way is better (default for loss, log_loss, brier, ece and "
+       "expected_cost: minimize)."},
       {"metric.then",
        {ListOf({Text()})},
        Json::array(),
@@ -34,7 +35,8 @@ std::vector<Key> MetricKeys() {
        {ListOf({Text()})},
        Json::array(),
        "",
-       "Conditions on other metrics (not built yet)."},
+       "Conditions on the same split, METRIC >= NUMBER or METRIC <= NUMBER: "
+       "trials that meet them rank first, the rest by how far they are off."},
       {"metric.allow_test",
        {Boolean()},
        false,

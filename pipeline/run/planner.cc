@@ -379,8 +379,7 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
          classes, config.at("augment"), config.at("seed"), repeat, fold});
   }
   Json scored = params;
-  scored["evaluate"] = config.at("evaluate");
-  scored["evaluate"].erase("external");  // The sets are in the split table.
+  scored["evaluate"] = EvaluateParams(config);
   params["augment"] = config.at("augment");
   params["seed"] = config.at("seed");
   // For whoever uses the model's file by itself.

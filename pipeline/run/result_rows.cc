@@ -1,6 +1,27 @@
 #include "pipeline/run/result_rows.h"
 
+#include "stages/metric/decision.h"
+
 namespace besom::run {
+namespace {
+
+db::MetricRow MetricRowOf(const stages::MetricValue& metric) {
+  db::MetricRow row{metric.name, metric.cls.value_or(""), metric.value};
+  if (!metric.interval) return row;
+  row.low = metric.interval->low;
+  row.high = metric.interval->high;
+  row.method = metric.interval->method;
+  row.groups = metric.interval->groups;
+  return row;
+}
+
+db::ThresholdRow ThresholdRowOf(const stages::FitThreshold& threshold) {
+  return {threshold.cls, threshold.target, threshold.value,
+          threshold.positive_groups,
+          threshold.positive_groups >= stages::kReliableGroups};
+}
+
+}  // namespace
 
 db::FitRow FitRowOf(const stages::Evaluation& evaluation,
                     const std::string& trial, double seconds) {
@@ -10,22 +31,17 @@ db::FitRow FitRowOf(const stages::Evaluation& evaluation,
   row.fold = evaluation.fold;
   row.classes = evaluation.classes;
   row.chosen_epoch = evaluation.chosen_epoch;
+  if (evaluation.threshold)
+    row.threshold = ThresholdRowOf(*evaluation.threshold);
   row.seconds = seconds;
   for (const stages::SetEvaluation& set : evaluation.sets) {
     db::SetRow& out = row.sets.emplace_back();
     out.split = set.set;
     out.confusion = set.confusion;
-    for (const stages::MetricValue& metric : set.metrics) {
-      db::MetricRow& figure = out.metrics.emplace_back();
-      figure.name = metric.name;
-      figure.cls = metric.cls.value_or("");
-      figure.value = metric.value;
-      if (!metric.interval) continue;
-      figure.low = metric.interval->low;
-      figure.high = metric.interval->high;
-      figure.method = metric.interval->method;
-      figure.groups = metric.interval->groups;
-    }
+    for (const stages::MetricValue& metric : set.metrics)
+      out.metrics.push_back(MetricRowOf(metric));
+    for (const stages::MetricValue& metric : set.decided)
+      out.decided.push_back(MetricRowOf(metric));
     for (const stages::CurvePoint& point : set.curves)
       out.curves.push_back({point.cls.value_or(""), point.kind, point.x,
                             point.y, point.threshold});

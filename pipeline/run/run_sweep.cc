@@ -15,6 +15,7 @@
 #include "pipeline/run/begin_alone.h"
 #include "pipeline/run/database_claims.h"
 #include "pipeline/run/database_sink.h"
+#include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/holder_judge.h"
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/progress_observer.h"
@@ -343,6 +344,7 @@ Status SweepRun::OpenWorkspace() {
       TakeSweepLock(sweep_.spec.name, options_, services_, judge_));
   lock_.emplace(std::move(lock));
   BESOM_ASSIGN_OR_RETURN(results_, db::ResultsStore::Open(layout_.database()));
+  results_->SummarizeBy(SummarizeFits);
   BESOM_RETURN_IF_ERROR(OpenLogFile(layout_.rank_log(0)));
   BESOM_ASSIGN_OR_RETURN(WorkspaceLock shared,
                          WorkspaceLock::TakeShared(layout_));

@@ -12,6 +12,7 @@
 #include "stages/model/torch_script.h"
 #include "stages/model/trained_base.h"
 #include "stages/model/weights_store.h"
+#include "sweeps/metric_bound.h"
 #include "sweeps/metric_name.h"
 
 namespace besom::run {
@@ -224,6 +225,14 @@ Result<db::SweepRow> SweepRowOf(const PreparedSweep& sweep, double now) {
     BESOM_ASSIGN_OR_RETURN(db::Criterion criterion,
                            CriterionOf(then, "", classes));
     row.then.push_back(std::move(criterion));
+  }
+  for (const Json& text : metric.at("subject_to")) {
+    BESOM_ASSIGN_OR_RETURN(
+        const sweeps::MetricBound bound,
+        sweeps::MetricBound::Parse(text.get<std::string>(), classes));
+    row.bounds.push_back({text, bound.metric.name,
+                          bound.metric.cls.value_or(""), bound.at_least,
+                          bound.limit});
   }
   row.allow_test = metric.at("allow_test");
   for (const stages::WeightsInfo& info : sweep.weights)

@@ -1,6 +1,8 @@
 #include "pipeline/run/task_params.h"
 
+#include "pipeline/base/check.h"
 #include "stages/model/trained_base.h"
+#include "sweeps/metric_bound.h"
 
 namespace besom::run {
 
@@ -33,6 +35,22 @@ Json TrainParams(const Json& config) {
          {"base_learning_rate", "freeze_epochs", "batch_norm"})
       train.erase(key);
   return train;
+}
+
+Json EvaluateParams(const Json& config) {
+  Json evaluate = config.at("evaluate");
+  evaluate.erase("external");
+  const std::string text = evaluate.at("threshold").at("target");
+  evaluate["threshold"] = nullptr;
+  if (text.empty()) return evaluate;
+  const auto bound = sweeps::ParseThresholdTarget(
+      text, config.at("ingest").at("classes").get<std::vector<std::string>>());
+  BESOM_CHECK(bound.ok(), bound.status().ToString());
+  evaluate["threshold"] = {{"text", text},
+                           {"metric", bound->metric.name},
+                           {"class", *bound->metric.cls},
+                           {"least", bound->limit}};
+  return evaluate;
 }
 
 }  // namespace besom::run

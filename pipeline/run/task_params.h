@@ -24,4 +24,9 @@ int ShardsOf(const Json& config);
 /// read where the base is frozen, and so are in no key.
 Json TrainParams(const Json& config);
 
+/// What the evaluate stage reads of `evaluate`: external sets are in the split
+/// table, and "threshold" is null or {text, metric, class, least}. REQUIRES: a
+/// checked spec's.
+Json EvaluateParams(const Json& config);
+
 }  // namespace besom::run

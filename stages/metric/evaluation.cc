@@ -45,10 +45,12 @@ MetricValue MetricFromJson(const Json& json) {
 }
 
 Json SetToJson(const SetEvaluation& set) {
-  Json metrics = Json::array(), predictions = Json::array(),
-       curves = Json::array();
+  Json metrics = Json::array(), decided = Json::array(),
+       predictions = Json::array(), curves = Json::array();
   for (const MetricValue& metric : set.metrics)
     metrics.push_back(MetricToJson(metric));
+  for (const MetricValue& metric : set.decided)
+    decided.push_back(MetricToJson(metric));
   for (const Prediction& p : set.predictions)
     predictions.push_back(Json::array(
         {p.source, p.path, p.actual, p.predicted, p.probabilities}));
@@ -57,6 +59,7 @@ Json SetToJson(const SetEvaluation& set) {
                                   point.y, OrNull(point.threshold)}));
   return {{"set", set.set},
           {"metrics", std::move(metrics)},
+          {"decided", std::move(decided)},
           {"confusion", set.confusion},
           {"predictions", std::move(predictions)},
           {"curves", std::move(curves)}};
@@ -67,6 +70,8 @@ SetEvaluation SetFromJson(const Json& json) {
   set.set = json.at("set").get<std::string>();
   for (const Json& metric : json.at("metrics"))
     set.metrics.push_back(MetricFromJson(metric));
+  for (const Json& metric : json.at("decided"))
+    set.decided.push_back(MetricFromJson(metric));
   json.at("confusion").get_to(set.confusion);
   for (const Json& row : json.at("predictions"))
     set.predictions.push_back({row.at(0).get<std::string>(),
@@ -81,6 +86,22 @@ SetEvaluation SetFromJson(const Json& json) {
   return set;
 }
 
+Json ThresholdToJson(const std::optional<FitThreshold>& threshold) {
+  if (!threshold) return nullptr;
+  return {{"class", threshold->cls},
+          {"target", threshold->target},
+          {"value", OrNull(threshold->value)},
+          {"positive_groups", threshold->positive_groups}};
+}
+
+std::optional<FitThreshold> ThresholdFromJson(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return FitThreshold{json.at("class").get<std::string>(),
+                      json.at("target").get<std::string>(),
+                      OptionalFrom<double>(json.at("value")),
+                      json.at("positive_groups").get<int>()};
+}
+
 }  // namespace
 
 Json Evaluation::ToJson() const {
@@ -93,6 +114,7 @@ Json Evaluation::ToJson() const {
           {"fold", fold},
           {"sets", std::move(set_list)},
           {"history", std::move(history_list)},
+          {"threshold", ThresholdToJson(threshold)},
           {"chosen_epoch", chosen_epoch}};
 }
 
@@ -103,6 +125,7 @@ Result<Evaluation> Evaluation::FromJson(const Json& json) {
     json.at("repeat").get_to(result.repeat);
     json.at("fold").get_to(result.fold);
     json.at("chosen_epoch").get_to(result.chosen_epoch);
+    result.threshold = ThresholdFromJson(json.at("threshold"));
     for (const Json& set : json.at("sets"))
       result.sets.push_back(SetFromJson(set));
     for (const Json& row : json.at("history"))

@@ -37,6 +37,17 @@ struct SetEvaluation {
   std::vector<std::vector<std::int64_t>> confusion;
   std::vector<Prediction> predictions;  ///< As `evaluate.predictions` asks.
   std::vector<CurvePoint> curves;       ///< Where predictions are kept.
+  /// Figures of what the fit's threshold decides; empty without one.
+  std::vector<MetricValue> decided;
+};
+
+/// The threshold of a fit, from its validation images.
+struct FitThreshold {
+  std::string cls;     ///< Positive if its probability >= value.
+  std::string target;  ///< As the spec writes it.
+  /// None where no threshold reaches the target on these images.
+  std::optional<double> value;
+  int positive_groups = 0;  ///< Groups with an image of the class.
 };
 
 /// The outcome of the evaluate stage for one fit.
@@ -47,6 +58,7 @@ struct Evaluation {
   /// Per-epoch figures of train and validation, from the history.
   std::vector<std::pair<std::string, MetricValue>> history;
   int chosen_epoch = 0;
+  std::optional<FitThreshold> threshold;  ///< Where the spec wants one.
 
   Json ToJson() const;
   static Result<Evaluation> FromJson(const Json& json);

@@ -32,12 +32,25 @@ constexpr int kTops[] = {2, 3, 5};
 
 }  // namespace
 
-SetScorer::SetScorer(std::vector<std::string> classes, const ScoredSet& set)
+SetScorer::SetScorer(std::vector<std::string> classes, const ScoredSet& set,
+                     const Decision& decision)
     : classes_(std::move(classes)),
       actual_(set.actual),
-      predicted_(PredictedClasses(set)) {
+      predicted_(decision.predicted.empty() ? PredictedClasses(set)
+                                            : decision.predicted),
+      from_counts_only_(!decision.predicted.empty()),
+      has_costs_(!decision.costs.empty()) {
   CheckScoredSet(set);
   BESOM_CHECK(static_cast<int>(classes_.size()) == set.classes, "class names");
+  BESOM_CHECK(predicted_.size() == set.images(), "one decision an image");
+  if (has_costs_)
+    for (std::size_t i = 0; i < actual_.size(); ++i)
+      cost_.push_back(decision.costs.at(actual_[i]).at(predicted_[i]));
+  if (!from_counts_only_) AddProbabilityFigures(set);
+  Visit({}, [&](Row row, const Figure&) { rows_.push_back(std::move(row)); });
+}
+
+void SetScorer::AddProbabilityFigures(const ScoredSet& set) {
   const std::size_t n = set.images();
   for (const int k : kTops)
     if (k < set.classes) top_k_.push_back(k);
@@ -62,7 +75,6 @@ SetScorer::SetScorer(std::vector<std::string> classes, const ScoredSet& set)
     }
     rankings_.emplace_back(probabilities, positive);
   }
-  Visit({}, [&](Row row, const Figure&) { rows_.push_back(std::move(row)); });
 }
 
 ConfusionCounts SetScorer::Count(std::span<const int> weights) const {
@@ -83,6 +95,9 @@ void SetScorer::VisitOverall(const ConfusionCounts& counts,
   };
   add("kappa", [&] { return CohenKappa(counts); });
   add("mcc", [&] { return MatthewsCorrelation(counts); });
+  if (has_costs_)
+    add("expected_cost", [&] { return WeightedMean(cost_, weights); });
+  if (from_counts_only_) return;
   for (std::size_t k = 0; k < top_k_.size(); ++k)
     add("top_" + std::to_string(top_k_[k]),
         [&] { return WeightedMean(top_hits_[k], weights); });
@@ -104,6 +119,7 @@ void SetScorer::Visit(std::span<const int> weights,
   for (std::size_t c = 0; c < classes_.size(); ++c) {
     for (const auto& [name, of] : kCountFigures)
       visit({name, classes_[c]}, [&, of = of] { return of(by_class[c]); });
+    if (from_counts_only_) continue;
     for (const auto& [name, of] : kRankFigures)
       visit({name, classes_[c]},
             [&, of = of] { return (rankings_[c].*of)(weights); });
@@ -121,6 +137,7 @@ void SetScorer::Visit(std::span<const int> weights,
     for (const auto& [name, of] : kCountFigures)
       average(name, weighted,
               [&, of = of](std::size_t c) { return of(by_class[c]); });
+    if (from_counts_only_) continue;
     for (const auto& [name, of] : kRankFigures)
       average(name, weighted, [&, of = of](std::size_t c) {
         return (rankings_[c].*of)(weights);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stages/metric/classification_scores.h"
+#include "stages/metric/decision.h"
 #include "stages/metric/ranking_scores.h"
 #include "stages/metric/scored_set.h"
 
@@ -19,14 +20,17 @@ namespace besom::stages {
 /// over groups and a test by swapping ask thousands of times. Sorts once, then
 /// each weighting costs one pass. Rows, in this order:
 /// - those of MetricsOf without loss (metrics.h);
-/// - overall: kappa, mcc, top_2, top_3, top_5 (for k < classes), log_loss,
-///   brier, ece (of the predicted class; calibration.h);
+/// - overall: kappa, mcc, expected_cost (where there are costs), top_2, top_3,
+///   top_5 (for k < classes), log_loss, brier, ece (of the predicted class;
+///   calibration.h);
 /// - per class: npv, f0.5, f2, roc_auc, pr_auc (class against rest), brier
 ///   (mean squared distance of its probability from 0 or 1);
 /// - "macro avg", "weighted avg" of npv, f0.5, f2, roc_auc, pr_auc, over
 ///   classes with support.
 /// roc_auc and pr_auc have no value for a class without support, roc_auc none
 /// either for a class without others; an empty set has no values but counts.
+/// Under a Decision with classes of its own there are only the figures that
+/// come from counts: no top_K, losses, areas, calibration.
 /// Immutable: any thread.
 class SetScorer {
  public:
@@ -35,8 +39,10 @@ class SetScorer {
     std::optional<std::string> cls;
   };
 
-  /// REQUIRES: CheckScoredSet holds; classes.size() == set.classes.
-  SetScorer(std::vector<std::string> classes, const ScoredSet& set);
+  /// REQUIRES: CheckScoredSet holds; classes.size() == set.classes; the
+  /// decision fits the set.
+  SetScorer(std::vector<std::string> classes, const ScoredSet& set,
+            const Decision& decision = {});
 
   const std::vector<Row>& rows() const { return rows_; }
   /// Index of a row by METRIC[/CLASS|/macro|/weighted], with the other names
@@ -59,9 +65,12 @@ class SetScorer {
   void VisitOverall(const ConfusionCounts& counts, std::span<const int> weights,
                     const Visitor& visit) const;
   ConfusionCounts Count(std::span<const int> weights) const;
+  void AddProbabilityFigures(const ScoredSet& set);
 
   std::vector<std::string> classes_;
   std::vector<int> actual_, predicted_;
+  bool from_counts_only_, has_costs_;
+  std::vector<double> cost_;                           ///< [images], or empty.
   std::vector<double> log_loss_, brier_, confidence_;  ///< [images]
   std::vector<std::uint8_t> is_right_;                 ///< [images]
   std::vector<int> top_k_;                             ///< The k of the rows.

@@ -100,8 +100,9 @@ class Intervals {
 
 std::vector<ScoreRow> ScoreSet(const std::vector<std::string>& classes,
                                const ScoredSet& set,
-                               const BootstrapOptions& options) {
-  const SetScorer scorer(classes, set);
+                               const BootstrapOptions& options,
+                               const Decision& decision) {
+  const SetScorer scorer(classes, set, decision);
   const Intervals intervals(classes, set, scorer.predicted(), options.level);
   const int groups = GroupCountOf(set);
   std::vector<int> weights(set.images());

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "stages/metric/decision.h"
 #include "stages/metric/group_bootstrap.h"
 #include "stages/metric/interval.h"
 #include "stages/metric/scored_set.h"
@@ -35,6 +36,7 @@ struct ScoreRow {
 /// alone; any thread.
 std::vector<ScoreRow> ScoreSet(const std::vector<std::string>& classes,
                                const ScoredSet& set,
-                               const BootstrapOptions& options);
+                               const BootstrapOptions& options,
+                               const Decision& decision = {});
 
 }  // namespace besom::stages

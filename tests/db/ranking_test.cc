@@ -69,6 +69,72 @@ TEST_F(RankingTest, AClassifierThatAlwaysSaysTheSameIsRankedLast) {
   EXPECT_THAT(Ranks(), ElementsAre("1|01|0|0", "2|02|0|0", "3|00|0|0"));
 }
 
+TEST_F(RankingTest, TrialsThatMeetTheBoundsComeFirst) {
+  SweepRow sweep = SampleSweep();
+  sweep.bounds = {
+      {"balanced_accuracy >= 0.6", "balanced_accuracy", "", true, 0.6},
+      {"loss <= 1", "loss", "", false, 1}};
+  Rank({{.recall = 0.9, .balanced_accuracy = 0.5, .loss = 0.5},
+        {.recall = 0.7, .balanced_accuracy = 0.6, .loss = 1.0},
+        {.recall = 0.8, .balanced_accuracy = 0.9, .loss = 0.1},
+        {.recall = 1.0, .balanced_accuracy = 0.55, .loss = 1.5}},
+       sweep);
+  EXPECT_THAT(Ranks(),
+              ElementsAre("1|02|0|0", "2|01|0|0", "3|00|0|0", "4|03|0|0"));
+  EXPECT_THAT(Lines(path_, "SELECT round(violation, 6) FROM leaderboard"),
+              ElementsAre("0", "0", "0.1", "0.55"));
+}
+
+TEST_F(RankingTest, WhereNoneMeetsThemTheSmallestViolationWins) {
+  SweepRow sweep = SampleSweep();
+  sweep.bounds = {{"recall/covid >= 0.95", "recall", "covid", true, 0.95}};
+  Rank({{.recall = 0.5, .balanced_accuracy = 0.9},
+        {.recall = 0.75, .balanced_accuracy = 0.5},
+        {.recall = std::nullopt}},
+       sweep);
+  EXPECT_THAT(Ranks(),
+              ElementsAre("1|01|0|0", "2|00|0|0", "NULL|02|NULL|NULL"));
+}
+
+TEST_F(RankingTest, WithoutBoundsThereIsNoViolation) {
+  Rank({{.recall = 0.5}});
+  EXPECT_THAT(Lines(path_, "SELECT violation, optimistic FROM leaderboard"),
+              ElementsAre("NULL|0"));
+}
+
+TEST_F(RankingTest, TheFirstOfSeveralIsOptimistic) {
+  Rank({{.recall = 0.5}, {.recall = 0.75}, {.recall = std::nullopt}});
+  EXPECT_THAT(
+      Lines(path_, "SELECT substr(trial, -2), optimistic FROM leaderboard"),
+      ElementsAre("01|1", "00|0", "02|0"));
+}
+
+TEST_F(RankingTest, TheParetoFrontHoldsWhatNoOtherTrialBeats) {
+  SweepRow sweep = SampleSweep();
+  sweep.spec_json = R"({"evaluate":{"positive":"covid"}})";
+  // (recall, specificity): two alike, one beaten in one, one in both.
+  const std::vector<std::pair<double, double>> points = {
+      {0.9, 0.5}, {0.9, 0.5}, {0.9, 0.4}, {0.7, 0.8}, {0.6, 0.7}, {0.5, 0.9}};
+  std::vector<TrialRow> rows;
+  std::vector<FitRow> fits;
+  for (const auto& [recall, specificity] : points) {
+    rows.push_back(SampleTrial(static_cast<int>(rows.size())));
+    fits.push_back(SampleFit(rows.back().trial, {.recall = recall}));
+    fits.back().sets[0].metrics.push_back(
+        {"specificity", "covid", specificity});
+  }
+  const SweepId id = *store_->PutSweep(sweep);
+  ASSERT_OK(store_->RegisterTrials(id, rows));
+  ASSERT_OK(store_->Commit(id, Done(fits)));
+  EXPECT_THAT(
+      Lines(path_,
+            "SELECT substr(trial, -2), split, class, recall, "
+            "specificity FROM pareto_front"),
+      ElementsAre("00|validation|covid|0.9|0.5", "01|validation|covid|0.9|0.5",
+                  "03|validation|covid|0.7|0.8",
+                  "05|validation|covid|0.5|0.9"));
+}
+
 TEST_F(RankingTest, MinimizeAndValuesBelowZero) {
   SweepRow sweep = SampleSweep();
   sweep.metric = {"loss", "loss", "", false};

@@ -32,7 +32,7 @@ const char* const kDefaults = R"({
             "keep": {"epoch": "best", "metric": "loss", "goal": "minimize"},
             "seed": 0, "order": "shared"},
   "evaluate": {"positive": "", "bootstrap": 1000, "predictions": "held_out",
-               "external": []},
+               "costs": {}, "threshold": {"target": ""}, "external": []},
   "method": "grid",
   "metric": {"name": "recall/covid", "split": "validation", "goal": "maximize",
              "then": [], "subject_to": [], "allow_test": false},

@@ -6,6 +6,7 @@
 
 #include "pipeline/cli/reading/reading_verbs.h"
 #include "pipeline/cli/reading/table_text.h"
+#include "pipeline/cli/reading/trial_comparison.h"
 #include "pipeline/cli/reading/trial_record.h"
 #include "pipeline/cli/reading/workspace_reader.h"
 
@@ -19,6 +20,10 @@ struct CompareOptions {
   std::string by;
   std::string sweep;
   std::string format = "table";
+  std::vector<std::string> metrics;
+  std::string split;
+  std::string method;
+  bool tests = false;  ///< Only their table.
 };
 
 /// Appends one row per parameter in which the trials differ.
@@ -79,15 +84,24 @@ void AddFigures(const std::vector<TrialRecord>& records,
   }
 }
 
-Result<db::Table> CompareTrials(db::Reader& reader,
-                                const CompareOptions& options) {
+Result<std::vector<db::TrialName>> TrialsOf(db::Reader& reader,
+                                            const CompareOptions& options) {
+  std::vector<db::TrialName> trials;
+  for (const std::string& text : options.trials) {
+    BESOM_ASSIGN_OR_RETURN(db::TrialName name,
+                           reader.FindTrial(text, options.sweep));
+    trials.push_back(std::move(name));
+  }
+  return trials;
+}
+
+Result<db::Table> SideBySide(db::Reader& reader,
+                             const std::vector<db::TrialName>& trials) {
   std::vector<TrialRecord> records;
   db::Table table;
   table.columns = {"trial"};
   std::set<std::string> splits;
-  for (const std::string& text : options.trials) {
-    BESOM_ASSIGN_OR_RETURN(const db::TrialName name,
-                           reader.FindTrial(text, options.sweep));
+  for (const db::TrialName& name : trials) {
     BESOM_ASSIGN_OR_RETURN(TrialRecord record, LoadTrial(reader, name));
     for (const SetRecord& set : record.sets) splits.insert(set.split);
     table.columns.push_back(record.name.trial);
@@ -112,6 +126,104 @@ Result<db::Table> CompareTrials(db::Reader& reader,
   table.rows.push_back(std::move(values));
   for (const std::string& split : splits) AddFigures(records, split, table);
   return table;
+}
+
+/// What to test where nothing is named: what the trials are ranked by, and
+/// accuracy and the positive class's recall, on the set that they are ranked
+/// on and on test.
+Result<TrialComparisonOptions> WhatToTest(db::Reader& reader,
+                                          const db::TrialName& first,
+                                          const CompareOptions& options) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table sweep,
+      reader.Query("SELECT s.metric, s.split, json_extract(t.config, "
+                   "'$.evaluate.positive') FROM sweeps s JOIN trials t ON "
+                   "t.sweep = s.sweep AND t.trial = ?2 WHERE s.sweep = ?1",
+                   {first.sweep, first.trial}));
+  const auto& row = sweep.rows.at(0);
+  TrialComparisonOptions what;
+  what.method = options.method;
+  what.metrics = options.metrics;
+  const auto add = [](std::vector<std::string>& list, std::string text) {
+    if (std::ranges::find(list, text) == list.end())
+      list.push_back(std::move(text));
+  };
+  if (what.metrics.empty()) {
+    add(what.metrics, db::TextOf(row[0]));
+    add(what.metrics, "accuracy");
+    const std::string positive = db::TextOf(row[2]);
+    if (!positive.empty()) add(what.metrics, "recall/" + positive);
+  }
+  if (!options.split.empty()) {
+    what.splits = {options.split};
+    return what;
+  }
+  what.splits = {db::TextOf(row[1])};
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table test,
+      reader.Query("SELECT 1 FROM metrics WHERE sweep = ? AND trial = ? AND "
+                   "split = 'test' LIMIT 1",
+                   {first.sweep, first.trial}));
+  if (!test.rows.empty()) add(what.splits, "test");
+  return what;
+}
+
+Cell CellOf(std::string_view text) { return std::string(text); }
+
+db::Table TableOf(const std::vector<TrialComparison>& lines) {
+  db::Table table;
+  table.columns = {"a",       "b",          "metric",     "split", "method",
+                   "value_a", "value_b",    "difference", "low",   "high",
+                   "p",       "p_adjusted", "units",      "unit",  "note"};
+  for (const TrialComparison& line : lines)
+    table.rows.push_back(
+        {CellOf(line.a), CellOf(line.b), CellOf(line.test.metric),
+         CellOf(line.split), CellOf(line.test.method), CellOf(line.value_a),
+         CellOf(line.value_b), CellOf(line.test.difference),
+         CellOf(line.test.low), CellOf(line.test.high), CellOf(line.test.p),
+         CellOf(line.p_adjusted), line.units, CellOf(line.unit),
+         line.why_not.empty() ? Cell() : CellOf(line.why_not)});
+  return table;
+}
+
+/// The sentences, and how to read them.
+std::string Words(const std::vector<TrialComparison>& lines,
+                  const std::string& chosen_on) {
+  std::string text = "\n";
+  bool any = false;
+  for (const TrialComparison& line : lines) {
+    text += ComparisonSentence(line) + "\n";
+    any |= line.split == chosen_on;
+  }
+  if (any)
+    text += fmt::format(
+        "note: trials are chosen on {}, so that the best of several looks "
+        "better there than it is\n",
+        PlainText(chosen_on));
+  return text;
+}
+
+Status CompareTrials(db::Reader& reader, const CompareOptions& options) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<db::TrialName> trials,
+                         TrialsOf(reader, options));
+  const TableFormat format = TableFormatOf(options.format);
+  std::string text;
+  if (!options.tests) {
+    BESOM_ASSIGN_OR_RETURN(const db::Table table, SideBySide(reader, trials));
+    text = FormatTable(table, format);
+    // Programs that read the table would stumble over words.
+    if (trials.size() < 2 || format != TableFormat::kTable) return Print(text);
+  }
+  BESOM_ASSIGN_OR_RETURN(const TrialComparisonOptions what,
+                         WhatToTest(reader, trials[0], options));
+  BESOM_ASSIGN_OR_RETURN(const std::vector<TrialComparison> lines,
+                         CompareTrialsBy(reader, trials, what));
+  if (options.tests) return Print(FormatTable(TableOf(lines), format));
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table chosen,
+      reader.Query("SELECT split FROM sweeps WHERE sweep = ?",
+                   {trials[0].sweep}));
+  return Print(text + Words(lines, db::TextOf(chosen.rows.at(0)[0])));
 }
 
 /// The axis that `text` means: its dotted path or, where unique, its last word.
@@ -167,10 +279,9 @@ Status Compare(db::Reader& reader, const CompareOptions& options) {
                         "`besom compare best 3f2a` or `besom compare --by "
                         "model.head`");
   }
-  auto table = options.by.empty() ? CompareTrials(reader, options)
-                                  : CompareByAxis(reader, options);
-  if (!table.ok()) return table.status();
-  return Print(FormatTable(*table, TableFormatOf(options.format)));
+  if (options.by.empty()) return CompareTrials(reader, options);
+  BESOM_ASSIGN_OR_RETURN(const db::Table table, CompareByAxis(reader, options));
+  return Print(FormatTable(table, TableFormatOf(options.format)));
 }
 
 }  // namespace
@@ -188,6 +299,21 @@ void AddCompareVerb(CLI::App& app, const GlobalOptions& global,
   verb->add_option("-f,--format", options->format, "How to print the table")
       ->check(CLI::IsMember(TableFormatNames()))
       ->capture_default_str();
+  verb->add_flag("--tests", options->tests,
+                 "Only the table of the tests: the first trial against each "
+                 "other one");
+  verb->add_option("--metric", options->metrics,
+                   "What to test, METRIC[/CLASS|/macro|/weighted]; default: "
+                   "what ranks, accuracy, the positive class's recall")
+      ->type_name("METRIC");
+  verb->add_option("--split", options->split,
+                   "Set to test on; default: where trials are ranked, and test")
+      ->type_name("SET");
+  verb->add_option("--method", options->method,
+                   "How to test; default: by patient group where one holds "
+                   "several images, by fit where a trial has several")
+      ->check(CLI::IsMember(
+          {"sign_flip", "mcnemar", "delong", "obuchowski", "resampled_t"}));
   verb->callback([&global, &action, options] {
     action = [&global, options] {
       return RunReading(global, [&](db::Reader& reader) {

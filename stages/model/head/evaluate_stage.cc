@@ -1,9 +1,12 @@
 #include "stages/model/head/evaluate_stage.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "pipeline/base/check.h"
 #include "stages/metric/curves.h"
+#include "stages/metric/decision.h"
 #include "stages/metric/metrics.h"
 #include "stages/metric/set_scores.h"
 #include "stages/model/head/fit_images.h"
@@ -31,55 +34,121 @@ ScoredSet ScoredSetOf(const FitImages& images, const SetImages& set,
   return scored;
 }
 
-/// The figures of a set with their intervals. `loss` comes from logits, so it
-/// is exact where probabilities round to 0; its interval is log_loss's.
+/// What the params' "evaluate" asks for: that of the spec, but for
+/// "threshold": {text, metric, class, least}, or null.
+struct Wanted {
+  std::string predictions;  ///< all | held_out | none.
+  int bootstrap = 0;
+  std::vector<std::vector<double>> costs;
+  std::optional<ThresholdTarget> target;
+  std::string target_text;
+};
+
+Wanted WantedOf(const Json& evaluate, const std::vector<std::string>& classes) {
+  Wanted wanted;
+  evaluate.at("predictions").get_to(wanted.predictions);
+  evaluate.at("bootstrap").get_to(wanted.bootstrap);
+  wanted.costs = CostsOf(classes, evaluate.at("costs"));
+  const Json& target = evaluate.at("threshold");
+  if (target.is_null()) return wanted;
+  target.at("text").get_to(wanted.target_text);
+  const auto cls =
+      std::ranges::find(classes, target.at("class").get<std::string>());
+  BESOM_CHECK(cls != classes.end(), wanted.target_text);
+  wanted.target = ThresholdTarget{target.at("metric"),
+                                  static_cast<int>(cls - classes.begin()),
+                                  target.at("least")};
+  return wanted;
+}
+
+/// A set on its way to its evaluation.
+struct ScoredImages {
+  SetEvaluation evaluation;
+  ScoredSet scored;
+  int draws = 0;  ///< Of the bootstrap.
+};
+
 std::vector<MetricValue> FiguresOf(const std::vector<std::string>& classes,
-                                   const ScoredSet& set, double loss,
-                                   int draws) {
+                                   const ScoredSet& set, int draws,
+                                   const Decision& decision) {
   std::vector<MetricValue> figures;
-  std::size_t behind_accuracy = 0;
-  MetricValue mean_loss{"loss", std::nullopt, loss, std::nullopt};
-  for (ScoreRow& row : ScoreSet(classes, set, {.draws = draws})) {
-    if (row.name == "log_loss") mean_loss.interval = row.interval;
+  for (ScoreRow& row : ScoreSet(classes, set, {.draws = draws}, decision))
     figures.push_back({std::move(row.name), std::move(row.cls), row.value,
                        std::nullopt, std::move(row.interval)});
-    if (figures.back().name == "balanced_accuracy")
-      behind_accuracy = figures.size();
-  }
-  figures.insert(figures.begin() + static_cast<std::ptrdiff_t>(behind_accuracy),
-                 std::move(mean_loss));
   return figures;
 }
 
-/// `draws` of the bootstrap; 0 = only intervals that have a formula.
-Result<SetEvaluation> EvaluateSet(const FitImages& images,
-                                  const TrainedModel& model,
-                                  const std::string& name,
-                                  bool keep_predictions, int draws) {
+/// Puts `loss` behind balanced_accuracy. It comes from logits, so it is exact
+/// where probabilities round to 0; its interval is log_loss's.
+void InsertLoss(double loss, std::vector<MetricValue>& figures) {
+  MetricValue row{"loss", std::nullopt, loss, std::nullopt};
+  row.interval = FindMetric(figures, "log_loss")->interval;
+  const auto behind =
+      std::ranges::find(figures, "balanced_accuracy", &MetricValue::name);
+  figures.insert(behind + 1, std::move(row));
+}
+
+Result<ScoredImages> ScoreImages(const FitImages& images,
+                                 const TrainedModel& model,
+                                 const std::string& name,
+                                 const Wanted& wanted) {
   BESOM_ASSIGN_OR_RETURN(const SetImages set, images.Set(name));
   BESOM_ASSIGN_OR_RETURN(const std::vector<HeadOutput> outputs,
                          model.Evaluate(set.plain.rows));
-  SetEvaluation result;
-  result.set = name;
+  const bool is_train = name == "train";
+  const bool keep = wanted.predictions == "all" ||
+                    (wanted.predictions != "none" && !is_train);
+  ScoredImages result;
+  // Nobody asks how certain figures on the training images are.
+  result.draws = is_train ? 0 : wanted.bootstrap;
+  SetEvaluation& evaluation = result.evaluation;
+  evaluation.set = name;
   std::vector<int> predicted;
   double loss = 0;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     predicted.push_back(ArgMax(outputs[i].probabilities));
     loss -= outputs[i].log_probabilities[set.labels[i]];
-    if (!keep_predictions) continue;
+    if (!keep) continue;
     const SplitEntry& entry = images.split().entries[set.entries[i]];
-    result.predictions.push_back({entry.source, entry.path, set.labels[i],
-                                  predicted.back(), outputs[i].probabilities});
+    evaluation.predictions.push_back({entry.source, entry.path, set.labels[i],
+                                      predicted.back(),
+                                      outputs[i].probabilities});
   }
   if (outputs.empty()) return result;
   const std::vector<std::string>& classes = images.split().classes;
-  result.confusion =
+  evaluation.confusion =
       CountConfusion(static_cast<int>(classes.size()), set.labels, predicted);
-  const ScoredSet scored = ScoredSetOf(images, set, outputs);
-  result.metrics = FiguresOf(classes, scored,
-                             loss / static_cast<double>(outputs.size()), draws);
-  if (keep_predictions) result.curves = CurvesOf(classes, scored);
+  result.scored = ScoredSetOf(images, set, outputs);
+  evaluation.metrics =
+      FiguresOf(classes, result.scored, result.draws, {.costs = wanted.costs});
+  InsertLoss(loss / static_cast<double>(outputs.size()), evaluation.metrics);
+  if (keep) evaluation.curves = CurvesOf(classes, result.scored);
   return result;
+}
+
+/// The threshold that the validation images ask for.
+FitThreshold ThresholdOf(const std::vector<std::string>& classes,
+                         const Wanted& wanted,
+                         const std::vector<ScoredImages>& sets) {
+  FitThreshold threshold{classes[wanted.target->cls], wanted.target_text};
+  for (const ScoredImages& set : sets) {
+    if (set.evaluation.set != "validation") continue;
+    const auto chosen = ChooseThreshold(set.scored, *wanted.target);
+    if (!chosen) continue;
+    threshold.value = chosen->value;
+    threshold.positive_groups = chosen->positive_groups;
+  }
+  return threshold;
+}
+
+/// Adds the figures of what the threshold decides.
+void Decide(const std::vector<std::string>& classes, const Wanted& wanted,
+            double threshold, std::vector<ScoredImages>& sets) {
+  for (ScoredImages& set : sets)
+    set.evaluation.decided = FiguresOf(
+        classes, set.scored, set.draws,
+        {PredictedAtThreshold(set.scored, wanted.target->cls, threshold),
+         wanted.costs});
 }
 
 std::vector<std::pair<std::string, MetricValue>> HistoryRows(
@@ -115,37 +184,41 @@ Result<TrainedModel> ReadModel(const StageInput& input, const FitImages& images,
 
 Result<StageOutput> Evaluate(const StageInput& input, FitSourcesCache& cache,
                              const TrainedBaseFactory& make_base) {
-  const auto kept =
-      input.params.at("evaluate").at("predictions").get<std::string>();
-  const int bootstrap = input.params.at("evaluate").at("bootstrap").get<int>();
   BESOM_ASSIGN_OR_RETURN(const FitImages images, FitImages::Read(input, cache));
+  const std::vector<std::string>& classes = images.split().classes;
+  const Wanted wanted = WantedOf(input.params.at("evaluate"), classes);
   BESOM_ASSIGN_OR_RETURN(const TrainedModel model,
                          ReadModel(input, images, make_base));
   BESOM_ASSIGN_OR_RETURN(const Artifact blob,
                          OneArtifact(input.artifacts, "history"));
   BESOM_ASSIGN_OR_RETURN(const Json history, ParseJson(blob.text(), "history"));
   Evaluation evaluation;
-  evaluation.classes = images.split().classes;
+  evaluation.classes = classes;
   evaluation.repeat = images.repeat();
   evaluation.fold = images.fold();
   evaluation.history = HistoryRows(history);
   history.at("chosen_epoch").get_to(evaluation.chosen_epoch);
-  std::vector<std::string> sets = {"train", "validation", "test"};
-  for (const std::string& name : images.split().externals) sets.push_back(name);
+  std::vector<std::string> names = {"train", "validation", "test"};
+  for (const std::string& name : images.split().externals)
+    names.push_back(name);
+  std::vector<ScoredImages> sets;
   std::size_t scored = 0;
-  for (std::size_t i = 0; i < sets.size(); ++i) {
-    const bool keep = kept == "all" || (kept != "none" && sets[i] != "train");
-    // Nobody asks how certain figures on the training images are.
-    const int draws = sets[i] == "train" ? 0 : bootstrap;
-    BESOM_ASSIGN_OR_RETURN(SetEvaluation set,
-                           EvaluateSet(images, model, sets[i], keep, draws));
-    if (set.metrics.empty()) continue;
-    for (const auto& row : set.confusion)
-      for (const std::int64_t count : row) scored += count;
-    evaluation.sets.push_back(std::move(set));
-    if (input.progress && input.progress((i + 1.0) / sets.size()))
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    BESOM_ASSIGN_OR_RETURN(ScoredImages set,
+                           ScoreImages(images, model, names[i], wanted));
+    if (set.evaluation.metrics.empty()) continue;
+    scored += set.scored.images();
+    sets.push_back(std::move(set));
+    if (input.progress && input.progress((i + 1.0) / names.size()))
       return Status(StatusCode::kInterrupted, "evaluate", "asked to stop");
   }
+  if (wanted.target) {
+    evaluation.threshold = ThresholdOf(classes, wanted, sets);
+    if (const auto value = evaluation.threshold->value)
+      Decide(classes, wanted, *value, sets);
+  }
+  for (ScoredImages& set : sets)
+    evaluation.sets.push_back(std::move(set.evaluation));
   StageOutput output;
   output.blobs["evaluation"] = CanonicalText(evaluation.ToJson());
   output.counters = {{"images", scored}};

@@ -29,7 +29,8 @@ Json BaseConfig() {
       "pooling": "average", "precision": "fp32", "head": [64],
       "dropout": 0.5, "preprocessing": "weights"},
     "train": {"epochs": 3, "seed": 0},
-    "evaluate": {"positive": "a", "external": []}})");
+    "evaluate": {"positive": "a", "external": [], "costs": {},
+                 "threshold": {"target": ""}}})");
 }
 
 class PlannerTest : public ::testing::Test {

@@ -50,7 +50,8 @@ class FitStagesTest : public testing::Test {
         "horizontal_flip": false, "brightness": 0, "contrast": 0,
         "fill": "nearest"},
       "evaluate": {"positive": "covid", "bootstrap": 0,
-                   "predictions": "held_out"}})");
+                   "predictions": "held_out", "costs": {},
+                   "threshold": null}})");
   }
 
   static SplitEntry Entry(int i) {
@@ -275,6 +276,45 @@ TEST_F(FitStagesTest, PredictionsAreKeptAsAsked) {
         1e-12);
     EXPECT_EQ(p.predicted, ArgMax(p.probabilities));
   }
+}
+
+TEST_F(FitStagesTest, AThresholdComesFromValidationAndDecidesEverywhere) {
+  params_["evaluate"]["threshold"] = {{"text", "recall/covid >= 0.99"},
+                                      {"metric", "recall"},
+                                      {"class", "covid"},
+                                      {"least", 0.99}};
+  params_["evaluate"]["costs"] = {{"covid", {{"normal", 20}}}};
+  const Evaluation evaluation = RunBoth();
+  ASSERT_TRUE(evaluation.threshold && evaluation.threshold->value);
+  EXPECT_EQ(evaluation.threshold->cls, "covid");
+  EXPECT_EQ(evaluation.threshold->target, "recall/covid >= 0.99");
+  const double threshold = *evaluation.threshold->value;
+  double lowest = 1;  // Of the covid images of validation.
+  for (const Prediction& p : SetOf(evaluation, "validation").predictions)
+    if (p.actual == 0) lowest = std::min(lowest, p.probabilities[0]);
+  EXPECT_EQ(threshold, lowest);
+  const auto value = [&](const char* set, const char* name) {
+    return *FindMetric(SetOf(evaluation, set).decided, name)->value;
+  };
+  EXPECT_EQ(value("validation", "recall/covid"), 1);
+  double caught = 0, all = 0;
+  for (const Prediction& p : SetOf(evaluation, "test").predictions) {
+    all += p.actual == 0;
+    caught += p.actual == 0 && p.probabilities[0] >= threshold;
+  }
+  EXPECT_EQ(value("test", "recall/covid"), caught / all);
+  EXPECT_GE(value("test", "expected_cost"), 0);
+  EXPECT_EQ(FindMetric(SetOf(evaluation, "test").decided, "loss"), nullptr);
+  const auto again = Evaluation::FromJson(evaluation.ToJson());
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->ToJson(), evaluation.ToJson());
+}
+
+TEST_F(FitStagesTest, WithoutATargetNothingIsDecided) {
+  const Evaluation evaluation = RunBoth();
+  EXPECT_FALSE(evaluation.threshold);
+  for (const SetEvaluation& set : evaluation.sets)
+    EXPECT_TRUE(set.decided.empty());
 }
 
 TEST_F(FitStagesTest, WithoutValidationTheLastEpochIsKept) {

@@ -30,7 +30,7 @@ Json Config(int backbone, std::size_t head, int ranks) {
     "model": {"weights": "w", "cut": "full", "pooling": "average",
       "precision": "fp32", "dropout": 0.5, "preprocessing": "weights"},
     "train": {"epochs": 3, "seed": 0},
-    "evaluate": {"external": []}})");
+    "evaluate": {"external": [], "threshold": {"target": ""}}})");
   config["model"]["backbone"] = fmt::format("net{}", backbone);
   config["model"]["head"] = {head};
   config["resources"]["ranks_per_trial"] = ranks;

@@ -1,0 +1,230 @@
+#include "pipeline/cli/reading/trial_comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "pipeline/cli/reading/table_text.h"
+#include "pipeline/cli/reading/trial_sets.h"
+#include "stages/metric/holm.h"
+#include "stages/metric/resampled_t.h"
+#include "stages/metric/set_scorer.h"
+
+namespace besom::cli {
+namespace {
+
+constexpr double kLevel = 0.95;
+constexpr double kChance = 0.05;
+
+/// `metric` as the columns name and class hold it.
+struct MetricColumns {
+  std::string name, cls;
+};
+
+MetricColumns ColumnsOf(std::string_view metric) {
+  const std::size_t slash = metric.find('/');
+  MetricColumns columns{std::string(metric.substr(0, slash)), ""};
+  if (slash == std::string_view::npos) return columns;
+  columns.cls = metric.substr(slash + 1);
+  if (columns.cls == "macro" || columns.cls == "weighted")
+    columns.cls += " avg";
+  return columns;
+}
+
+/// One figure of each fit, by (repeat, fold), with how many images it was
+/// taken on and how many the fit was trained on.
+struct FitValue {
+  double value = 0, images = 0, trained = 0;
+};
+using FitValues = std::map<std::pair<std::int64_t, std::int64_t>, FitValue>;
+
+Result<FitValues> FitValuesOf(db::Reader& reader, const db::TrialName& trial,
+                              std::string_view metric,
+                              const std::string& split) {
+  const auto images_of = [](const char* set) {
+    return fmt::format(
+        "(SELECT n.value FROM metrics n WHERE n.sweep = m.sweep AND n.trial = "
+        "m.trial AND n.repeat = m.repeat AND n.fold = m.fold AND n.split = {} "
+        "AND n.epoch IS NULL AND n.class = 'macro avg' AND n.name = 'support' "
+        "AND n.rule = 'largest')",
+        set);
+  };
+  const MetricColumns columns = ColumnsOf(metric);
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table rows,
+      reader.Query(
+          fmt::format("SELECT repeat, fold, value, {}, {} FROM metrics m WHERE "
+                      "sweep = ? AND trial = ? AND split = ? AND name = ? AND "
+                      "coalesce(class, '') = ? AND epoch IS NULL AND rule = "
+                      "'largest' AND repeat IS NOT NULL AND value IS NOT NULL",
+                      images_of("m.split"), images_of("'train'")),
+          {trial.sweep, trial.trial, split, columns.name, columns.cls}));
+  FitValues values;
+  for (const auto& row : rows.rows)
+    values[{db::IntegerOf(row[0]), db::IntegerOf(row[1])}] = {
+        db::NumberOf(row[2]), db::NumberOf(row[3]), db::NumberOf(row[4])};
+  return values;
+}
+
+/// Compares fit by fit.
+Status CompareFits(db::Reader& reader, const db::TrialName& a,
+                   const db::TrialName& b, TrialComparison& line) {
+  BESOM_ASSIGN_OR_RETURN(const FitValues left,
+                         FitValuesOf(reader, a, line.test.metric, line.split));
+  BESOM_ASSIGN_OR_RETURN(const FitValues right,
+                         FitValuesOf(reader, b, line.test.metric, line.split));
+  line.test.method = "resampled_t";
+  line.unit = "fits";
+  std::vector<double> differences;
+  double ratio = 0, sum_a = 0, sum_b = 0;
+  for (const auto& [fit, of_a] : left) {
+    const auto of_b = right.find(fit);
+    if (of_b == right.end() || of_b->second.images != of_a.images) {
+      line.why_not = "their fits are not of the same splits";
+      return Status::Ok();
+    }
+    differences.push_back(of_a.value - of_b->second.value);
+    sum_a += of_a.value;
+    sum_b += of_b->second.value;
+    ratio += of_a.trained > 0 ? of_a.images / of_a.trained : 0;
+  }
+  if (differences.empty() || left.size() != right.size()) {
+    line.why_not = "not every fit of both has a value";
+    return Status::Ok();
+  }
+  const double n = static_cast<double>(differences.size());
+  line.units = static_cast<std::int64_t>(differences.size());
+  line.value_a = sum_a / n;
+  line.value_b = sum_b / n;
+  const stages::ResampledT t =
+      stages::CorrectedResampledT(differences, ratio / n, kLevel);
+  line.test.difference = t.mean;
+  line.test.low = t.low;
+  line.test.high = t.high;
+  line.test.p = t.p;
+  return Status::Ok();
+}
+
+/// Compares image by image.
+Status ComparePredictions(const TrialSet& a, const TrialSet& b,
+                          const std::string& method, TrialComparison& line) {
+  if (a.images.empty() || b.images.empty()) {
+    line.why_not = "no predictions of this set are kept";
+    return Status::Ok();
+  }
+  if (a.images != b.images || a.classes != b.classes ||
+      a.scored.actual != b.scored.actual) {
+    line.why_not = "they were not asked about the same images";
+    return Status::Ok();
+  }
+  const std::string metric = line.test.metric;
+  // The loss comes from logits and is kept with the fit; its test is that of
+  // the same figure from probabilities.
+  const std::string tested = metric == "loss" ? "log_loss" : metric;
+  BESOM_ASSIGN_OR_RETURN(
+      line.test, stages::CompareSets(a.classes, a.scored, b.scored, tested,
+                                     {.method = method}));
+  line.test.metric = metric;
+  const auto value = [&](const TrialSet& set) {
+    const stages::SetScorer scorer(set.classes, set.scored);
+    return scorer.Value(*scorer.Find(tested), {});
+  };
+  line.value_a = value(a);
+  line.value_b = value(b);
+  const bool by_image = line.test.method == "delong" ||
+                        line.test.method == "mcnemar_exact" ||
+                        !stages::HasSharedGroups(a.scored);
+  line.unit = by_image ? "images" : "patient groups";
+  line.units = by_image ? static_cast<std::int64_t>(a.images.size())
+                        : stages::GroupCountOf(a.scored);
+  return Status::Ok();
+}
+
+Result<std::int64_t> FitCountOf(db::Reader& reader,
+                                const db::TrialName& trial) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table rows,
+      reader.Query("SELECT fits FROM trials WHERE sweep = ? AND trial = ?",
+                   {trial.sweep, trial.trial}));
+  return db::IntegerOf(rows.rows.at(0)[0]);
+}
+
+void AdjustByHolm(std::vector<TrialComparison>& lines) {
+  std::vector<std::optional<double>> p_values;
+  for (const TrialComparison& line : lines) p_values.push_back(line.test.p);
+  const auto adjusted = stages::HolmAdjusted(p_values);
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    lines[i].p_adjusted = adjusted[i];
+}
+
+/// Four decimals with a sign.
+std::string Signed(double value) { return fmt::format("{:+.4f}", value); }
+
+std::string ValueOrDash(const std::optional<double>& value) {
+  return value ? fmt::format("{:.4f}", *value) : "-";
+}
+
+}  // namespace
+
+Result<std::vector<TrialComparison>> CompareTrialsBy(
+    db::Reader& reader, const std::vector<db::TrialName>& trials,
+    const TrialComparisonOptions& options) {
+  std::vector<TrialComparison> lines;
+  for (const std::string& split : options.splits) {
+    std::vector<TrialSet> sets;
+    for (const db::TrialName& trial : trials) {
+      BESOM_ASSIGN_OR_RETURN(TrialSet set, LoadTrialSet(reader, trial, split));
+      sets.push_back(std::move(set));
+    }
+    for (std::size_t other = 1; other < trials.size(); ++other)
+      for (const std::string& metric : options.metrics) {
+        TrialComparison line{
+            .a = trials[0].trial, .b = trials[other].trial, .split = split};
+        line.test.metric = metric;
+        BESOM_ASSIGN_OR_RETURN(const std::int64_t fits_a,
+                               FitCountOf(reader, trials[0]));
+        BESOM_ASSIGN_OR_RETURN(const std::int64_t fits_b,
+                               FitCountOf(reader, trials[other]));
+        const bool by_fit =
+            options.method == "resampled_t" ||
+            (options.method.empty() && (fits_a > 1 || fits_b > 1));
+        BESOM_RETURN_IF_ERROR(
+            by_fit ? CompareFits(reader, trials[0], trials[other], line)
+                   : ComparePredictions(sets[0], sets[other], options.method,
+                                        line));
+        lines.push_back(std::move(line));
+      }
+  }
+  AdjustByHolm(lines);
+  return lines;
+}
+
+std::string ComparisonSentence(const TrialComparison& line) {
+  const std::string heading =
+      fmt::format("{} on {}, {} against {}: ", PlainText(line.test.metric),
+                  PlainText(line.split), line.a, line.b);
+  if (!line.why_not.empty()) return heading + "no test, " + line.why_not;
+  if (!line.test.difference) return heading + "not defined on this set";
+  std::string text = fmt::format(
+      "{}{} and {}, difference {}", heading, ValueOrDash(line.value_a),
+      ValueOrDash(line.value_b), Signed(*line.test.difference));
+  if (line.test.low)
+    text += fmt::format(" (95 % interval {} to {})", Signed(*line.test.low),
+                        Signed(*line.test.high));
+  if (!line.p_adjusted)
+    return text + fmt::format(
+                      "; whether that is chance is not estimable from "
+                      "these {} {}",
+                      line.units, line.unit);
+  const bool adjusted = *line.p_adjusted != *line.test.p;
+  text += fmt::format(
+      "; {} of {} {}, p = {:.4g}{}: ", line.test.method, line.units, line.unit,
+      *line.test.p,
+      adjusted ? fmt::format(" ({:.4g} by Holm)", *line.p_adjusted) : "");
+  return text + (*line.p_adjusted < kChance ? "more than chance"
+                                            : "no more than chance explains");
+}
+
+}  // namespace besom::cli

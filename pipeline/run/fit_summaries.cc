@@ -1,0 +1,72 @@
+#include "pipeline/run/fit_summaries.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/base/check.h"
+#include "pipeline/base/json.h"
+#include "stages/metric/fit_summary.h"
+
+namespace besom::run {
+namespace {
+
+constexpr double kLevel = 0.95;
+
+bool TestIsGiven(const Json& config) {
+  if (config.at("split").at("file") != "") return true;
+  const Json& sources = config.at("ingest").at("sources");
+  return std::ranges::any_of(sources, [](const Json& source) {
+    return source.value("use", "auto") == "test";
+  });
+}
+
+/// Whether every fit is tested on the same images of the set.
+bool IsShared(std::string_view split, const Json& config) {
+  if (split == "train" || split == "validation") return false;
+  if (split != "test") return true;
+  const Json& settings = config.at("split");
+  return TestIsGiven(config) ||
+         (settings.at("test") > 0 && settings.at("repeats") == 1);
+}
+
+double TestToTrain(const db::FiguresOfFits& figures) {
+  double sum = 0;
+  for (const auto& fit : figures.fits)
+    sum += fit.trained > 0 ? fit.images / fit.trained : 0;
+  return sum / static_cast<double>(figures.fits.size());
+}
+
+/// Counts have a mean, and nothing to estimate.
+bool IsCount(std::string_view metric) {
+  return metric == "support" || metric == "predicted_classes";
+}
+
+}  // namespace
+
+db::MetricRow SummarizeFits(const db::FiguresOfFits& figures) {
+  db::MetricRow row{figures.name, figures.cls, std::nullopt};
+  // A set that only some fits hold has no mean over the fits.
+  if (!figures.all) return row;
+  std::vector<stages::FitFigure> fits;
+  for (const auto& fit : figures.fits)
+    fits.push_back({fit.value, fit.low, fit.high});
+  const Result<Json> config = ParseJson(figures.config, "config of a trial");
+  BESOM_CHECK(config.ok(), config.status().ToString());
+  stages::FitSummary summary =
+      IsShared(figures.split, *config)
+          ? stages::SummarizeSharedSet(fits, figures.name, kLevel)
+          : stages::SummarizeOwnSets(fits, figures.name, TestToTrain(figures),
+                                     kLevel);
+  row.value = summary.mean;
+  row.sd = summary.sd;
+  if (figures.split == "train" || IsCount(figures.name) || !summary.interval)
+    return row;
+  row.low = summary.interval->low;
+  row.high = summary.interval->high;
+  row.method = std::move(summary.interval->method);
+  row.groups = summary.interval->groups;
+  return row;
+}
+
+}  // namespace besom::run
