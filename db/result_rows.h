@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -90,6 +91,10 @@ struct FiguresOfFits {
   std::vector<Fit> fits;  ///< Those that hold the set.
   bool all = true;        ///< Every fit holds it.
 };
+
+/// Makes the row that stands for all fits of a trial. A function of its
+/// argument alone.
+using FitSummarizer = std::function<MetricRow(const FiguresOfFits&)>;
 
 /// One image met, used or not. (source, path) is its identity in the sweep.
 struct ImageRow {

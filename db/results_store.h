@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,10 +31,6 @@ struct StoreOptions {
   /// How long to wait for another process's transaction.
   std::chrono::milliseconds busy_timeout{30000};
 };
-
-/// Makes the row that stands for all fits of a trial. A function of its
-/// argument alone.
-using FitSummarizer = std::function<MetricRow(const FiguresOfFits&)>;
 
 /// Everything that one commit window brought. Empty parts change nothing.
 struct CommitBatch {
@@ -88,11 +83,8 @@ class ResultsStore {
   /// changes nothing and is kInterrupted.
   void WriteAs(std::string run) { writer_ = std::move(run); }
 
-  /// How figures of several fits become one; before: their plain mean, and
-  /// none where a fit has none.
-  void SummarizeBy(FitSummarizer summarizer) {
-    summarizer_ = std::move(summarizer);
-  }
+  /// How figures of several fits become one; else by their plain mean.
+  void SummarizeBy(FitSummarizer how) { summarizer_ = std::move(how); }
 
   /// Makes the sweep or, where the name exists, updates everything but its
   /// creation time; its trials and their rows stay.

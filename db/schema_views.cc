@@ -15,6 +15,10 @@ CREATE VIEW sweeps AS
     strftime('%Y-%m-%dT%H:%M:%SZ', s.updated, 'unixepoch') AS updated
   FROM sweep s JOIN criterion c ON c.sweep_id = s.sweep_id AND c.position = 0;
 
+CREATE VIEW bounds AS
+  SELECT s.name AS sweep, b.position, b.label AS subject_to, b.split
+  FROM bound b JOIN sweep s ON s.sweep_id = b.sweep_id;
+
 CREATE VIEW weights AS
   SELECT s.name AS sweep, w.backbone, w.weights, w.entry, w.digest, w.source,
     w.license, w.preprocessing

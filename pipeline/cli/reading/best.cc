@@ -12,6 +12,12 @@
 namespace besom::cli {
 namespace {
 
+/// " (0.81 to 0.97)", or nothing.
+std::string IntervalText(const db::Cell& low, const db::Cell& high) {
+  if (db::IsNull(low)) return "";
+  return fmt::format("  ({} to {})", Fixed4(low), Fixed4(high));
+}
+
 Status PrintBest(db::Reader& reader, const std::string& named) {
   BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader.FindSweep(named));
   BESOM_ASSIGN_OR_RETURN(const SweepSummary summary, SummaryOf(reader, sweep));
@@ -22,14 +28,16 @@ Status PrintBest(db::Reader& reader, const std::string& named) {
   const BestTrial& best = *summary.best;
   BESOM_ASSIGN_OR_RETURN(const TrialRecord record,
                          LoadTrial(reader, {sweep, best.trial}));
-  std::string text = fmt::format("best trial of {}: {}\n\n{}\n{} on {}  {}\n",
-                                 PlainText(sweep), best.trial, TieNotice(best),
-                                 PlainText(best.metric), PlainText(best.split),
-                                 Fixed4(best.value));
+  std::string text =
+      fmt::format("best trial of {}: {}\n\n{}\n{} on {}  {}{}\n",
+                  PlainText(sweep), best.trial, TieNotice(best),
+                  PlainText(best.metric), PlainText(best.split),
+                  Fixed4(best.value), IntervalText(best.low, best.high));
   if (TieNotice(best).empty()) text.erase(text.find("\n\n") + 1, 1);
   if (best.split != "test") {
-    text += fmt::format("{} on test  {}\n", PlainText(best.metric),
-                        Fixed4(best.test_value));
+    text += fmt::format("{} on test  {}{}\n", PlainText(best.metric),
+                        Fixed4(best.test_value),
+                        IntervalText(best.test_low, best.test_high));
   }
   text += SelectionNotice(best);
   text += "\nparameters\n";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "pipeline/cli/reading/interval_table.h"
 #include "pipeline/cli/reading/reading_verbs.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/trial_record.h"
@@ -17,6 +18,7 @@ struct ShowOptions {
   std::string sweep;
   std::string split;
   std::string zero_division;
+  std::string interval_unit = "group";
 };
 
 std::string Heading(const TrialRecord& record) {
@@ -75,6 +77,28 @@ std::string SetText(const TrialRecord& record, const SetRecord& set,
       CountsText(labels, set.counts));
 }
 
+/// What is printed of a set below its matrix: intervals, and the figures of
+/// the threshold. Nothing for what the trial was trained on.
+Result<std::string> IntervalText(db::Reader& reader, const TrialRecord& record,
+                                 const std::string& split,
+                                 const std::string& unit) {
+  if (split == "train") return std::string();
+  BESOM_ASSIGN_OR_RETURN(const db::Table table,
+                         unit == "image"
+                             ? ImageIntervalTable(reader, record, split)
+                             : IntervalTable(reader, record, split, "largest"));
+  std::string text;
+  if (!table.rows.empty())
+    text += fmt::format("\n95 % intervals on {}\n{}", PlainText(split),
+                        FormatTable(table, TableFormat::kTable));
+  BESOM_ASSIGN_OR_RETURN(const db::Table decided,
+                         IntervalTable(reader, record, split, "threshold"));
+  if (!decided.rows.empty())
+    text += fmt::format("\nby the threshold on {}\n{}", PlainText(split),
+                        FormatTable(decided, TableFormat::kTable));
+  return text;
+}
+
 Status Show(db::Reader& reader, const ShowOptions& options) {
   BESOM_ASSIGN_OR_RETURN(const db::TrialName name,
                          reader.FindTrial(options.trial, options.sweep));
@@ -84,11 +108,18 @@ Status Show(db::Reader& reader, const ShowOptions& options) {
     return Print(text + "\nno figures yet: its evaluation is not finished\n");
   }
   text += "\n" + Overview(record);
+  BESOM_ASSIGN_OR_RETURN(const std::string thresholds,
+                         ThresholdLines(reader, record));
+  if (!thresholds.empty()) text += "\nthreshold\n" + thresholds;
   bool any = false;
   for (const SetRecord& set : record.sets) {
     if (!options.split.empty() && set.split != options.split) continue;
     any = true;
     text += SetText(record, set, options.zero_division == "0");
+    BESOM_ASSIGN_OR_RETURN(
+        const std::string intervals,
+        IntervalText(reader, record, set.split, options.interval_unit));
+    text += intervals;
   }
   if (!any) {
     std::vector<std::string> splits;
@@ -118,6 +149,11 @@ void AddShowVerb(CLI::App& app, const GlobalOptions& global,
                    "0: print 0 where a quotient has no value and average over "
                    "all classes, as scikit-learn's zero_division=0")
       ->check(CLI::IsMember({"0"}));
+  verb->add_option("--interval-unit", options->interval_unit,
+                   "What intervals rest on: patient groups, or images as if "
+                   "each were its own patient")
+      ->check(CLI::IsMember({"group", "image"}))
+      ->capture_default_str();
   verb->callback([&global, &action, options] {
     action = [&global, options] {
       return RunReading(

@@ -1,6 +1,7 @@
 #include "pipeline/cli/reading/sweep_summary.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pipeline/cli/reading/table_text.h"
 
@@ -19,6 +20,46 @@ int SweepSummary::ExitCode() const {
   return Count("failed") > 0 ? 1 : 0;
 }
 
+namespace {
+
+Result<std::optional<BestTrial>> BestOf(db::Reader& reader,
+                                        const std::string& sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table rows,
+      reader.Query("SELECT trial, metric, split, value, test_value, accuracy, "
+                   "ties, undecided, split NOT IN ('train', 'validation'), "
+                   "low, high, test_low, test_high, coalesce(violation, 0), "
+                   "optimistic FROM leaderboard WHERE sweep = ? AND rank = 1",
+                   {sweep}));
+  if (rows.rows.empty()) return std::optional<BestTrial>();
+  const auto& row = rows.rows[0];
+  BestTrial best{.trial = db::TextOf(row[0]),
+                 .metric = db::TextOf(row[1]),
+                 .split = db::TextOf(row[2]),
+                 .value = row[3],
+                 .test_value = row[4],
+                 .accuracy = row[5],
+                 .ties = db::IntegerOf(row[6]),
+                 .undecided = db::IntegerOf(row[7]),
+                 .on_held_out = db::IntegerOf(row[8]) != 0,
+                 .low = row[9],
+                 .high = row[10],
+                 .test_low = row[11],
+                 .test_high = row[12],
+                 .violation = db::NumberOf(row[13]),
+                 .optimistic = db::IntegerOf(row[14]) != 0};
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table bounds,
+      reader.Query("SELECT subject_to FROM bounds WHERE sweep = ? "
+                   "ORDER BY position",
+                   {sweep}));
+  for (const auto& bound : bounds.rows)
+    best.bounds.push_back(db::TextOf(bound[0]));
+  return std::optional(std::move(best));
+}
+
+}  // namespace
+
 Result<SweepSummary> SummaryOf(db::Reader& reader, const std::string& sweep) {
   SweepSummary summary;
   summary.sweep = sweep;
@@ -36,24 +77,7 @@ Result<SweepSummary> SummaryOf(db::Reader& reader, const std::string& sweep) {
     summary.states[db::TextOf(row[0])] = count;
     summary.planned += count;
   }
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table best,
-      reader.Query("SELECT l.trial, l.metric, l.split, l.value, l.test_value, "
-                   "l.accuracy, l.ties, l.undecided, l.split NOT IN "
-                   "('train', 'validation') FROM leaderboard l WHERE "
-                   "l.sweep = ? AND l.rank = 1",
-                   {sweep}));
-  if (best.rows.empty()) return summary;
-  const auto& row = best.rows[0];
-  summary.best = BestTrial{db::TextOf(row[0]),
-                           db::TextOf(row[1]),
-                           db::TextOf(row[2]),
-                           row[3],
-                           row[4],
-                           row[5],
-                           db::IntegerOf(row[6]),
-                           db::IntegerOf(row[7]),
-                           db::IntegerOf(row[8]) != 0};
+  BESOM_ASSIGN_OR_RETURN(summary.best, BestOf(reader, sweep));
   return summary;
 }
 
@@ -88,11 +112,23 @@ std::string TieNotice(const BestTrial& best) {
 }
 
 std::string SelectionNotice(const BestTrial& best) {
-  if (!best.on_held_out) return "";
-  return fmt::format(
-      "selected on {}: its figures there are too good to be "
-      "expected of new images\n",
-      PlainText(best.split));
+  std::string text;
+  if (best.on_held_out)
+    text += fmt::format(
+        "selected on {}: its figures there are too good to be "
+        "expected of new images\n",
+        PlainText(best.split));
+  if (best.violation > 0)
+    text += fmt::format(
+        "no trial meets {}: this one comes closest, off by {:.4g}\n",
+        PlainText(fmt::format("{}", fmt::join(best.bounds, " and "))),
+        best.violation);
+  if (best.optimistic && !best.on_held_out)
+    text += fmt::format(
+        "chosen as the best of several on {}: its figures and intervals there "
+        "are optimistic\n",
+        PlainText(best.split));
+  return text;
 }
 
 }  // namespace besom::cli

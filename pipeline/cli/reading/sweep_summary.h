@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "db/cell.h"
 #include "db/reader.h"
@@ -19,6 +20,10 @@ struct BestTrial {
   std::int64_t ties = 0;       ///< Other trials with the same value.
   std::int64_t undecided = 0;  ///< Of these, equal by every criterion.
   bool on_held_out = false;    ///< Selected on test or an external set.
+  db::Cell low, high, test_low, test_high;  ///< Intervals of 95 %.
+  double violation = 0;             ///< Of `metric.subject_to`; 0 = meets it.
+  std::vector<std::string> bounds;  ///< `metric.subject_to`.
+  bool optimistic = false;          ///< The first of several on that split.
 };
 
 /// How far a sweep is.
@@ -41,7 +46,9 @@ Result<SweepSummary> SummaryOf(db::Reader& reader, const std::string& sweep);
 std::string StateCountsText(const SweepSummary& summary);
 /// One or two lines when rank 1 is a tie; else empty.
 std::string TieNotice(const BestTrial& best);
-/// A line when trials are selected on a held-out set; else empty.
+/// Lines about what to think of the choice: that it was made on a held-out
+/// set, that no trial meets the bounds, that the best of several is flattered
+/// by the figure that chose it; else empty.
 std::string SelectionNotice(const BestTrial& best);
 
 }  // namespace besom::cli

@@ -54,10 +54,11 @@ int PlaceOfSplit(const std::string& split) {
 Status LoadOverall(db::Reader& reader, TrialRecord& record) {
   BESOM_ASSIGN_OR_RETURN(
       const db::Table overall,
-      reader.Query("SELECT split, name, value FROM metrics WHERE sweep = ? AND "
-                   "trial = ? AND epoch IS NULL AND class IS NULL" +
-                       FitCondition(record.fits),
-                   {record.name.sweep, record.name.trial}));
+      reader.Query(
+          "SELECT split, name, value FROM metrics WHERE sweep = ? AND "
+          "trial = ? AND epoch IS NULL AND class IS NULL AND rule = 'largest'" +
+              FitCondition(record.fits),
+          {record.name.sweep, record.name.trial}));
   std::map<std::pair<int, std::string>, SetRecord> sets;
   for (const auto& row : overall.rows) {
     const std::string split = db::TextOf(row[0]), name = db::TextOf(row[1]);
