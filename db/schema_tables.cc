@@ -262,11 +262,15 @@ ALTER TABLE blob ADD COLUMN removed REAL;
 CREATE INDEX blob_removed ON blob(digest) WHERE removed IS NOT NULL;
 )sql";
 
+constexpr char kVersion6[] = R"sql(
+ALTER TABLE image ADD COLUMN duplicate_of TEXT;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
   static const std::vector<std::string_view> steps = {
-      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
   return steps;
 }
 

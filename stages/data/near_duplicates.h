@@ -10,15 +10,11 @@
 namespace besom::stages {
 
 /// Most bits in which two hashes (one of them turned or magnified by some
-/// degrees and per cent: VariantHashes) may differ for a pair to be looked at.
-/// Measured on 610 chest X-rays, each against itself re-encoded, cropped,
-/// turned, rescaled (README of the numbers: SCAN.md): every copy is proposed,
-/// and 0.6 % of the pairs of strangers.
+/// degrees and per cent: VariantHashes) may differ for a pair to be looked at,
+/// and least correlation after registration of two files of one picture.
+/// Measured: DUPLICATES.md.
 inline constexpr int kMostHashDistance = 12;
-/// Least correlation after registration of two files of one picture. Measured
-/// as above: copies have 0.945 and more; of 185,000 pairs of images of
-/// different patients one reaches 0.85, one in a thousand 0.72.
-inline constexpr double kLeastCorrelation = 0.90;
+inline constexpr double kLeastCorrelation = 0.93;
 /// Least share of the thumbnail that shows more than noise (chest X-rays: 0.6
 /// and more), and least side of the file in pixels, for a picture to be
 /// compared at all. Digits and icons resemble each other without being copies.

@@ -145,7 +145,10 @@ SplitEntry EntryOf(const SourceScan& scan, const ScreenedScan& screened,
                    from.group,
                    from.content,
                    {},
-                   screened.left_out[image]};
+                   screened.left_out[image],
+                   {}};
+  if (const std::size_t other = screened.duplicate_of[image]; other != image)
+    entry.duplicate_of = NameOf(scan.entries[other]);
   for (const FitParts& fit : fits) {
     const SplitPart part = fit.part[image];
     entry.sets.push_back(
