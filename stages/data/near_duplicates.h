@@ -14,7 +14,7 @@ namespace besom::stages {
 /// and least correlation after registration of two files of one picture.
 /// Measured: DUPLICATES.md.
 inline constexpr int kMostHashDistance = 12;
-inline constexpr double kLeastCorrelation = 0.93;
+inline constexpr double kLeastCorrelation = 0.92;
 /// Least share of the thumbnail that shows more than noise (chest X-rays: 0.6
 /// and more), and least side of the file in pixels, for a picture to be
 /// compared at all. Digits and icons resemble each other without being copies.
