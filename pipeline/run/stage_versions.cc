@@ -38,7 +38,8 @@ std::map<std::string, int, std::less<>> StageVersions() {
 
 const std::vector<std::string>& StageOrder() {
   static const std::vector<std::string> order = {
-      "ingest", "duplicates", "split", "augment", "features", "fine_tune", "evaluate"};
+      "ingest",   "duplicates", "split",   "augment",
+      "features", "fine_tune",  "evaluate"};
   return order;
 }
 

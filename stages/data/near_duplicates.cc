@@ -39,8 +39,11 @@ std::vector<Picture> DistinctPictures(
     return picture.record->content;
   };
   std::ranges::sort(pictures, {}, content);
-  const auto rest = std::ranges::unique(pictures, {}, content);
-  pictures.erase(rest.begin(), rest.end());
+  pictures.erase(std::unique(pictures.begin(), pictures.end(),
+                             [&](const Picture& a, const Picture& b) {
+                               return content(a) == content(b);
+                             }),
+                 pictures.end());
   return pictures;
 }
 

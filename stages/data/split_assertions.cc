@@ -60,6 +60,41 @@ void ForEachPair(const SplitTable& table, const DuplicateMap& duplicates,
         if (used(a) && used(b)) each(a, b);
 }
 
+bool IsSeen(const SplitEntry& entry) {
+  return std::ranges::any_of(entry.sets, [](const std::string& set) {
+    return set == "train" || set == "validation";
+  });
+}
+
+Json AssertExternals(const SourceScan& scan, const SplitTable& table,
+                     const ScreenedScan& screened) {
+  std::set<std::pair<std::string, std::string>> seen;
+  for (std::size_t i = 0; i < table.entries.size(); ++i)
+    if (!scan.entries[i].external && IsSeen(table.entries[i]))
+      seen.emplace(table.entries[i].patients, table.entries[i].group);
+  std::size_t used = 0;
+  std::set<std::size_t> leaked;
+  for (std::size_t i = 0; i < table.entries.size(); ++i) {
+    const SplitEntry& entry = table.entries[i];
+    if (!scan.entries[i].external || !entry.left_out.empty()) continue;
+    ++used;
+    if (seen.count({entry.patients, entry.group}) > 0) leaked.insert(i);
+  }
+  const auto look = [&](std::size_t external, std::size_t other) {
+    if (scan.entries[external].external && !scan.entries[other].external &&
+        IsSeen(table.entries[other]))
+      leaked.insert(external);
+  };
+  ForEachPair(table, screened.duplicates, [&](std::size_t a, std::size_t b) {
+    look(a, b);
+    look(b, a);
+  });
+  return Row("no external image was trained on", leaked.empty(),
+             fmt::format("{} used external images, {} whose group or picture "
+                         "is in training or validation",
+                         used, leaked.size()));
+}
+
 void AssertDuplicates(const SourceScan& scan, const SplitTable& table,
                       const ScreenedScan& screened, Json& rows) {
   int pairs = 0, on_two = 0, labels = 0;
@@ -178,6 +213,7 @@ Json AssertSplit(const SourceScan& scan, const SplitTable& table,
   Json rows = Json::array();
   rows.push_back(AssertGroups(scan, table));
   AssertDuplicates(scan, table, screened, rows);
+  rows.push_back(AssertExternals(scan, table, screened));
   rows.push_back(AssertClasses(scan, table, fits));
   rows.push_back(AssertShares(scan, table, groups, fits, options));
   return rows;

@@ -14,6 +14,8 @@ namespace besom::stages {
 /// - "no group on two sides": in no fit has a (patients, group) images in two
 ///   of train, validation, test;
 /// - "no duplicate pair on two sides": the same of two images of one picture;
+/// - "no external image was trained on": of no used external image is the
+///   group, or another image of its picture, in train or validation of a fit;
 /// - "no duplicate of another label": no two used images of one picture differ
 ///   in label;
 /// - "every class in every part": of each fit, where the part has images;

@@ -160,6 +160,19 @@ void LeaveOutBridges(const SourceScan& scan, const SplitOptions& options,
   }
 }
 
+/// Joins the images of each cluster of the sources for which `takes_part`.
+template <typename TakesPart>
+void JoinClusters(const ScreenedScan& screened, TakesPart takes_part,
+                  DisjointSets& sets) {
+  Joiner<std::size_t> by_representative(sets);
+  const std::vector<std::size_t>& representative =
+      screened.clusters.representative;
+  for (std::size_t p = 0; p < representative.size(); ++p)
+    if (representative[p] != Clusters::kNone)
+      for (const std::size_t image : screened.duplicates.pictures[p])
+        if (takes_part(image)) by_representative.Add(representative[p], image);
+}
+
 }  // namespace
 
 DisjointSets::DisjointSets(std::size_t count) : parent_(count) {
@@ -220,19 +233,6 @@ Result<ScreenedScan> ScreenScan(const SourceScan& scan,
   if (options.duplicates == Duplicates::kGroup)
     LeaveOutBridges(scan, options, screened);
   return screened;
-}
-
-/// Joins the images of each cluster of the sources for which `takes_part`.
-template <typename TakesPart>
-void JoinClusters(const ScreenedScan& screened, TakesPart takes_part,
-                  DisjointSets& sets) {
-  Joiner<std::size_t> by_representative(sets);
-  const std::vector<std::size_t>& representative =
-      screened.clusters.representative;
-  for (std::size_t p = 0; p < representative.size(); ++p)
-    if (representative[p] != Clusters::kNone)
-      for (const std::size_t image : screened.duplicates.pictures[p])
-        if (takes_part(image)) by_representative.Add(representative[p], image);
 }
 
 std::vector<SplitGroup> GroupImages(const SourceScan& scan,

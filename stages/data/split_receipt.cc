@@ -100,9 +100,12 @@ Json Duplicates(const SourceScan& scan, const SplitTable& table,
     listed.push_back(std::move(names));
   }
   std::vector<Json> pairs = PairsOf(scan, duplicates);
-  const auto strangers = std::ranges::stable_partition(
-      pairs, [](const Json& pair) { return pair["different_patients"]; });
-  const auto different = strangers.begin() - pairs.begin();
+  const auto different =
+      std::stable_partition(pairs.begin(), pairs.end(),
+                            [](const Json& pair) {
+                              return pair["different_patients"].get<bool>();
+                            }) -
+      pairs.begin();
   pairs.resize(std::min(pairs.size(), kMostPairs));
   const auto other_labels =
       std::ranges::count_if(table.entries, [](const SplitEntry& entry) {

@@ -147,6 +147,7 @@ class PlantedDuplicates(unittest.TestCase):
             self.assertIn(f"here/{path}", done.stdout)
         for assertion in ("no group on two sides",
                           "no duplicate pair on two sides",
+                          "no external image was trained on",
                           "every class in every part",
                           "shares within tolerance"):
             self.assertIn(f"{assertion}: holds", done.stdout)

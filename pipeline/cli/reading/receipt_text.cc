@@ -37,7 +37,7 @@ std::string PairLine(const Json& pair) {
 
 std::string DuplicatesText(const Json& duplicates, const std::string& path) {
   auto pairs = duplicates.at("pairs").get<std::vector<Json>>();
-  std::ranges::stable_partition(pairs, IsOfTwoLabels);
+  std::stable_partition(pairs.begin(), pairs.end(), IsOfTwoLabels);
   std::string text = fmt::format(
       "\nduplicates: {} equal picture(s) of {} images, {} near pair(s), {} "
       "pair(s) of different patients, {} image(s) left out for another label\n",

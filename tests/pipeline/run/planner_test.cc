@@ -124,6 +124,13 @@ TEST_F(PlannerTest, TrialsShareEverythingButTheirHeads) {
   EXPECT_EQ(bases_, 1);
 }
 
+TEST_F(PlannerTest, SplitsShareTheSearchForDuplicates) {
+  const SweepGraph sweep = Plan({BaseConfig(), With("split.test", 0.3),
+                                 With("ingest.duplicates", "drop")});
+  EXPECT_EQ(Count(sweep)["split"], 3);
+  EXPECT_EQ(Count(sweep)["duplicates"], 1);
+}
+
 TEST_F(PlannerTest, ASecondBackboneSharesTheData) {
   const SweepGraph sweep =
       Plan({BaseConfig(), With("model.backbone", "efficientnet_lite0")});
