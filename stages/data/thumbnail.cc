@@ -1,6 +1,7 @@
 #include "stages/data/thumbnail.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace besom::stages {
@@ -48,20 +49,19 @@ void SumRows(const std::uint8_t* pixels, std::size_t row_bytes,
   add(cover.last, cover.after);
 }
 
-/// The same along a row, for one channel.
-std::uint64_t SumColumns(const std::vector<std::uint32_t>& totals,
-                         std::size_t channels, std::size_t channel,
-                         const Cover& cover) {
-  const auto at = [&](int x) {
-    return std::uint64_t{
-        totals[static_cast<std::size_t>(x) * channels + channel]};
+/// The same along a row, for each channel.
+template <int kChannels>
+std::array<std::uint64_t, kChannels> SumColumns(
+    const std::vector<std::uint32_t>& totals, const Cover& cover) {
+  std::array<std::uint64_t, kChannels> sums{};
+  const auto add = [&](int x, std::uint64_t weight) {
+    const std::uint32_t* at = &totals[static_cast<std::size_t>(x * kChannels)];
+    for (std::size_t c = 0; c < kChannels; ++c) sums[c] += weight * at[c];
   };
-  std::uint64_t sum = 0;
-  for (int x = cover.first; x < cover.last; ++x) sum += at(x);
-  sum *= kThumbnailSide;
-  if (cover.before != 0) sum += cover.before * at(cover.first - 1);
-  if (cover.after != 0) sum += cover.after * at(cover.last);
-  return sum;
+  for (int x = cover.first; x < cover.last; ++x) add(x, kThumbnailSide);
+  if (cover.before != 0) add(cover.first - 1, cover.before);
+  if (cover.after != 0) add(cover.last, cover.after);
+  return sums;
 }
 
 /// Pillow's weights: 16 fractional bits.
@@ -71,11 +71,10 @@ std::uint8_t GreyOf(std::uint32_t red, std::uint32_t green,
       (red * 19595U + green * 38470U + blue * 7471U + 0x8000U) >> 16U);
 }
 
-template <typename Sum>
+template <typename Sum, int kChannels>
 Thumbnail AreaMeans(const DecodedImage& image) {
-  const auto channels = static_cast<std::size_t>(image.channels);
   const std::size_t row_bytes =
-      static_cast<std::size_t>(image.width) * channels;
+      static_cast<std::size_t>(image.width) * kChannels;
   const std::uint64_t area = static_cast<std::uint64_t>(image.width) *
                              static_cast<std::uint64_t>(image.height);
   std::vector<Sum> sums(row_bytes);
@@ -86,16 +85,23 @@ Thumbnail AreaMeans(const DecodedImage& image) {
     SumRows(image.pixels.data(), row_bytes, CoverOf(j, image.height), sums,
             totals);
     for (int i = 0; i < kThumbnailSide; ++i) {
-      const Cover cover = CoverOf(i, image.width);
+      const auto cell = SumColumns<kChannels>(totals, CoverOf(i, image.width));
       const auto mean = [&](std::size_t channel) {
-        return static_cast<std::uint32_t>(
-            (SumColumns(totals, channels, channel, cover) + area / 2) / area);
+        return static_cast<std::uint32_t>((cell[channel] + area / 2) / area);
       };
-      *out++ = channels == 1 ? static_cast<std::uint8_t>(mean(0))
-                             : GreyOf(mean(0), mean(1), mean(2));
+      if constexpr (kChannels == 1)
+        *out++ = static_cast<std::uint8_t>(mean(0));
+      else
+        *out++ = GreyOf(mean(0), mean(1), mean(2));
     }
   }
   return thumbnail;
+}
+
+template <typename Sum>
+Thumbnail AreaMeans(const DecodedImage& image) {
+  return image.channels == 1 ? AreaMeans<Sum, 1>(image)
+                             : AreaMeans<Sum, 3>(image);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "pipeline/cli/reading/receipt_text.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -52,7 +53,7 @@ TEST(ReceiptText, TellsAssertionsLeaksAndPairs) {
 TEST(ReceiptText, ManyPairsEndWithWhereTheRestIs) {
   Json pairs = Json::array();
   for (int i = 0; i < 50; ++i)
-    pairs.push_back(PairOf("s/" + std::to_string(i), "s/copy", "x"));
+    pairs.push_back(PairOf(fmt::format("s/{}", i), "s/copy", "x"));
   const std::string text =
       ReceiptText({{"duplicates", DuplicatesOf(pairs)}}, "there.json");
   EXPECT_THAT(text, HasSubstr("and 20 more: there.json\n"));

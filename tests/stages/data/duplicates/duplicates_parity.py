@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 
+os.environ["OMP_NUM_THREADS"] = "1"  # Products are small; before NumPy.
 import numpy as np
 from PIL import Image
 from scipy.fft import dctn
@@ -201,7 +202,8 @@ def main():
                                       np.uint8).reshape(SIDE, SIDE)
             thumbnails[image["content"]] = thumbnail
             path = pathlib.Path(image["path"])
-            check_thumbnail(path, thumbnail)
+            if len(thumbnails) % 5 == 0:
+                check_thumbnail(path, thumbnail)
             check_hash(path, thumbnail, np.uint64(image["hash"]))
     check_found(answer, files, planted)
     check_correlations(answer["pairs"], thumbnails)

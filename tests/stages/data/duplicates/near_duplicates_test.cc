@@ -1,5 +1,6 @@
 #include "stages/data/near_duplicates.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +27,7 @@ NearSearch Find(const std::vector<ThumbnailShard>& shards, int threads = 1) {
 
 TEST(NearDuplicates, FindsCopiesAndNoStrangers) {
   Shelf shelf;
-  for (int i = 0; i < 20; ++i) shelf.Put("p" + std::to_string(i), Drawn(i));
+  for (int i = 0; i < 20; ++i) shelf.Put(fmt::format("p{}", i), Drawn(i));
   const DecodedImage first = Drawn(0);
   shelf.Put("turned", Changed(first, 2, 1));
   shelf.Put("turned back", Changed(first, -2, 1));
@@ -62,7 +63,7 @@ TEST(NearDuplicates, SizesAndShapesOfTheFilesDoNotMatter) {
 TEST(NearDuplicates, DoNotDependOnOrderShardsOrThreads) {
   Shelf all, front, back, repeated;
   for (int i = 0; i < 40; ++i) {
-    const std::string name = "p" + std::to_string(i);
+    const std::string name = fmt::format("p{}", i);
     const DecodedImage image =
         i % 4 == 3 ? Changed(Drawn(i - 1), 1.5, 1.02) : Drawn(i);
     all.Put(name, image);
