@@ -15,7 +15,7 @@ namespace besom::stages {
 /// Measured: DUPLICATES.md.
 inline constexpr int kMostHashDistance = 12;
 inline constexpr double kLeastCorrelation = 0.92;
-/// Least share of the thumbnail that shows more than noise (chest X-rays: 0.6
+/// Least share of the thumbnail that shows more than noise (chest X-rays: 0.38
 /// and more), and least side of the file in pixels, for a picture to be
 /// compared at all. Digits and icons resemble each other without being copies.
 inline constexpr double kLeastDetail = 0.25;

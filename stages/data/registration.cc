@@ -86,7 +86,7 @@ Normalised Normalise(const std::vector<float>& grey, std::size_t level) {
     const float value = rest[i] / std::sqrt(spread[i] + kNoise) * kUnit;
     result.values.push_back(static_cast<std::int8_t>(
         std::lround(std::clamp(value, -127.0F, 127.0F))));
-    detailed += spread[i] > kNoise ? 1 : 0;
+    detailed += squares[i] > kNoise ? 1 : 0;
   }
   result.detail =
       static_cast<double>(detailed) / static_cast<double>(grey.size());

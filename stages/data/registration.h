@@ -16,8 +16,9 @@ class PreparedPicture {
  public:
   explicit PreparedPicture(ThumbnailView thumbnail);
 
-  /// Share of the pixels whose surroundings vary by more than noise does. A
-  /// drawing on an even ground has little.
+  /// Share of the pixels that differ from the mean of their surroundings by
+  /// more than noise does (3 grey levels). A drawing on an even ground has
+  /// little of it.
   double detail() const { return detail_; }
   /// Level 0: 32 x 32, level 1: 64 x 64; 32nds of a standard deviation.
   const std::vector<std::int8_t>& level(std::size_t index) const {

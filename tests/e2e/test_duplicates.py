@@ -179,6 +179,13 @@ class PlantedDuplicates(unittest.TestCase):
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("near-duplicate", done.stderr)
 
+    def test_ranks_find_what_one_process_finds(self):
+        self.assertEqual(self.data("alone", 3).returncode, 0)
+        done = besom("run", self.folder / "group3.yaml", "--until", "split",
+                     "-n", "2", "-w", self.folder / "ranks")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.images("ranks"), self.images("alone"))
+
     def test_a_second_split_searches_nothing(self):
         self.assertEqual(self.data("twice", 1).returncode, 0)
         self.assertEqual(self.data("twice", 2).returncode, 0)
