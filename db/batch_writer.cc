@@ -135,11 +135,12 @@ Status BatchWriter::PutImages(const ImageTable& table) {
       KeptStatement image,
       connection_.Kept(
           "INSERT INTO image(sweep_id, source, path, listed, label, patients, "
-          "group_name, left_out, width, height, mode, content) "
-          "VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "group_name, left_out, duplicate_of, width, height, mode, content) "
+          "VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
           "ON CONFLICT(sweep_id, source, path) DO UPDATE SET listed = 1, "
           "label=excluded.label, patients=excluded.patients, "
           "group_name=excluded.group_name, left_out=excluded.left_out, "
+          "duplicate_of=excluded.duplicate_of, "
           // The pixels that told them may have been removed since.
           "width=iif(content IS excluded.content, "
           "coalesce(excluded.width, width), excluded.width), "
@@ -156,9 +157,9 @@ Status BatchWriter::PutImages(const ImageTable& table) {
     BESOM_RETURN_IF_ERROR(
         image->Bind(sweep_, row.source, row.path, NullIfEmpty(row.label),
                     NullIfEmpty(row.patients), NullIfEmpty(row.group),
-                    NullIfEmpty(row.left_out), NullIfZero(row.width),
-                    NullIfZero(row.height), NullIfEmpty(row.mode),
-                    NullIfEmpty(row.content)));
+                    NullIfEmpty(row.left_out), NullIfEmpty(row.duplicate_of),
+                    NullIfZero(row.width), NullIfZero(row.height),
+                    NullIfEmpty(row.mode), NullIfEmpty(row.content)));
     BESOM_ASSIGN_OR_RETURN(const bool returned, image->Step());
     BESOM_CHECK(returned, row.path);
     const std::int64_t id = image->Integer(0);

@@ -103,6 +103,7 @@ struct ImageRow {
   std::string patients;  ///< Id space of the group.
   std::string group;
   std::string left_out;       ///< Why; "" = it is in a set.
+  std::string duplicate_of;   ///< source/path of another; "" = of none.
   int width = 0, height = 0;  ///< 0 = not decoded: NULL.
   std::string mode;
   std::string content;  ///< SHA-256 of the file; "" = NULL.

@@ -303,6 +303,8 @@ CREATE TABLE bound(
   at_least INTEGER NOT NULL,
   bound REAL NOT NULL,
   PRIMARY KEY(sweep_id, position)) WITHOUT ROWID;
+
+ALTER TABLE image ADD COLUMN duplicate_of TEXT;
 )sql";
 
 }  // namespace

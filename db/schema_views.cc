@@ -129,7 +129,7 @@ CREATE VIEW images AS
   SELECT s.name AS sweep, i.source || '/' || i.path AS image, i.source, i.path,
     i.label, i.patients, i.group_name AS "group", coalesce(x.repeat, 0) AS
     repeat, coalesce(x.fold, 0) AS fold, x.split, i.left_out, i.width,
-    i.height, i.mode, i.content
+    i.height, i.mode, i.content, i.duplicate_of
   FROM image i JOIN sweep s ON s.sweep_id = i.sweep_id
     LEFT JOIN image_split x ON x.image_id = i.image_id
   WHERE i.listed;

@@ -255,7 +255,8 @@ std::vector<Key> DataKeys() {
        {Words({"group", "drop", "error"})},
        "group",
        "",
-       "Equal images: kept on one side, only the first kept, or refused."},
+       "Equal images and near-duplicates: kept on one side, only one kept, or "
+       "refused."},
       {"ingest.on_bad_image",
        {Words({"skip", "fail"})},
        "skip",

@@ -3,7 +3,10 @@
 
 #include "cluster/cpu.h"
 #include "cluster/self_communicator.h"
+#include "pipeline/base/files.h"
+#include "pipeline/base/json.h"
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/receipt_text.h"
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/run_arguments.h"
 #include "pipeline/cli/run_process.h"
@@ -12,6 +15,16 @@
 
 namespace besom::cli {
 namespace {
+
+Result<std::string> ReceiptOf(const std::string& path) {
+  BESOM_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  BESOM_ASSIGN_OR_RETURN(const Json receipt, ParseJson(text, path));
+  try {
+    return ReceiptText(receipt, path);
+  } catch (const Json::exception& error) {
+    return CorruptError(path, error.what(), "delete it and run the verb again");
+  }
+}
 
 int ShowData(RunArguments& arguments) {
   const Result<run::PreparedSweep> sweep = run::ReadSweep(arguments.options);
@@ -34,6 +47,11 @@ int ShowData(RunArguments& arguments) {
       DataTables(arguments.options.workspace.string(), name);
   if (!tables.ok()) return ReportStatus(tables.status());
   std::fputs(tables->c_str(), stdout);
+  const std::string receipt = layout.split_receipt(name).string();
+  const Result<std::string> text = ReceiptOf(receipt);
+  if (!text.ok()) return ReportStatus(text.status());
+  std::fputs(text->c_str(), stdout);
+  std::printf("\nreceipt of the split: %s", receipt.c_str());
   std::printf("\ncontact sheet of the views: %s\n",
               layout.contact_sheet(name).c_str());
   return 0;

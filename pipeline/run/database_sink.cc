@@ -228,6 +228,10 @@ Status DatabaseSink::AddEvaluation(TaskId task, bool is_new) {
   return Status::Ok();
 }
 
+const std::string& DatabaseSink::SweepName() const {
+  return sweep_.trials[0].config.at("name").get_ref<const std::string&>();
+}
+
 Status DatabaseSink::AddImages(TaskId split) {
   BESOM_ASSIGN_OR_RETURN(const Artifact blob, OutputOf(split, "split"));
   BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "split"));
@@ -240,14 +244,14 @@ Status DatabaseSink::AddImages(TaskId split) {
     shards.push_back(std::move(shard));
   }
   batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};
-  return Status::Ok();
+  return WriteFileAtomic(blobs_.layout().split_receipt(SweepName()),
+                         table.receipt.dump(1) + "\n");
 }
 
 Status DatabaseSink::WriteContactSheet(TaskId augment) {
   BESOM_ASSIGN_OR_RETURN(const Artifact sheet, OutputOf(augment, "sheet"));
-  const std::string& name =
-      sweep_.trials[0].config.at("name").get_ref<const std::string&>();
-  return WriteFileAtomic(blobs_.layout().contact_sheet(name), sheet.bytes());
+  return WriteFileAtomic(blobs_.layout().contact_sheet(SweepName()),
+                         sheet.bytes());
 }
 
 }  // namespace besom::run

@@ -54,6 +54,8 @@ class DatabaseSink final : public RecordSink {
   Status AddRows(TaskId task, bool is_new);
   Status AddEvaluation(TaskId task, bool is_new);
   Result<Trained> TrainedBy(TaskId fine_tune);
+  const std::string& SweepName() const;
+  /// Rows of the images, and the receipt beside the database.
   Status AddImages(TaskId split);
   Status WriteContactSheet(TaskId augment);
   Result<Artifact> OutputOf(TaskId task, const std::string& port);

@@ -61,6 +61,7 @@ class Planner {
   int FusionOf(const Json& shared);
   Json ModelParams(const Json& model, const ResolvedBackbone& backbone) const;
   void AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data);
+  TaskId AddDuplicates(const PlannedData& data);
   Status AddSplit(const Json& config, PlannedData& data);
   std::vector<TaskInput> AddFeatures(const Json& config,
                                      const ResolvedBackbone& backbone,
@@ -162,6 +163,19 @@ void Planner::AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data) {
   }
 }
 
+/// Depends on the images alone: all splits of them share it.
+TaskId Planner::AddDuplicates(const PlannedData& data) {
+  std::vector<TaskInput> inputs;
+  double images = 0;
+  for (const TaskId task : data.ingest) {
+    inputs.push_back({"thumbnails", task, "thumbnails"});
+    images += out_.graph[task].units;
+  }
+  return AddTask("duplicates", "search for duplicates", Json::object(),
+                 Json::object(), std::move(inputs),
+                 Costing(TaskCosts::Duplicates(images)));
+}
+
 Status Planner::AddSplit(const Json& config, PlannedData& data) {
   const Json& ingest = config.at("ingest");
   Json params = {{"split", config.at("split")},
@@ -178,8 +192,10 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
   std::vector<TaskInput> inputs = {{"scan", data.scan_task, "scan"}};
   for (const TaskId task : data.ingest)
     inputs.push_back({"pixels", task, "pixels"});
+  std::vector<TaskInput> split_inputs = inputs;
+  split_inputs.push_back({"duplicates", AddDuplicates(data), "duplicates"});
   data.split = AddTask("split", "split", std::move(params), Json::object(),
-                       inputs, Costing(TaskCosts::kSplit));
+                       std::move(split_inputs), Costing(TaskCosts::kSplit));
   inputs[0] = {"split", data.split, "split"};
   data.augment =
       AddTask("augment", "views",

@@ -72,6 +72,7 @@ std::vector<db::ImageRow> ImageRowsOf(
     row.patients = entry.patients;
     row.group = entry.group;
     row.left_out = entry.left_out;
+    row.duplicate_of = entry.duplicate_of;
     row.sets = entry.sets;
     if (entry.content != Digest{}) row.content = entry.content.Hex();
     if (const auto it = decoded.find(entry.content); it != decoded.end()) {

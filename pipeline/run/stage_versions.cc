@@ -1,6 +1,7 @@
 #include "pipeline/run/stage_versions.h"
 
 #include "stages/data/augment_stage.h"
+#include "stages/data/duplicates_stage.h"
 #include "stages/data/ingest_stage.h"
 #include "stages/data/phantom.h"
 #include "stages/data/split_stage.h"
@@ -18,6 +19,7 @@ stages::StageRegistry StagesWith(const stages::EnginesFactory& make_engines,
     registry.emplace(std::move(name), std::move(stage));
   };
   add(std::make_unique<stages::IngestStage>(stages::RenderPhantom));
+  add(std::make_unique<stages::DuplicatesStage>());
   add(std::make_unique<stages::SplitStage>());
   add(std::make_unique<stages::AugmentStage>());
   add(std::make_unique<stages::FeaturesStage>(make_engines));
@@ -36,7 +38,8 @@ std::map<std::string, int, std::less<>> StageVersions() {
 
 const std::vector<std::string>& StageOrder() {
   static const std::vector<std::string> order = {
-      "ingest", "split", "augment", "features", "fine_tune", "evaluate"};
+      "ingest",   "duplicates", "split",   "augment",
+      "features", "fine_tune",  "evaluate"};
   return order;
 }
 

@@ -17,6 +17,9 @@ struct TaskCosts {
   static constexpr double kAugment = 0.15;  ///< The sheet of some views.
   static constexpr double kEvaluate = 3e-3;
 
+  /// The search for duplicates among so many images.
+  static double Duplicates(double images);
+
   /// A pass of one image through a frozen base of so many multiply-adds, by
   /// the engine of a numerics tag.
   static double Pass(double multiply_adds, std::string_view numerics);

@@ -51,4 +51,8 @@ Path WorkspaceLayout::contact_sheet(std::string_view name) const {
   return logs() / (FileNameOf(name) + ".views.png");
 }
 
+Path WorkspaceLayout::split_receipt(std::string_view name) const {
+  return logs() / (FileNameOf(name) + ".split.json");
+}
+
 }  // namespace besom

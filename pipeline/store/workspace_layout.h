@@ -40,6 +40,9 @@ class WorkspaceLayout {
   static constexpr std::string_view kJournalSuffix = ".jsonl";
   /// Contact sheet of the views of sweep `name`, for people.
   Path contact_sheet(std::string_view name) const;
+  /// Receipt of the split of sweep `name`, JSON
+  /// (stages/data/split_receipt.h), for people.
+  Path split_receipt(std::string_view name) const;
 
  private:
   Path root_;

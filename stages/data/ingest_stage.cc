@@ -13,6 +13,8 @@
 #include "stages/data/decode.h"
 #include "stages/data/pixel_shard.h"
 #include "stages/data/resize.h"
+#include "stages/data/thumbnail.h"
+#include "stages/data/thumbnail_shard.h"
 
 namespace besom::stages {
 namespace {
@@ -110,6 +112,7 @@ class Decoding {
         progress_(progress),
         records_(plan.files.size()),
         pixels_(plan.files.size()),
+        thumbnails_(plan.files.size()),
         statuses_(plan.files.size()) {}
 
   Result<StageOutput> Run() {
@@ -156,6 +159,8 @@ class Decoding {
     record.source_height = image->file_height;
     record.channels = image->channels;
     pixels_[i] = ResizeImage(*image, plan_.resize);
+    thumbnails_[i] = MakeThumbnail(*image);
+    record.hash = PerceptualHash(thumbnails_[i]);
     return Status::Ok();
   }
 
@@ -163,6 +168,7 @@ class Decoding {
     std::size_t errors = 0;
     for (const PixelRecord& record : records_) errors += !record.error.empty();
     StageOutput output;
+    output.blobs.emplace("thumbnails", PackThumbnails());
     std::string shard =
         PixelShard::Pack(plan_.resize.size, std::move(records_), pixels_);
     output.counters = {{"images", plan_.files.size() - errors},
@@ -172,11 +178,25 @@ class Decoding {
     return output;
   }
 
+  std::string PackThumbnails() const {
+    std::vector<ThumbnailRecord> records;
+    std::vector<Thumbnail> thumbnails;
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      const PixelRecord& record = records_[i];
+      if (!record.error.empty()) continue;
+      records.push_back({record.content, record.source_width,
+                         record.source_height, record.hash});
+      thumbnails.push_back(thumbnails_[i]);
+    }
+    return ThumbnailShard::Pack(records, thumbnails);
+  }
+
   const Plan& plan_;
   const PhantomRender& render_;
   const std::function<bool(double)>& progress_;
   std::vector<PixelRecord> records_;
   std::vector<std::vector<std::uint8_t>> pixels_;
+  std::vector<Thumbnail> thumbnails_;
   std::vector<Status> statuses_;
   std::atomic<std::size_t> done_{0};
   std::atomic<bool> stop_{false};

@@ -13,12 +13,13 @@ namespace besom::stages {
 using PhantomRender = std::function<Result<std::vector<std::uint8_t>>(
     const Json& generator, int* width, int* height)>;
 
-/// Decodes image files into one packed shard.
+/// Decodes image files into one packed shard, and one of their thumbnails.
 ///
 /// params: {size, resize, interpolation, bit_depth_range,
 ///          files: [{name, content: hex, generator?: object}]}
 /// hints:  {paths: [absolute path or null, parallel to files], threads}
 /// out:    {"pixels": PixelShard}, records in the order of `files`;
+///         {"thumbnails": ThumbnailShard} of those that could be decoded;
 ///         counters {images, errors, bytes}
 ///
 /// An image that cannot be decoded is a record with its error, not a failure:
@@ -33,7 +34,7 @@ class IngestStage final : public Stage {
       : render_(std::move(render)) {}
 
   std::string_view name() const noexcept override { return "ingest"; }
-  int version() const noexcept override { return 2; }
+  int version() const noexcept override { return 3; }
   Result<StageOutput> Run(const StageInput& input) override;
 
  private:

@@ -1,14 +1,14 @@
-// Layout of a shard, version 1; numbers are little endian:
+// Layout of a shard, version 2; numbers are little endian:
 //
 //   offset  bytes  what
 //        0      8  magic "BESOMPIX"
-//        8      4  version, 1
+//        8      4  version, 2
 //       12      4  size: side of every image in pixels
 //       16      8  table_bytes: length of the table
 //       24      8  total_bytes: length of the whole shard
 //       32     32  SHA-256 of bytes 0 to 31 followed by the table
 //       64      t  table: JSON array of records {content, error, mode, width,
-//                  height, channels, pixels, offset}
+//                  height, channels, hash, pixels, offset}
 //      ...         zeros up to a multiple of 64, then the pixels; each image
 //                  starts at a multiple of 64 from the start of the shard
 //
@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -33,7 +34,7 @@ static_assert(std::endian::native == std::endian::little,
               "the layout is little endian");
 
 constexpr char kMagic[8] = {'B', 'E', 'S', 'O', 'M', 'P', 'I', 'X'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::uint64_t kAlignment = 64;
 /// Largest side that a shard may state; keeps sizes far from overflow.
 constexpr std::uint32_t kMaxSize = 1U << 16;
@@ -77,8 +78,18 @@ Json RecordToJson(const PixelRecord& record) {
           {"width", record.source_width},
           {"height", record.source_height},
           {"channels", record.channels},
+          {"hash", fmt::format("{:016x}", record.hash)},
           {"pixels", record.pixels.Hex()},
           {"offset", record.offset}};
+}
+
+Result<std::uint64_t> HashFromHex(const std::string& text) {
+  std::uint64_t hash = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, hash, 16);
+  if (error != std::errc() || stop != end)
+    return CorruptError("pixel shard", "a hash that is none");
+  return hash;
 }
 
 Result<PixelRecord> RecordFromJson(const Json& json) {
@@ -89,6 +100,8 @@ Result<PixelRecord> RecordFromJson(const Json& json) {
   json.at("height").get_to(record.source_height);
   json.at("channels").get_to(record.channels);
   json.at("offset").get_to(record.offset);
+  BESOM_ASSIGN_OR_RETURN(
+      record.hash, HashFromHex(json.at("hash").get_ref<const std::string&>()));
   BESOM_ASSIGN_OR_RETURN(
       record.content,
       Digest::FromHex(json.at("content").get_ref<const std::string&>()));

@@ -19,8 +19,9 @@ struct PixelRecord {
   std::string mode;      ///< As Pillow names it: L, LA, RGB, RGBA, P, I;16 ...
   int source_width = 0;  ///< Of the file after EXIF orientation, pixels.
   int source_height = 0;
-  int channels = 0;  ///< 1 (grey, also RGB with R = G = B) or 3 (RGB).
-  Digest pixels;     ///< SHA-256 of the packed pixels and channel count.
+  std::uint64_t hash = 0;  ///< PerceptualHash of the image.
+  int channels = 0;        ///< 1 (grey, also RGB with R = G = B) or 3 (RGB).
+  Digest pixels;           ///< SHA-256 of the packed pixels and channel count.
   std::uint64_t offset = 0;  ///< Of its pixels within the shard, bytes.
 };
 

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "stages/data/thumbnail.h"
+
 namespace besom::stages {
 namespace {
 
@@ -217,8 +219,9 @@ Result<Value> ParseWord(
 
 LeastSides LeastSidesFor(const ResizeSettings& settings) {
   // Padding brings the longer side to the target, the others the shorter one.
-  if (settings.mode == ResizeMode::kPad) return {0, 2 * settings.size};
-  return {2 * settings.size, 0};
+  if (settings.mode == ResizeMode::kPad)
+    return {kLeastThumbnailSource, 2 * settings.size};
+  return {std::max(kLeastThumbnailSource, 2 * settings.size), 0};
 }
 
 Result<ResizeMode> ParseResizeMode(std::string_view word) {

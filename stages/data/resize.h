@@ -32,7 +32,8 @@ struct ResizeSettings {
 };
 
 /// What a JPEG's sides must at least stay before it is resized: twice the
-/// target's, so that the resize still averages over two pixels or more.
+/// target's, so that the resize still averages over two pixels or more, and
+/// enough for its thumbnail (thumbnail.h).
 LeastSides LeastSidesFor(const ResizeSettings& settings);
 
 /// Read the values of INTERFACE's keys; kInvalid for any other word.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "stages/data/split_duplicates.h"
 #include "stages/data/split_stage.h"
 
 namespace besom::stages {
@@ -21,25 +22,28 @@ class DisjointSets {
   std::vector<std::size_t> parent_;
 };
 
-/// Images that hold the same picture: equal file or equal decoded pixels.
-/// Members are indices into the scan, ascending; sets of one are left out.
-using DuplicateSets = std::vector<std::vector<std::size_t>>;
-
 /// What of the scan takes part.
 struct ScreenedScan {
   /// Parallel to the scan's entries: why it is left out; empty = used.
   std::vector<std::string> left_out;
   /// Among the images that can be used, externals too.
-  DuplicateSets duplicates;
+  DuplicateMap duplicates;
+  /// Clusters of `duplicates` among the used images of the sources.
+  Clusters clusters;
+  /// Parallel to the scan's entries: the image that it duplicates (what
+  /// represents it, or what it disagrees with); its own index if none.
+  std::vector<std::size_t> duplicate_of;
   /// Indices of the images that were used but for `duplicates: drop`.
   std::vector<std::size_t> dropped;
 };
 
-/// Leaves out bad images and, under `drop`, later duplicates; refuses what the
-/// options forbid. Externals are compared with their own set only.
+/// Leaves out bad images, duplicates of different labels and, under `drop`,
+/// all but the representatives; refuses what the options forbid. Externals are
+/// dropped or refused for duplicates within their own set only.
 Result<ScreenedScan> ScreenScan(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
                                 const DecodingOutcomes& decoded,
+                                const NearPairs& near,
                                 const SplitOptions& options);
 
 /// Images of one side of every split.
@@ -53,8 +57,9 @@ std::vector<SplitGroup> GroupImages(const SourceScan& scan,
                                     const ScreenedScan& screened,
                                     const SplitOptions& options);
 
-/// Joins all images of equal (patients, group), and all duplicates, whatever
-/// the options say: what a set outside of training must not share.
+/// Joins all images of equal (patients, group), equal pictures and clusters of
+/// the sources, whatever the options say. What a set outside of training must
+/// not share are these, and what is linked to these.
 DisjointSets RelateImages(const SourceScan& scan, const ScreenedScan& screened);
 
 /// "source/path", for messages.

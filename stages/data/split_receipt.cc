@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
+
+#include "stages/data/split_assertions.h"
 
 namespace besom::stages {
 namespace {
 
-constexpr std::size_t kMostListed = 50;
+constexpr std::size_t kMostListed = 50, kMostPairs = 1000;
 
 /// The reason without the image that it names: "duplicate (of a/b)" counts as
 /// "duplicate".
@@ -50,10 +54,44 @@ Json Groups(const SourceScan& scan, const std::vector<SplitGroup>& groups) {
           {"joined_by_duplicates", std::move(joined)}};
 }
 
-Json Duplicates(const SourceScan& scan, const DuplicateSets& duplicates) {
-  std::size_t images = 0;
+Json PairOf(const SourceScan& scan, std::size_t a, std::size_t b,
+            const char* kind, double correlation, int distance) {
+  const ScanEntry& one = scan.entries[a];
+  const ScanEntry& other = scan.entries[b];
+  return {
+      {"images", {NameOf(one), NameOf(other)}},
+      {"groups",
+       {one.patients + "/" + one.group, other.patients + "/" + other.group}},
+      {"labels", {one.label, other.label}},
+      {"kind", kind},
+      {"correlation", std::round(correlation * 1e4) / 1e4},
+      {"distance", distance},
+      {"different_patients",
+       one.patients != other.patients || one.group != other.group}};
+}
+
+/// Equal pictures are paired with the first of them, near ones first with
+/// first.
+std::vector<Json> PairsOf(const SourceScan& scan,
+                          const DuplicateMap& duplicates) {
+  std::vector<Json> pairs;
+  for (const Picture& picture : duplicates.pictures)
+    for (std::size_t i = 1; i < picture.size(); ++i)
+      pairs.push_back(PairOf(scan, picture[0], picture[i], "exact", 1, 0));
+  for (const PictureLink& link : duplicates.links)
+    pairs.push_back(PairOf(scan, duplicates.pictures[link.a].front(),
+                           duplicates.pictures[link.b].front(), "near",
+                           link.correlation, link.distance));
+  return pairs;
+}
+
+Json Duplicates(const SourceScan& scan, const SplitTable& table,
+                const DuplicateMap& duplicates) {
+  std::size_t pictures = 0, images = 0;
   Json listed = Json::array();
-  for (const auto& members : duplicates) {
+  for (const Picture& members : duplicates.pictures) {
+    if (members.size() == 1) continue;
+    ++pictures;
     images += members.size();
     if (listed.size() >= kMostListed) continue;
     Json names = Json::array();
@@ -61,9 +99,25 @@ Json Duplicates(const SourceScan& scan, const DuplicateSets& duplicates) {
       names.push_back(NameOf(scan.entries[image]));
     listed.push_back(std::move(names));
   }
-  return {{"pictures", duplicates.size()},
+  std::vector<Json> pairs = PairsOf(scan, duplicates);
+  const auto different =
+      std::stable_partition(pairs.begin(), pairs.end(),
+                            [](const Json& pair) {
+                              return pair["different_patients"].get<bool>();
+                            }) -
+      pairs.begin();
+  pairs.resize(std::min(pairs.size(), kMostPairs));
+  const auto other_labels =
+      std::ranges::count_if(table.entries, [](const SplitEntry& entry) {
+        return ReasonOf(entry.left_out) == "duplicate of another label";
+      });
+  return {{"pictures", pictures},
           {"images", images},
-          {"listed", std::move(listed)}};
+          {"near_pairs", duplicates.links.size()},
+          {"different_patients", different},
+          {"other_labels", other_labels},
+          {"listed", std::move(listed)},
+          {"pairs", std::move(pairs)}};
 }
 
 /// Counts of one part of one fit.
@@ -163,17 +217,19 @@ Json MakeReceipt(const SourceScan& scan, const SplitTable& table,
                     {"fold", static_cast<int>(f) % table.folds},
                     {"parts", std::move(parts)}});
   }
-  return {{"images", table.entries.size()},
-          {"used", Used(table)},
-          {"left_out", LeftOut(table)},
-          {"groups", Groups(scan, groups)},
-          {"duplicates", Duplicates(scan, screened.duplicates)},
-          {"fits", std::move(list)},
-          {"externals", Externals(scan, table)},
-          {"checked",
-           options.group ? Json("no group on two sides") : Json(nullptr)},
-          {"leaks", Leaks(scan, table, fits)},
-          {"warnings", Json::array()}};
+  return {
+      {"images", table.entries.size()},
+      {"used", Used(table)},
+      {"left_out", LeftOut(table)},
+      {"groups", Groups(scan, groups)},
+      {"duplicates", Duplicates(scan, table, screened.duplicates)},
+      {"fits", std::move(list)},
+      {"externals", Externals(scan, table)},
+      {"assertions", AssertSplit(scan, table, screened, groups, fits, options)},
+      {"checked",
+       options.group ? Json("no group on two sides") : Json(nullptr)},
+      {"leaks", Leaks(scan, table, fits)},
+      {"warnings", Json::array()}};
 }
 
 }  // namespace besom::stages

@@ -27,13 +27,37 @@ std::map<std::size_t, std::size_t> SeenRoots(const SourceScan& scan,
   return seen;
 }
 
+/// For each related set, a seen one that an image of it is directly linked to.
+/// One link, not a chain of them.
+std::map<std::size_t, std::size_t> LinkedRoots(
+    const ScreenedScan& screened,
+    const std::map<std::size_t, std::size_t>& seen, DisjointSets& related) {
+  std::map<std::size_t, std::size_t> linked;
+  const auto add = [&](const Picture& from, const Picture& to) {
+    for (const std::size_t other : to) {
+      const auto found = seen.find(related.Root(other));
+      if (found == seen.end()) continue;
+      for (const std::size_t image : from)
+        linked.emplace(related.Root(image), found->second);
+      return;
+    }
+  };
+  for (const PictureLink& link : screened.duplicates.links) {
+    const std::vector<Picture>& pictures = screened.duplicates.pictures;
+    add(pictures[link.a], pictures[link.b]);
+    add(pictures[link.b], pictures[link.a]);
+  }
+  return linked;
+}
+
 /// Applies the overlap rule of the external sets.
 Status ScreenExternals(const SourceScan& scan,
                        const std::vector<FitParts>& fits,
                        ScreenedScan& screened,
                        std::vector<std::string>& leaks) {
   DisjointSets related = RelateImages(scan, screened);
-  const auto seen = SeenRoots(scan, fits, related);
+  auto seen = SeenRoots(scan, fits, related);
+  seen.merge(LinkedRoots(screened, seen, related));
   for (std::size_t i = 0; i < scan.entries.size(); ++i) {
     const ScanEntry& entry = scan.entries[i];
     if (!entry.external || !screened.left_out[i].empty()) continue;
@@ -121,7 +145,10 @@ SplitEntry EntryOf(const SourceScan& scan, const ScreenedScan& screened,
                    from.group,
                    from.content,
                    {},
-                   screened.left_out[image]};
+                   screened.left_out[image],
+                   {}};
+  if (const std::size_t other = screened.duplicate_of[image]; other != image)
+    entry.duplicate_of = NameOf(scan.entries[other]);
   for (const FitParts& fit : fits) {
     const SplitPart part = fit.part[image];
     entry.sets.push_back(
@@ -165,14 +192,23 @@ Result<DecodingOutcomes> ReadDecoded(const std::vector<Artifact>& artifacts) {
   return decoded;
 }
 
+Result<NearPairs> ReadNear(const ArtifactMap& artifacts) {
+  const auto port = artifacts.find("duplicates");
+  if (port == artifacts.end() || port->second.empty()) return NearPairs{};
+  BESOM_ASSIGN_OR_RETURN(const Json json,
+                         ParseJson(port->second.front().text(), "duplicates"));
+  return NearPairs::FromJson(json);
+}
+
 }  // namespace
 
 Result<SplitTable> ComputeSplit(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
                                 const DecodingOutcomes& decoded,
-                                const SplitOptions& options) {
+                                const SplitOptions& options,
+                                const NearPairs& near) {
   BESOM_ASSIGN_OR_RETURN(ScreenedScan screened,
-                         ScreenScan(scan, classes, decoded, options));
+                         ScreenScan(scan, classes, decoded, near, options));
   const std::vector<SplitGroup> groups = GroupImages(scan, screened, options);
   std::vector<std::string> warnings, leaks;
   auto fits = options.rows
@@ -205,10 +241,11 @@ Result<StageOutput> SplitStage::Run(const StageInput& input) {
       const DecodingOutcomes decoded,
       ReadDecoded(pixels == input.artifacts.end() ? std::vector<Artifact>{}
                                                   : pixels->second));
+  BESOM_ASSIGN_OR_RETURN(const NearPairs near, ReadNear(input.artifacts));
   const auto classes =
       input.params.at("classes").get<std::vector<std::string>>();
   BESOM_ASSIGN_OR_RETURN(const SplitTable table,
-                         ComputeSplit(scan, classes, decoded, options));
+                         ComputeSplit(scan, classes, decoded, options, near));
   StageOutput output;
   output.blobs["split"] = CanonicalText(table.ToJson());
   output.counters = {{"images", table.receipt.at("images")},

@@ -9,6 +9,7 @@
 
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
+#include "stages/data/duplicate_pairs.h"
 #include "stages/data/image_table.h"
 #include "stages/data/split_table.h"
 #include "stages/stage.h"
@@ -54,8 +55,11 @@ using DecodingOutcomes = std::unordered_map<Digest, DecodingOutcome>;
 ///
 /// Rules (beside INTERFACE "Groups" and "Folds"):
 /// (1) A group is the set of images with equal (patients, group), joined with
-///     the groups of its exact duplicates (equal file or equal decoded pixels)
-///     under `duplicates: group`. External sets never change a group.
+///     the groups of its duplicates under `duplicates: group`. Duplicates are
+///     equal files, equal decoded pixels, and what `near` lists. Near ones are
+///     clustered around representatives, not by chains (split_duplicates.h);
+///     an image that would tie two clusters of different groups is left out.
+///     External sets never change a group.
 /// (2) A part's share counts the images that `use:` has fixed for it; groups
 ///     that touch a fixed image follow it.
 /// (3) `use: test` images make the test set fixed, as `test` > 0 does.
@@ -65,21 +69,24 @@ using DecodingOutcomes = std::unordered_map<Digest, DecodingOutcome>;
 /// (5) Draws are keyed by (seed, "split", repeat, fold, the group's name), so
 ///     the order of the scan has no say.
 ///
+/// (6) Duplicates of different labels are all left out, wherever they are from.
+///
 /// kInvalid for a class with too few groups, a group on two given sides, a
 /// forbidden duplicate or bad image, or an external overlap with
 /// `overlap: error`.
 Result<SplitTable> ComputeSplit(const SourceScan& scan,
                                 const std::vector<std::string>& classes,
                                 const DecodingOutcomes& decoded,
-                                const SplitOptions& options);
+                                const SplitOptions& options,
+                                const NearPairs& near = {});
 
 /// Stage "split". Params {split, classes, duplicates, seed, file_rows?,
-/// on_bad_image?}; artifacts "scan" (SourceScan), "pixels" (shards); blob
-/// "split" (SplitTable).
+/// on_bad_image?}; artifacts "scan" (SourceScan), "pixels" (shards),
+/// "duplicates" (NearPairs; none = not looked for); blob "split" (SplitTable).
 class SplitStage final : public Stage {
  public:
   std::string_view name() const noexcept override { return "split"; }
-  int version() const noexcept override { return 1; }
+  int version() const noexcept override { return 2; }
   Result<StageOutput> Run(const StageInput& input) override;
 };
 

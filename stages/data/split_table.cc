@@ -8,7 +8,7 @@
 namespace besom::stages {
 namespace {
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 
 Json EntryToJson(const SplitEntry& entry) {
   return {{"image", entry.image},
@@ -19,7 +19,8 @@ Json EntryToJson(const SplitEntry& entry) {
           {"group", entry.group},
           {"content", entry.content.Hex()},
           {"sets", entry.sets},
-          {"left_out", entry.left_out}};
+          {"left_out", entry.left_out},
+          {"duplicate_of", entry.duplicate_of}};
 }
 
 Result<SplitEntry> EntryFromJson(const Json& json) {
@@ -32,6 +33,7 @@ Result<SplitEntry> EntryFromJson(const Json& json) {
   json.at("group").get_to(entry.group);
   json.at("sets").get_to(entry.sets);
   json.at("left_out").get_to(entry.left_out);
+  json.at("duplicate_of").get_to(entry.duplicate_of);
   BESOM_ASSIGN_OR_RETURN(
       entry.content,
       Digest::FromHex(json.at("content").get_ref<const std::string&>()));

@@ -17,6 +17,8 @@ struct SplitEntry {
   /// "test", an external set's name, or "" when left out.
   std::vector<std::string> sets;
   std::string left_out;  ///< Why; empty when it is in a set.
+  /// "source/path" of the image that it is a duplicate of; empty = of none.
+  std::string duplicate_of;
 };
 
 /// The outcome of the split stage: every image met, in the order of the scan.

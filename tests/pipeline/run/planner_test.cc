@@ -68,8 +68,8 @@ class PlannerTest : public ::testing::Test {
       const Json row = {{"image", "x.png"}, {"split", "train"}};
       return Result<Json>(Json::array({row}));
     };
-    for (const char* stage : {"scan", "ingest", "split", "augment", "features",
-                              "fine_tune", "evaluate"})
+    for (const char* stage : {"scan", "ingest", "duplicates", "split",
+                              "augment", "features", "fine_tune", "evaluate"})
       services_.stage_versions[stage] = 1;
     services_.numerics = {{"fp32", "cpu/test/fp32/any"},
                           {"bf16", "cpu/test/bf16/any"}};
@@ -115,6 +115,7 @@ TEST_F(PlannerTest, TrialsShareEverythingButTheirHeads) {
   // once for view 0 and once for the other views.
   EXPECT_EQ(Count(sweep), (std::map<std::string, int>{{"scan", 1},
                                                       {"ingest", 2},
+                                                      {"duplicates", 1},
                                                       {"split", 1},
                                                       {"augment", 1},
                                                       {"features", 8},
@@ -122,6 +123,13 @@ TEST_F(PlannerTest, TrialsShareEverythingButTheirHeads) {
                                                       {"evaluate", 3}}));
   EXPECT_EQ(scans_, 1);
   EXPECT_EQ(bases_, 1);
+}
+
+TEST_F(PlannerTest, SplitsShareTheSearchForDuplicates) {
+  const SweepGraph sweep = Plan({BaseConfig(), With("split.test", 0.3),
+                                 With("ingest.duplicates", "drop")});
+  EXPECT_EQ(Count(sweep)["split"], 3);
+  EXPECT_EQ(Count(sweep)["duplicates"], 1);
 }
 
 TEST_F(PlannerTest, ASecondBackboneSharesTheData) {

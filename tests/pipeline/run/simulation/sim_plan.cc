@@ -57,8 +57,8 @@ run::PlannerServices Services(std::size_t images) {
     backbone.multiply_adds = 1e8;
     return Result<run::ResolvedBackbone>(std::move(backbone));
   };
-  for (const char* stage : {"scan", "ingest", "split", "augment", "features",
-                            "fine_tune", "evaluate"})
+  for (const char* stage : {"scan", "ingest", "duplicates", "split", "augment",
+                            "features", "fine_tune", "evaluate"})
     services.stage_versions[stage] = 1;
   services.numerics = {{"fp32", kSimNumerics}};
   return services;
@@ -70,9 +70,10 @@ SimPlan MakeSimPlan(std::size_t tasks, SimTrials kind) {
   const auto shards = static_cast<std::size_t>(
       std::clamp(std::log2(static_cast<double>(tasks)) - 3, 1.0, 8.0));
   const int backbones = tasks < 40 ? 1 : tasks < 400 ? 2 : 4;
-  // scan, split, views, and per 64 images an ingest and four features tasks.
+  // scan, duplicates, split, views, and per 64 images an ingest and four
+  // features tasks.
   const std::size_t shared =
-      3 + shards * (1 + 4 * static_cast<std::size_t>(backbones));
+      4 + shards * (1 + 4 * static_cast<std::size_t>(backbones));
   const std::size_t trials =
       std::max<std::size_t>((tasks - std::min(tasks, shared)) / 2, 1);
   std::vector<run::TrialConfig> configs;

@@ -6,6 +6,8 @@
 #include <atomic>
 
 #include "stages/data/pixel_shard.h"
+#include "stages/data/thumbnail.h"
+#include "stages/data/thumbnail_shard.h"
 #include "tests/stages/data/ingest/temp_folder.h"
 #include "tests/stages/data/ingest/tiny_images.h"
 
@@ -132,6 +134,55 @@ TEST_F(IngestStageTest, ImpossibleParametersAreErrors) {
   EXPECT_EQ(Run().status().code(), StatusCode::kInvalid);
   params_.erase("resize");
   EXPECT_EQ(Run().status().code(), StatusCode::kInternal);
+}
+
+TEST_F(IngestStageTest, KeepsAThumbnailOfEachDecodedImage) {
+  AddFile("a.png", PngOf(300, 200, 3, Pattern(300, 200, 3)));
+  AddFile("b.jpg", "this is no image");
+  AddFile("c.jpg", JpegOf(600, 500, 1, Pattern(600, 500, 1)));
+  const auto output = Run();
+  ASSERT_TRUE(output.ok()) << output.status().ToString();
+  const PixelShard pixels = Open(*output);
+  const auto shard = ThumbnailShard::Open(
+      folder_.MakeArtifact(output->blobs.at("thumbnails")));
+  ASSERT_TRUE(shard.ok()) << shard.status().ToString();
+  ASSERT_EQ(shard->records().size(), 2U);
+  for (const std::size_t i : {0, 1}) {
+    const PixelRecord& record = pixels.records()[2 * i];
+    EXPECT_EQ(shard->records()[i].content, record.content);
+    EXPECT_EQ(shard->records()[i].width, record.source_width);
+    EXPECT_EQ(shard->records()[i].hash, record.hash);
+    EXPECT_EQ(record.hash, PerceptualHash(shard->thumbnail(i)));
+  }
+  EXPECT_NE(pixels.records()[0].hash, pixels.records()[2].hash);
+}
+
+TEST(Thumbnail, IsTheMeanOfWhatEachCellCovers) {
+  DecodedImage image;
+  image.width = 96;  // A cell covers one pixel and a half.
+  image.height = 128;
+  image.channels = 1;
+  for (int y = 0; y < image.height; ++y)
+    for (int x = 0; x < image.width; ++x)
+      image.pixels.push_back(static_cast<std::uint8_t>(2 * x + y % 2 * 10));
+  const Thumbnail thumbnail = MakeThumbnail(image);
+  // Pixels 0 and half of 1: (0 + 2 / 2) / 1.5, and 5 more for the odd rows.
+  EXPECT_EQ(thumbnail[0], 6);
+  // Half of pixel 1, and pixel 2: (2 / 2 + 4) / 1.5 = 3.33.
+  EXPECT_EQ(thumbnail[1], 8);
+  EXPECT_EQ(thumbnail[64 * 63], 6);
+}
+
+TEST(Thumbnail, OfAFlatImageIsFlatWhateverItsShape) {
+  for (const int width : {1, 3, 63, 64, 65, 1000})
+    for (const int height : {1, 2, 64, 130, 30000}) {
+      DecodedImage image;
+      image.width = width;
+      image.height = height;
+      image.channels = 3;
+      image.pixels.assign(static_cast<std::size_t>(3 * width * height), 251);
+      EXPECT_THAT(MakeThumbnail(image), Each(251)) << width << " " << height;
+    }
 }
 
 }  // namespace

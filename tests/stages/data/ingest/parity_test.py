@@ -56,7 +56,8 @@ def shrunk_by(image, size, resize):
     if image.format != "JPEG" or size == 0:
         return 1
     side = max(image.size) if resize == "pad" else min(image.size)
-    return next(by for by in (8, 4, 2, 1) if by == 1 or side >= by * 2 * size)
+    return next(by for by in (8, 4, 2, 1) if by == 1 or
+                (side >= by * 2 * size and min(image.size) >= by * 128))
 
 
 def reference(path, by=1):
