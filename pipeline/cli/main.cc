@@ -36,6 +36,7 @@ int Main(int argc, char** argv) {
   AddCompareVerb(app, global, action);
   AddReportVerb(app, global, action);
   AddPredictVerb(app, global, action);
+  AddExportVerb(app, global, action);
   AddGcVerb(app, global, action);
   AddWeightsVerb(app, action);
   AddInitVerb(app, action);

@@ -83,4 +83,9 @@ Result<std::unique_ptr<TrainedBase>> MakeTrainedBase(
   return module->make_trained_base(spec);
 }
 
+Result<std::string> PackTorchScript(const ScriptProgram& program) {
+  BESOM_ASSIGN_OR_RETURN(const EngineModule* module, TheModule());
+  return module->pack_torch_script(program);
+}
+
 }  // namespace besom::stages

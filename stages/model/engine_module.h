@@ -2,6 +2,7 @@
 
 #include "stages/model/engine_facts.h"
 #include "stages/model/feature_engine.h"
+#include "stages/model/script_program.h"
 #include "stages/model/trained_base.h"
 
 namespace besom::stages {
@@ -13,6 +14,7 @@ struct EngineModule {
   Result<EngineFacts> (*find_facts)();
   Result<std::unique_ptr<TrainedBase>> (*make_trained_base)(
       const TrainedBaseSpec& spec);
+  Result<std::string> (*pack_torch_script)(const ScriptProgram& program);
 };
 
 /// The only symbol that the library exports, of type EngineModuleEntry. The
