@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
-from besom_process import besom, select
+from besom_process import EXAMPLES, SHARED, besom, select
 from smoke_case import SmokeCase
 
 LIMIT = 1e-5  # Of a probability.
@@ -142,6 +142,32 @@ class Export(SmokeCase):
             done, _ = self.export(workspace, "best", form, codes=(2,))
             self.assertIn("TorchScript", done.stderr)
             self.assertIn("--format torchscript", done.stderr)
+
+    def test_real_images_and_weights(self):
+        """X-rays of any size through VGG16 (its pixels BGR, less means) and
+        EfficientNet-Lite0."""
+        workspace = self.workspace()
+        done = besom(
+            "run", EXAMPLES / "covid-xray.yaml", "-w", workspace,
+            "--set", "ingest.limit_per_class=8", "--set", "train.epochs=2",
+            "--set", "augment.views=0", "--set", "evaluate.external=[]",
+            "--set", "parameters.model.head={values: [[32]]}",
+            "--set", "parameters.model.dropout={values: [0.3]}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        images = Path(self.folder.name) / "xrays"
+        for label in "NORMAL", "PNEUMONIA":
+            (images / label).mkdir(parents=True)
+            files = sorted((SHARED / "data/xray/chest_xray/test" / label)
+                           .iterdir())[:4]
+            for file in files:
+                (images / label / file.name).symlink_to(file)
+        trials = select(workspace, "select trial, backbone from trials")
+        self.assertEqual({backbone for _, backbone in trials},
+                         {"vgg16", "efficientnet_lite0"})
+        for trial, _ in trials:
+            said = self.check_probabilities(workspace, trial, images, 224)
+            self.assertGreater(numpy.ptp(list(said.values()), axis=0).max(),
+                               0.01, "images that differ")
 
     def test_what_is_told_of_the_model(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 12)
