@@ -19,6 +19,7 @@
 #include "pipeline/cli/capabilities.h"
 #include "pipeline/cli/engine_source.h"
 #include "pipeline/cli/export/export_worker.h"
+#include "pipeline/cli/looking/saliency_worker.h"
 #include "pipeline/cli/machine/machine_facts.h"
 #include "pipeline/cli/predict_worker.h"
 #include "pipeline/cli/rank_places.h"
@@ -130,6 +131,7 @@ int Main(int argc, char** argv) {
   RunArguments run_arguments;
   PredictArguments predict_arguments;
   ExportArguments export_arguments;
+  SaliencyArguments saliency_arguments;
   bool capabilities = false;
   app.add_option("-w,--workspace", global.workspace, "Folder of results");
   app.add_flag("--capabilities", capabilities,
@@ -141,6 +143,8 @@ int Main(int argc, char** argv) {
   AddPredictOptions(*predict, predict_arguments);
   CLI::App* exporting = app.add_subcommand("export", "Write a trial's model");
   AddExportOptions(*exporting, export_arguments);
+  CLI::App* saliency = app.add_subcommand("saliency", "Draw what counts");
+  AddSaliencyOptions(*saliency, saliency_arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -154,6 +158,10 @@ int Main(int argc, char** argv) {
   if (exporting->parsed()) {
     export_arguments.workspace = WorkspaceOf(global);
     return RunExport(export_arguments);
+  }
+  if (saliency->parsed()) {
+    saliency_arguments.workspace = WorkspaceOf(global);
+    return RunSaliency(saliency_arguments);
   }
   if (!run->parsed()) return 2;
   run_arguments.Resolve(global);

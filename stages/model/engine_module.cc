@@ -11,6 +11,7 @@ extern "C" __attribute__((visibility("default"))) const EngineModule*
 BesomEngineModule() {
   static constexpr EngineModule kModule = {
       besom::stages::MakeFeatureEngines, besom::stages::FindEngineFacts,
-      besom::stages::MakeTrainedBase, besom::stages::PackTorchScript};
+      besom::stages::MakeTrainedBase, besom::stages::PackTorchScript,
+      besom::stages::MakeNetworkProbe};
   return &kModule;
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy
 import onnxruntime
+import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -24,7 +25,12 @@ ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors"}
 
 def pixels_of(file, size):
     """As model.json says: resized like Pillow does, RGB, channels first."""
-    image = Image.open(file).resize((size, size), Image.Resampling.BILINEAR)
+    image = Image.open(file)
+    if image.format == "JPEG":
+        shrunk = next(by for by in (8, 4, 2, 1)
+                      if by == 1 or min(image.size) >= by * 2 * size)
+        image.draft(None, tuple(side // shrunk for side in image.size))
+    image = image.resize((size, size), Image.Resampling.BILINEAR)
     return numpy.asarray(image.convert("RGB")).transpose(2, 0, 1)[None].copy()
 
 
@@ -42,6 +48,17 @@ def loaded(path):
         with torch.no_grad():
             return [part.numpy() for part in module(torch.from_numpy(pixels))]
     return run
+
+
+def timm_base(state):
+    """EfficientNet-Lite0 of timm without its classifier."""
+    model = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    model.load_state_dict({key: value for key, value in state.items()
+                           if not key.startswith("fits.")})
+    return model
+
+
+IMAGENET = ["--set", "model.weights=imagenet"]
 
 
 class Export(SmokeCase):
@@ -66,7 +83,8 @@ class Export(SmokeCase):
     def check_probabilities(self, workspace, trial, images, size,
                             forms=("onnx", "torchscript"), limit=LIMIT):
         said = self.predicted(workspace, trial, images)
-        self.assertTrue(said)
+        self.assertGreater(numpy.ptp(list(said.values()), axis=0).max(), 0.01,
+                           "images that differ")
         for form in forms:
             _, folder = self.export(workspace, trial, form)
             network = loaded(folder / ("model" + ENDINGS[form]))
@@ -76,12 +94,11 @@ class Export(SmokeCase):
                     self.assertAlmostEqual(ours, float(other), delta=limit,
                                            msg=f"{form} {file}")
                 self.assertEqual(logits[0].argmax(), numpy.argmax(wanted))
-        return said
 
     def test_all_formats_say_what_predict_says(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 12, 80)
         workspace = self.run_smoke(
-            self.workspace(), *data, "--set",
+            self.workspace(), *data, *IMAGENET, "--set",
             "parameters={model.unfreeze: {values: [none, block7, all]}}",
             "--set", "train.base_learning_rate=1.0e-3")
         for (trial,) in select(workspace, "select trial from trials"):
@@ -90,7 +107,7 @@ class Export(SmokeCase):
     def test_cuts_and_poolings(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 8)
         workspace = self.run_smoke(
-            self.workspace(), *data, "--set", "parameters={}",
+            self.workspace(), *data, *IMAGENET, "--set", "parameters={}",
             "--set", "parameters.model.cut={values: [block2, full]}", "--set",
             "parameters.model.pooling={values: [max, average4, flatten]}",
             "--set", "constraints=['not (model.cut == \"full\" and "
@@ -103,7 +120,8 @@ class Export(SmokeCase):
     def test_several_fits_are_one_network(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 12)
         workspace = self.run_smoke(
-            self.workspace(), *data, "--set", "split={folds: 3, test: 0.2}",
+            self.workspace(), *data, *IMAGENET, "--set",
+            "split={folds: 3, test: 0.2}",
             "--set", "parameters={model.unfreeze: {values: [none, head]}}")
         for (trial,) in select(workspace, "select trial from trials"):
             self.check_probabilities(workspace, trial, images, 64)
@@ -161,13 +179,50 @@ class Export(SmokeCase):
                            .iterdir())[:4]
             for file in files:
                 (images / label / file.name).symlink_to(file)
+        # One that is decoded at a half.
+        Image.effect_noise((960, 1000), 90).save(images / "large.jpeg")
         trials = select(workspace, "select trial, backbone from trials")
         self.assertEqual({backbone for _, backbone in trials},
                          {"vgg16", "efficientnet_lite0"})
         for trial, _ in trials:
-            said = self.check_probabilities(workspace, trial, images, 224)
-            self.assertGreater(numpy.ptp(list(said.values()), axis=0).max(),
-                               0.01, "images that differ")
+            self.check_probabilities(workspace, trial, images, 224)
+
+    def test_bf16_is_exported_as_fp32_with_the_difference(self):
+        images, data = self.draw_images({"dark": 60, "bright": 180}, 12)
+        workspace = self.run_smoke(
+            self.workspace(), *data, *IMAGENET, "--set",
+            "model.precision=bf16", "--set", "split={folds: 2, test: 0.2}")
+        _, folder = self.export(workspace, "best", "torchscript")
+        facts = json.loads((folder / "model.json").read_text())
+        self.assertEqual(facts["precision"]["features"], "bf16")
+        (trial,), = select(
+            workspace, "select trial from leaderboard where rank = 1")
+        # By Python: the first fit alone.
+        self.export(workspace, "best", "safetensors")
+        head = {key.removeprefix("fits.0."): value for key, value in load_file(
+            folder / "model.safetensors").items() if key.startswith("fits.0.")}
+        base = timm_base(load_file(folder / "model.safetensors"))
+        gap = []
+        for image, text in select(
+                workspace, "select image, probabilities from predictions "
+                f"where trial = '{trial}' and fold = 0 and split <> 'train'"):
+            pixels = pixels_of(images / image.removeprefix("files/"), 64)
+            with torch.no_grad():
+                rows = base(torch.from_numpy(pixels / 127.5 - 1).float())
+                for layer in range(len(head) // 2):
+                    rows = torch.relu(rows) if layer else rows
+                    rows = nn.functional.linear(
+                        rows, head[f"head.{layer}.weight"],
+                        head[f"head.{layer}.bias"])
+            gap.append(abs(rows.softmax(1)[0].numpy()
+                           - numpy.array(json.loads(text))))
+        said = facts["precision"]["difference"]
+        self.assertEqual(said["images"], len(gap))
+        self.assertAlmostEqual(said["largest"], numpy.max(gap), delta=LIMIT)
+        self.assertAlmostEqual(said["mean"], numpy.mean(gap), delta=LIMIT)
+        self.assertGreater(said["largest"], 0)
+        self.assertIn("computed in bf16",
+                      (folder / "MODEL_CARD.md").read_text())
 
     def test_what_is_told_of_the_model(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 12)

@@ -7,8 +7,9 @@
 #include "db/reader.h"
 #include "pipeline/cli/export/model_card.h"
 #include "pipeline/cli/export/model_facts.h"
-#include "pipeline/cli/export/trained_trial.h"
+#include "pipeline/cli/export/precision_gap.h"
 #include "pipeline/cli/report_status.h"
+#include "pipeline/cli/trained/trained_trial.h"
 #include "pipeline/store/workspace_layout.h"
 #include "stages/model/export/model_files.h"
 
@@ -24,10 +25,19 @@ Status Export(const ExportArguments& arguments) {
   BESOM_ASSIGN_OR_RETURN(
       const TrainedTrial trial,
       LoadTrainedTrial(arguments.workspace, arguments.sweep, arguments.trial));
-  BESOM_ASSIGN_OR_RETURN(
-      const std::unique_ptr<db::Reader> reader,
-      db::Reader::Open(WorkspaceLayout(arguments.workspace).database()));
+  const WorkspaceLayout layout(arguments.workspace);
+  BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<db::Reader> reader,
+                         db::Reader::Open(layout.database()));
   BESOM_ASSIGN_OR_RETURN(Json facts, ModelFacts(trial, *reader));
+  if (trial.Precision() != "fp32") {
+    BESOM_ASSIGN_OR_RETURN(const auto gap,
+                           MeasurePrecisionGap(layout, trial, *reader));
+    if (gap)
+      facts["precision"]["difference"] = {{"images", gap->images},
+                                          {"largest", gap->largest},
+                                          {"mean", gap->mean},
+                                          {"other_class", gap->decisions}};
+  }
   BESOM_ASSIGN_OR_RETURN(const stages::ExportedModel model,
                          stages::AssembleModel(trial.Parts()));
   BESOM_ASSIGN_OR_RETURN(

@@ -40,7 +40,9 @@ std::string ModelSection(const TrainedTrial& trial, const Json& facts) {
               {"weights it started from", TextOr(base, "weights")},
               {"from", TextOr(base, "source")},
               {"their licence", TextOr(base, "license")},
-              {"their SHA-256", TextOr(base, "weights_sha256")},
+              {"their SHA-256", trial.weights.path.empty()
+                                    ? ""
+                                    : TextOr(base, "weights_sha256")},
               {"cut off after", TextOr(base, "cut")},
               {"pooling", TextOr(base, "pooling")},
               {"trained from", TextOr(base, "unfreeze")},
@@ -62,14 +64,17 @@ std::string InputSection(const TrainedTrial& trial, const Json& facts) {
       "## Input\n\nImages of {0} x {0} pixels, RGB (grey: three equal "
       "channels), 8 bit, as numbers 0 to 255, channels first. Images of "
       "another size are resized before: {1}, {2} with antialiasing, the same "
-      "bytes as Pillow's `resize`. 16-bit images are brought to 8 bits by "
+      "bytes as Pillow's `resize`; JPEG files are decoded at a half, a quarter "
+      "or an eighth (Pillow's `draft`) while their {9} side stays {10} pixels "
+      "or more. 16-bit images are brought to 8 bits by "
       "`{3}`. The ONNX and TorchScript files do the rest themselves: channels "
       "in the order {4}, x / 255 * {5}, minus {6}, divided by {7}.\n\n"
       "Classes, in the order of the outputs: {8}.\n\n",
       trial.size, TextOr(input, "resize"), TextOr(input, "interpolation"),
       TextOr(input, "bit_depth_range"), TextOr(wants, "order"),
       TextOr(wants, "range"), TextOr(wants, "mean"), TextOr(wants, "std"),
-      fmt::join(trial.classes(), ", "));
+      fmt::join(trial.classes(), ", "),
+      input.at("jpeg_draft").items().begin().key(), 2 * trial.size);
 }
 
 Result<std::string> DataSection(const TrainedTrial& trial, db::Reader& reader) {
@@ -142,8 +147,9 @@ db::Cell Fixed(const Json& figure, const char* key) {
 std::string FiguresOfSet(const std::string& set, const Json& figures) {
   db::Table table{{"figure", "value", "low", "high", "interval"}, {}};
   for (const auto& [name, figure] : figures.items())
-    table.rows.push_back({name, Fixed(figure, "value"), Fixed(figure, "low"),
-                          Fixed(figure, "high"), TextOr(figure, "method")});
+    if (!name.starts_with("support") && name != "predicted_classes")
+      table.rows.push_back({name, Fixed(figure, "value"), Fixed(figure, "low"),
+                            Fixed(figure, "high"), TextOr(figure, "method")});
   return fmt::format("### {}\n\n{}\n", PlainText(set), Markdown(table));
 }
 
@@ -200,23 +206,36 @@ Result<std::string> ChoiceSection(const TrainedTrial& trial,
   return text + "\n\n";
 }
 
-std::string LimitsSection(const TrainedTrial& trial) {
-  std::string text =
-      "## Audit\n\nNot run.\n\n## Limits\n\n"
-      "- Not for diagnosis, nor any decision about a patient: it was never "
-      "tested for that.\n"
-      "- It says one of its classes for every image, also for one that is none "
-      "of them.\n"
-      "- Its figures hold for images like those of its data; other scanners, "
-      "hospitals and patients may give others.\n"
-      "- Its probabilities are not calibrated.\n";
-  if (trial.Precision() != "fp32")
-    text += fmt::format(
-        "- Its features were computed in {}, this file computes in fp32: its "
-        "probabilities differ somewhat from those that the figures rest "
-        "on.\n",
-        trial.Precision());
-  return text;
+/// Of features that were computed in a shorter type than the file computes in.
+std::string PrecisionLimit(const TrainedTrial& trial, const Json& facts) {
+  if (trial.Precision() == "fp32") return "";
+  std::string text = fmt::format(
+      "- Its features were computed in {}, and this file computes in fp32: its "
+      "probabilities are not quite those that the figures rest on.",
+      trial.Precision());
+  const Json& precision = facts.at("precision");
+  const auto gap = precision.find("difference");
+  if (gap == precision.end())
+    return text +
+           " How far they are apart was not measured: no predictions "
+           "or pixels are kept.\n";
+  return text + fmt::format(
+                    " On {} held-out images they are up to {:.2g} apart "
+                    "({:.2g} on average); {} images get another class.\n",
+                    TextOr(*gap, "images"), gap->at("largest").get<double>(),
+                    gap->at("mean").get<double>(), TextOr(*gap, "other_class"));
+}
+
+std::string LimitsSection(const TrainedTrial& trial, const Json& facts) {
+  return "## Audit\n\nNot run.\n\n## Limits\n\n"
+         "- Not for diagnosis, nor any decision about a patient: it was never "
+         "tested for that.\n"
+         "- It says one of its classes for every image, also for one that is "
+         "none of them.\n"
+         "- Its figures hold for images like those of its data; other "
+         "scanners, hospitals and patients may give others.\n"
+         "- Its probabilities are not calibrated.\n" +
+         PrecisionLimit(trial, facts);
 }
 
 }  // namespace
@@ -236,7 +255,7 @@ Result<std::string> ModelCard(const TrainedTrial& trial, const Json& facts,
              trial.record.sweep, fmt::join(trial.classes(), ", ")) +
          ModelSection(trial, facts) + InputSection(trial, facts) + data +
          SplitSection(trial) + TrainingSection(trial, facts) + figures +
-         choice + LimitsSection(trial);
+         choice + LimitsSection(trial, facts);
 }
 
 }  // namespace besom::cli

@@ -5,7 +5,7 @@
 #include "db/reader.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
-#include "pipeline/cli/export/trained_trial.h"
+#include "pipeline/cli/trained/trained_trial.h"
 
 namespace besom::cli {
 

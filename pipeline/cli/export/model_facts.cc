@@ -33,6 +33,8 @@ Json BaseOf(const TrainedTrial& trial) {
 
 Json InputOf(const TrainedTrial& trial) {
   const Json& ingest = trial.config().at("ingest");
+  // What a JPEG's sides must stay when it is decoded smaller than it is.
+  const bool pad = ingest.at("resize") == "pad";
   return {{"name", "image"},
           {"dtype", "uint8"},
           {"shape", {"images", 3, trial.size, trial.size}},
@@ -41,6 +43,7 @@ Json InputOf(const TrainedTrial& trial) {
           {"resize", ingest.at("resize")},
           {"interpolation", ingest.at("interpolation")},
           {"antialias", true},
+          {"jpeg_draft", {{pad ? "longer" : "shorter", 2 * trial.size}}},
           {"bit_depth_range", ingest.at("bit_depth_range")}};
 }
 
@@ -63,16 +66,18 @@ Json NumberOrNull(const db::Cell& cell) {
   return db::IsNull(cell) ? Json() : Json(db::NumberOf(cell));
 }
 
-/// {set: {metric: {value, low, high, method}}}: of the only fit, or over all.
+/// {set: {metric: {value, low, high, method, n_groups}}}: of the only fit, or
+/// over all.
 Result<Json> FiguresOf(const TrainedTrial& trial, db::Reader& reader) {
   BESOM_ASSIGN_OR_RETURN(
       const db::Table rows,
       reader.Query(
-          fmt::format("SELECT split, name || coalesce('/' || class, ''), "
-                      "value, low, high, method FROM metrics WHERE sweep = ? "
-                      "AND trial = ? AND epoch IS NULL AND coalesce(repeat, "
-                      "-1) = {0} AND coalesce(fold, -1) = {0}",
-                      trial.heads.size() > 1 ? -1 : 0),
+          fmt::format(
+              "SELECT split, name || coalesce('/' || class, ''), "
+              "value, low, high, method, n_groups FROM metrics WHERE sweep = ? "
+              "AND trial = ? AND epoch IS NULL AND coalesce(repeat, "
+              "-1) = {0} AND coalesce(fold, -1) = {0}",
+              trial.heads.size() > 1 ? -1 : 0),
           {trial.record.sweep, trial.record.trial}));
   Json figures = Json::object();
   for (const auto& row : rows.rows) {
@@ -81,6 +86,7 @@ Result<Json> FiguresOf(const TrainedTrial& trial, db::Reader& reader) {
       figure["low"] = NumberOrNull(row[3]);
       figure["high"] = NumberOrNull(row[4]);
       figure["method"] = db::TextOf(row[5]);
+      figure["n_groups"] = NumberOrNull(row[6]);
     }
     figures[db::TextOf(row[0])][db::TextOf(row[1])] = std::move(figure);
   }

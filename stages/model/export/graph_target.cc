@@ -10,11 +10,14 @@ namespace {
 
 using Value = GraphTarget::Value;
 
-/// Layers `first` ... `last` in a target.
+/// Goes through layers in a target.
 class LayerWalk {
  public:
-  LayerWalk(const ExportedModel& model, GraphTarget& target)
-      : model_(model), target_(target), needed_(model.backbone.layers.size()) {
+  LayerWalk(const ExportedModel& model, GraphTarget& target, int watched)
+      : model_(model),
+        target_(target),
+        watched_layer_(watched),
+        needed_(model.backbone.layers.size()) {
     // What nothing reads is left out: maps of patches where no cut is.
     if (model.last == Layer::kImage) return;
     needed_[static_cast<std::size_t>(model.last)] = true;
@@ -45,9 +48,14 @@ class LayerWalk {
       outputs[static_cast<std::size_t>(i)] = target_.Run(
           {At(i), inputs, MapAt(model_.shapes, At(i).inputs[0], model_.size),
            MapAt(model_.shapes, i, model_.size), std::move(tensors)});
+      if (i == watched_layer_) Watch(outputs[static_cast<std::size_t>(i)]);
     }
     return last < first ? input : outputs[static_cast<std::size_t>(last)];
   }
+
+  void Watch(Value map) { watched_ = std::move(map); }
+  /// The watched layer's output where it was run last.
+  const Value& watched() const { return watched_; }
 
  private:
   const Layer& At(int layer) const {
@@ -56,7 +64,9 @@ class LayerWalk {
 
   const ExportedModel& model_;
   GraphTarget& target_;
+  const int watched_layer_;
   std::vector<bool> needed_;
+  Value watched_;
 };
 
 Value BuildHead(const ExportedModel::Fit& fit, Value rows,
@@ -91,25 +101,35 @@ WindowPadding PaddingOf(const Layer& layer, const MapShape& input) {
   return {rows / 2, columns / 2, rows - rows / 2, columns - columns / 2};
 }
 
-Status BuildGraph(const ExportedModel& model, GraphTarget& target) {
-  LayerWalk walk(model, target);
+Result<std::vector<FitValues>> BuildFits(const ExportedModel& model,
+                                         int watched, GraphTarget& target) {
+  LayerWalk walk(model, target, watched);
   Value shared = target.Input(model.preprocessing);
   if (model.script.empty()) {
     shared = walk.Run(0, model.edge, shared, "");
   } else {
     BESOM_ASSIGN_OR_RETURN(shared, target.RunScript(shared));
+    walk.Watch(shared);
   }
   // A frozen base is pooled once.
   const bool frozen = model.edge == model.last;
   if (frozen) shared = target.Pool(model.pooling, shared);
-  std::vector<Value> logits;
-  for (const ExportedModel::Fit& fit : model.fits)
-    logits.push_back(BuildHead(
-        fit,
+  std::vector<FitValues> fits;
+  for (const ExportedModel::Fit& fit : model.fits) {
+    const Value rows =
         frozen ? shared
                : target.Pool(model.pooling, walk.Run(model.edge + 1, model.last,
-                                                     shared, fit.prefix)),
-        target));
+                                                     shared, fit.prefix));
+    fits.push_back({walk.watched(), BuildHead(fit, rows, target)});
+  }
+  return fits;
+}
+
+Status BuildGraph(const ExportedModel& model, GraphTarget& target) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<FitValues> fits,
+                         BuildFits(model, model.last, target));
+  std::vector<Value> logits;
+  for (const FitValues& fit : fits) logits.push_back(fit.logits);
   target.Finish(logits.size() == 1 ? logits.front() : target.LogOfMean(logits));
   return Status::Ok();
 }

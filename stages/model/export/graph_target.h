@@ -64,4 +64,15 @@ class GraphTarget {
 /// Builds the whole network in `target`. Errors are the target's.
 Status BuildGraph(const ExportedModel& model, GraphTarget& target);
 
+/// What a fit of a network gives, and a map on the way there.
+struct FitValues {
+  GraphTarget::Value map, logits;
+};
+
+/// Builds it without joining the fits or making outputs. The map is that of
+/// layer `watched`; with a TorchScript base, what that gives.
+/// REQUIRES: the layer is on the way to the pooled one.
+Result<std::vector<FitValues>> BuildFits(const ExportedModel& model,
+                                         int watched, GraphTarget& target);
+
 }  // namespace besom::stages

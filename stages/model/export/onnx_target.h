@@ -28,8 +28,9 @@ class OnnxTarget final : public GraphTarget {
   void Finish(const Value& logits) override;
 
   /// The whole file, after Finish; as OnnxFile::Pack.
-  Result<std::string> Pack(const TensorList& tensors, const std::string& name,
-                           const std::map<std::string, std::string>& metadata) const;
+  Result<std::string> Pack(
+      const TensorList& tensors, const std::string& name,
+      const std::map<std::string, std::string>& metadata) const;
 
  private:
   using Attributes = std::vector<OnnxAttribute>;

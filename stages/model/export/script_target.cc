@@ -256,4 +256,14 @@ void ScriptTarget::Finish(const Value& logits) {
   source_ += fmt::format("    return ({0}, torch.softmax({0}, 1))\n", logits);
 }
 
+void ScriptTarget::FinishWatched(std::span<const FitValues> fits) {
+  std::vector<Value> maps, logits;
+  for (const FitValues& fit : fits) {
+    maps.push_back(fit.map);
+    logits.push_back(fit.logits);
+  }
+  source_ += fmt::format("    return ([{}], [{}])\n", fmt::join(maps, ", "),
+                         fmt::join(logits, ", "));
+}
+
 }  // namespace besom::stages

@@ -20,7 +20,11 @@ class ScriptTarget final : public GraphTarget {
   Value LogOfMean(std::span<const Value> logits) override;
   void Finish(const Value& logits) override;
 
-  /// The whole method, after Finish.
+  /// Instead of Finish: gives (maps, logits), lists of as many as there are
+  /// fits.
+  void FinishWatched(std::span<const FitValues> fits);
+
+  /// The whole method, after either.
   const std::string& source() const { return source_; }
 
  private:

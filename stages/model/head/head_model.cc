@@ -96,7 +96,8 @@ Result<HeadModel> HeadModel::FromBlob(Artifact blob) {
 std::string HeadModel::ToBlob() const {
   std::vector<std::vector<float>> matrices;
   std::vector<FloatTensor> tensors;
-  for (const HeadLayer& layer : layers_) matrices.push_back(TorchWeights(layer));
+  for (const HeadLayer& layer : layers_)
+    matrices.push_back(TorchWeights(layer));
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const HeadLayer& layer = layers_[l];
     tensors.push_back({fmt::format("head.{}.weight", l),

@@ -1,9 +1,9 @@
-#include "pipeline/cli/export/trained_trial.h"
+#include "pipeline/cli/trained/trained_trial.h"
 
 #include "pipeline/run/sweep_numerics.h"
+#include "pipeline/run/task_params.h"
 #include "pipeline/store/blob_store.h"
 #include "pipeline/store/workspace_layout.h"
-#include "stages/model/backbone_catalog.h"
 #include "stages/model/numerics_tag.h"
 #include "stages/model/torch_script.h"
 
@@ -21,15 +21,6 @@ Result<stages::WeightsInfo> WeightsOf(const Json& section) {
                          stages::ResolveTorchScript(script));
   info.digest = section.at("backbone").at("sha256");
   return info;
-}
-
-Result<int> SizeOf(const Json& config) {
-  const Json& size = config.at("ingest").at("image_size");
-  if (size.is_number()) return size.get<int>();
-  BESOM_ASSIGN_OR_RETURN(
-      const stages::Backbone backbone,
-      stages::DescribeBackbone(stages::BackboneOf(config.at("model"))));
-  return backbone.input_size;
 }
 
 Result<std::string> ReadHead(BlobStore& blobs, const db::BlobRow& head,
@@ -80,7 +71,7 @@ Result<TrainedTrial> LoadTrainedTrial(const Path& workspace,
       loaded.preprocessing,
       stages::ResolvePreprocessing(section.at("preprocessing"),
                                    loaded.weights.preprocessing));
-  BESOM_ASSIGN_OR_RETURN(loaded.size, SizeOf(loaded.config()));
+  BESOM_ASSIGN_OR_RETURN(loaded.size, run::ImageSizeOf(loaded.config()));
   BlobStore blobs(layout);
   for (const db::BlobRow& head : loaded.record.heads) {
     BESOM_ASSIGN_OR_RETURN(std::string bytes,

@@ -1,8 +1,7 @@
-#include "stages/model/script_program.h"
+#include "stages/model/script_module.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <exception>
@@ -33,7 +32,8 @@ class ModuleTree {
         dot == std::string::npos ? root_ : At(tensor.name.substr(0, dot));
     const at::Tensor numbers =
         at::from_blob(const_cast<float*>(tensor.values.data()), tensor.shape,
-                      at::TensorOptions().dtype(at::kFloat));
+                      at::TensorOptions().dtype(at::kFloat))
+            .clone();
     owner.register_parameter(own, numbers,
                              /*is_buffer=*/own.starts_with("running_"));
   }
@@ -64,7 +64,7 @@ class ModuleTree {
   std::map<std::string, Module> modules_;
 };
 
-std::string Compile(const ScriptProgram& program) {
+Module Compile(const ScriptProgram& program) {
   ModuleTree tree;
   Module& root = tree.root();
   for (const FloatTensor& tensor : program.tensors) tree.AddTensor(tensor);
@@ -78,24 +78,36 @@ std::string Compile(const ScriptProgram& program) {
   root.register_attribute(
       "classes", c10::ListType::create(c10::StringType::get()), classes);
   root.define(program.source);
-  std::ostringstream bytes;
-  root.save(bytes, {program.files.begin(), program.files.end()});
-  return std::move(bytes).str();
+  return root;
+}
+
+Status StatusOf(const std::exception& error, const ScriptProgram& program) {
+  const Status status = StatusOfTorch(error);
+  if (program.base.empty() || status.code() == StatusCode::kOutOfMemory)
+    return status;
+  return InvalidError(
+      program.base.string(),
+      "LibTorch does not put it into a larger module: " + status.cause(),
+      "its forward takes and gives one tensor");
 }
 
 }  // namespace
 
-Result<std::string> PackTorchScript(const ScriptProgram& program) {
+Result<Module> CompileScript(const ScriptProgram& program) {
   try {
     return Compile(program);
   } catch (const std::exception& error) {
-    const Status status = StatusOfTorch(error);
-    if (program.base.empty() || status.code() == StatusCode::kOutOfMemory)
-      return status;
-    return InvalidError(
-        program.base.string(),
-        "LibTorch does not put it into a larger module: " + status.cause(),
-        "its forward takes and gives one tensor");
+    return StatusOf(error, program);
+  }
+}
+
+Result<std::string> PackTorchScript(const ScriptProgram& program) {
+  try {
+    std::ostringstream bytes;
+    Compile(program).save(bytes, {program.files.begin(), program.files.end()});
+    return std::move(bytes).str();
+  } catch (const std::exception& error) {
+    return StatusOf(error, program);
   }
 }
 
