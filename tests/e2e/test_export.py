@@ -153,7 +153,8 @@ class Export(SmokeCase):
         workspace = self.run_smoke(
             self.workspace(), *data, "--set", "parameters={}", "--set",
             f"model.backbone={{torchscript: {file}}}", "--set",
-            "model.weights=imagenet", "--set", "ingest.image_size=32")
+            "model.weights=imagenet", "--set", "ingest.image_size=32",
+            "--set", "train.epochs=20", "--set", "train.learning_rate=0.01")
         self.check_probabilities(workspace, "best", images, 32,
                                  forms=["torchscript"])
         for form in "onnx", "safetensors":
