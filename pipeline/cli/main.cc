@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "pipeline/cli/looking/looking_verbs.h"
 #include "pipeline/cli/machine/machine_verbs.h"
 #include "pipeline/cli/reading/reading_verbs.h"
 #include "pipeline/cli/sweep_verbs.h"
@@ -35,7 +36,10 @@ int Main(int argc, char** argv) {
   AddShowVerb(app, global, action);
   AddCompareVerb(app, global, action);
   AddReportVerb(app, global, action);
+  AddMistakesVerb(app, global, action);
   AddPredictVerb(app, global, action);
+  AddSaliencyVerb(app, global, action);
+  AddExportVerb(app, global, action);
   AddGcVerb(app, global, action);
   AddWeightsVerb(app, action);
   AddInitVerb(app, action);

@@ -13,5 +13,7 @@ void AddDataVerb(CLI::App& app, const GlobalOptions& global,
 void AddGcVerb(CLI::App& app, const GlobalOptions& global, VerbAction& action);
 void AddPredictVerb(CLI::App& app, const GlobalOptions& global,
                     VerbAction& action);
+void AddExportVerb(CLI::App& app, const GlobalOptions& global,
+                   VerbAction& action);
 
 }  // namespace besom::cli

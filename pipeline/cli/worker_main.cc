@@ -18,6 +18,8 @@
 #include "pipeline/base/log.h"
 #include "pipeline/cli/capabilities.h"
 #include "pipeline/cli/engine_source.h"
+#include "pipeline/cli/export/export_worker.h"
+#include "pipeline/cli/looking/saliency_worker.h"
 #include "pipeline/cli/machine/machine_facts.h"
 #include "pipeline/cli/predict_worker.h"
 #include "pipeline/cli/rank_places.h"
@@ -128,6 +130,8 @@ int Main(int argc, char** argv) {
   GlobalOptions global;
   RunArguments run_arguments;
   PredictArguments predict_arguments;
+  ExportArguments export_arguments;
+  SaliencyArguments saliency_arguments;
   bool capabilities = false;
   app.add_option("-w,--workspace", global.workspace, "Folder of results");
   app.add_flag("--capabilities", capabilities,
@@ -137,6 +141,10 @@ int Main(int argc, char** argv) {
   AddRunOptions(*run, run_arguments);
   CLI::App* predict = app.add_subcommand("predict", "Classify image files");
   AddPredictOptions(*predict, predict_arguments);
+  CLI::App* exporting = app.add_subcommand("export", "Write a trial's model");
+  AddExportOptions(*exporting, export_arguments);
+  CLI::App* saliency = app.add_subcommand("saliency", "Draw what counts");
+  AddSaliencyOptions(*saliency, saliency_arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -146,6 +154,14 @@ int Main(int argc, char** argv) {
   if (predict->parsed()) {
     predict_arguments.workspace = WorkspaceOf(global);
     return RunPredict(predict_arguments);
+  }
+  if (exporting->parsed()) {
+    export_arguments.workspace = WorkspaceOf(global);
+    return RunExport(export_arguments);
+  }
+  if (saliency->parsed()) {
+    saliency_arguments.workspace = WorkspaceOf(global);
+    return RunSaliency(saliency_arguments);
   }
   if (!run->parsed()) return 2;
   run_arguments.Resolve(global);

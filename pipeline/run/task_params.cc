@@ -1,6 +1,7 @@
 #include "pipeline/run/task_params.h"
 
 #include "pipeline/base/check.h"
+#include "stages/model/torch_script.h"
 #include "stages/model/trained_base.h"
 #include "sweeps/metric_bound.h"
 
@@ -16,6 +17,15 @@ Json PixelSettings(const Json& ingest, int size) {
 int SizeOf(const Json& ingest, const ResolvedBackbone& backbone) {
   const Json& size = ingest.at("image_size");
   return size.is_number() ? size.get<int>() : backbone.input_size;
+}
+
+Result<int> ImageSizeOf(const Json& config) {
+  const Json& size = config.at("ingest").at("image_size");
+  if (size.is_number()) return size.get<int>();
+  BESOM_ASSIGN_OR_RETURN(
+      const stages::Backbone backbone,
+      stages::DescribeBackbone(stages::BackboneOf(config.at("model"))));
+  return backbone.input_size;
 }
 
 double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pipeline/base/json.h"
+#include "pipeline/base/result.h"
 #include "pipeline/run/planner.h"
 
 namespace besom::run {
@@ -13,6 +14,9 @@ Json PixelSettings(const Json& ingest, int size);
 
 /// Side of the images that the network gets, pixels.
 int SizeOf(const Json& ingest, const ResolvedBackbone& backbone);
+
+/// The same of a trial's whole configuration.
+Result<int> ImageSizeOf(const Json& config);
 
 /// How many times the area of the images that its weights were trained at.
 double AreaOf(const Json& ingest, const ResolvedBackbone& backbone);

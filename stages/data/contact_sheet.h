@@ -1,20 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "pipeline/base/result.h"
+#include "stages/data/canvas.h"
 
 namespace besom::stages {
-
-/// A square picture of a sheet: `size` x `size`, `channels` 1 or 3,
-/// interleaved. Empty pixels = an empty place.
-struct SheetTile {
-  std::vector<std::uint8_t> pixels;
-  int size = 0;
-  int channels = 1;
-};
 
 /// One row of a sheet: words at its left end, then its pictures.
 struct SheetRow {

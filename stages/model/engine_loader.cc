@@ -83,4 +83,15 @@ Result<std::unique_ptr<TrainedBase>> MakeTrainedBase(
   return module->make_trained_base(spec);
 }
 
+Result<std::string> PackTorchScript(const ScriptProgram& program) {
+  BESOM_ASSIGN_OR_RETURN(const EngineModule* module, TheModule());
+  return module->pack_torch_script(program);
+}
+
+Result<std::unique_ptr<NetworkProbe>> MakeNetworkProbe(
+    const ScriptProgram& program, int side, int threads) {
+  BESOM_ASSIGN_OR_RETURN(const EngineModule* module, TheModule());
+  return module->make_network_probe(program, side, threads);
+}
+
 }  // namespace besom::stages

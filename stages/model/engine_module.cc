@@ -9,8 +9,9 @@ using besom::stages::EngineModule;
 
 extern "C" __attribute__((visibility("default"))) const EngineModule*
 BesomEngineModule() {
-  static constexpr EngineModule kModule = {besom::stages::MakeFeatureEngines,
-                                           besom::stages::FindEngineFacts,
-                                           besom::stages::MakeTrainedBase};
+  static constexpr EngineModule kModule = {
+      besom::stages::MakeFeatureEngines, besom::stages::FindEngineFacts,
+      besom::stages::MakeTrainedBase, besom::stages::PackTorchScript,
+      besom::stages::MakeNetworkProbe};
   return &kModule;
 }

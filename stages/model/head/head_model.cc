@@ -14,17 +14,6 @@ namespace {
 constexpr const char* kPlace = "head weights";
 constexpr const char* kHeadPrefix = "head.";
 
-/// Weights as PyTorch keeps them: one row per output.
-std::vector<float> ToTorch(const HeadLayer& layer) {
-  std::vector<float> turned;
-  turned.reserve(static_cast<std::size_t>(layer.inputs) * layer.outputs);
-  for (int o = 0; o < layer.outputs; ++o)
-    for (int i = 0; i < layer.inputs; ++i)
-      turned.push_back(
-          layer.weights[static_cast<std::size_t>(i) * layer.padded() + o]);
-  return turned;
-}
-
 HeadLayer FromTorch(int inputs, int outputs, const std::vector<float>& weights,
                     const std::vector<float>& bias) {
   HeadLayer layer{inputs, outputs, {}, {}};
@@ -107,7 +96,8 @@ Result<HeadModel> HeadModel::FromBlob(Artifact blob) {
 std::string HeadModel::ToBlob() const {
   std::vector<std::vector<float>> matrices;
   std::vector<FloatTensor> tensors;
-  for (const HeadLayer& layer : layers_) matrices.push_back(ToTorch(layer));
+  for (const HeadLayer& layer : layers_)
+    matrices.push_back(TorchWeights(layer));
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const HeadLayer& layer = layers_[l];
     tensors.push_back({fmt::format("head.{}.weight", l),

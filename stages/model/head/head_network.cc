@@ -34,6 +34,16 @@ HeadLayer DrawLayer(int inputs, int outputs, HeadInit init,
 
 }  // namespace
 
+std::vector<float> TorchWeights(const HeadLayer& layer) {
+  std::vector<float> rows;
+  rows.reserve(static_cast<std::size_t>(layer.inputs) * layer.outputs);
+  for (int o = 0; o < layer.outputs; ++o)
+    for (int i = 0; i < layer.inputs; ++i)
+      rows.push_back(
+          layer.weights[static_cast<std::size_t>(i) * layer.padded() + o]);
+  return rows;
+}
+
 HeadWeights InitialWeights(int inputs, const std::vector<int>& hidden,
                            int classes, HeadInit init, const FitKey& key) {
   HeadWeights layers;

@@ -20,6 +20,9 @@ struct HeadLayer {
   bool operator==(const HeadLayer&) const = default;
 };
 
+/// Its weights as torch.nn.Linear keeps them: (outputs, inputs).
+std::vector<float> TorchWeights(const HeadLayer& layer);
+
 /// FC -> ReLU -> dropout -> ... -> FC, first to last.
 using HeadWeights = std::vector<HeadLayer>;
 
