@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <utility>
 
@@ -154,6 +155,16 @@ bool HasImageExtension(std::string_view file_name) {
   constexpr std::array<std::string_view, 7> kKnown = {
       "jpg", "jpeg", "jpe", "jfif", "png", "dcm", "dicom"};
   return std::ranges::find(kKnown, extension) != kKnown.end();
+}
+
+bool IsImageFile(const Path& file) {
+  const std::string name = file.filename().string();
+  if (HasImageExtension(name)) return true;
+  if (name.find('.') != std::string::npos) return false;
+  std::array<char, 132> start{};
+  std::ifstream stream(file, std::ios::binary);
+  return stream.read(start.data(), start.size()) &&
+         IsDicom(std::as_bytes(std::span(start)));
 }
 
 }  // namespace besom::stages

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/base/files.h"
 #include "pipeline/base/result.h"
 
 namespace besom::stages {
@@ -68,5 +69,9 @@ Result<DecodedImage> DecodeImage(std::span<const std::byte> bytes,
 /// True when the file name ends as one that besom decodes: .jpg .jpeg .jpe
 /// .jfif .png .dcm .dicom, in any case.
 bool HasImageExtension(std::string_view file_name);
+
+/// True when the file's name ends so, or has no ending and the file begins as
+/// DICOM does: scanners and archives name those without.
+bool IsImageFile(const Path& file);
 
 }  // namespace besom::stages

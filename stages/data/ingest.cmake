@@ -16,11 +16,11 @@ besom_add_library(csv LAYER 1
 
 besom_add_library(ingest LAYER 2
   SOURCES decode.cc decode_exif.cc decode_jpeg.cc decode_png.cc
-          dicom/load_module.cc ingest_stage.cc resize.cc scan.cc
-          scan_contents.cc scan_folder.cc scan_settings.cc scan_steps.cc
-          scan_table.cc
-  HEADERS ingest_stage.h resize.h scan.h scan_folder.h scan_settings.h
-          scan_steps.h
+          dicom/header.cc dicom/load_module.cc ingest_stage.cc resize.cc
+          scan.cc scan_contents.cc scan_dicom.cc scan_folder.cc scan_rows.cc
+          scan_settings.cc scan_steps.cc scan_table.cc
+  HEADERS dicom/header.h ingest_stage.h resize.h scan.h scan_dicom.h
+          scan_folder.h scan_rows.h scan_settings.h scan_steps.h
   DEPS besom::images besom::dicom_parts
   PRIVATE_DEPS besom::csv JPEG::JPEG PNG::PNG LibExif::LibExif Re2::Re2
                Threads::Threads)

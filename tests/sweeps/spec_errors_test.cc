@@ -267,7 +267,6 @@ TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
        {"evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",
         "early_terminate.type=asha", "metric.subject_to=[x]",
-        "ingest.sources.p.format=dicom_folder",
         "ingest.sources.p.format=idx"}) {
     EXPECT_THAT(ErrorOf(kBase, {text}), HasSubstr("not built yet")) << text;
   }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "stages/data/decode.h"
+#include "stages/data/dicom/frame_header.h"
 #include "stages/data/dicom/grey_table.h"
 #include "stages/data/dicom/module.h"
 #include "stages/data/dicom/outline.h"
@@ -20,7 +21,6 @@ using besom::testing::DicomFile;
 using besom::testing::DicomImageHeader;
 using besom::testing::DicomNumber;
 using besom::testing::DicomOf;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
@@ -61,8 +61,7 @@ std::string Tag(std::uint16_t element, std::uint32_t length) {
   return text + DicomNumber(static_cast<std::uint16_t>(length >> 16));
 }
 
-/// 4 x 2 pixels of RLE (PS3.5, annex G): one segment, one run of 7 and two
-/// pixels as they are... in all 8.
+/// 4 x 2 pixels of RLE (PS3.5, annex G): a run of six and two as they are.
 std::string RleFile() {
   std::string segment = "\xFB\x40";                    // 6 times 0x40.
   segment += std::string("\x01\x10\x20", 3) + '\x80';  // Two, and nothing.
@@ -78,7 +77,7 @@ std::string RleFile() {
       kRle);
 }
 
-/// A sequence in a sequence, `depth` deep, in one of three ways of nesting.
+/// A sequence in a sequence, `depth` deep, of known or of undefined length.
 std::string Nested(int depth, bool defined) {
   std::string inner;
   for (int i = 0; i < depth; ++i) {
@@ -220,6 +219,63 @@ TEST(DicomModuleTest, TagsByKeywordAndTheirTexts) {
       (*module)->read_texts(BytesOf(file).first(outline->header_end), tags);
   ASSERT_TRUE(texts.ok());
   EXPECT_THAT(*texts, ElementsAre("patient 7", "CHEST", ""));
+}
+
+/// A JPEG's start up to its frame header: 5 x 4 pixels of 8 bits.
+std::string JpegStart(std::string_view before = "") {
+  std::string text = "\xFF\xD8";
+  text += before;
+  return text + std::string(
+                    "\xFF\xC0\x00\x0B\x08\x00\x04\x00\x05\x01\x01"
+                    "\x11\x00",
+                    13);
+}
+
+Status CheckJpeg(std::string_view text, const FrameShape& shape = {5, 4}) {
+  return CheckJpegFrame(BytesOf(text), shape);
+}
+
+TEST(FrameHeaderTest, AJpegMustBeOfTheStatedShape) {
+  EXPECT_TRUE(CheckJpeg(JpegStart()).ok());
+  EXPECT_TRUE(CheckJpeg(JpegStart(std::string("\xFF\xE0\0\4ab", 6))).ok());
+  for (const FrameShape& shape : {FrameShape{6, 4}, FrameShape{5, 3},
+                                  FrameShape{5, 4, 3}, FrameShape{5, 4, 1, 2}})
+    EXPECT_THAT(CheckJpeg(JpegStart(), shape).cause(),
+                HasSubstr("not what it says"));
+}
+
+TEST(FrameHeaderTest, MarkersThatTheLibraryLoopsOnAreRefused) {
+  for (const std::string& before :
+       {std::string("\xFF\x01"), std::string("\xFF\xD8"),
+        std::string("\xFF\xDA\0\2", 4), std::string("\xFF\xE0\0\0", 4),
+        std::string("\xFF\xE0\xFF\xFF"), std::string("ab")})
+    EXPECT_THAT(CheckJpeg(JpegStart(before)).cause(),
+                HasSubstr("without its header"));
+  EXPECT_FALSE(CheckJpeg("").ok());
+  EXPECT_FALSE(CheckJpeg("\xFF\xD8").ok());
+}
+
+TEST(FrameHeaderTest, ThousandsOfScansAreRefused) {
+  std::string text = JpegStart();
+  for (int i = 0; i < kMaxJpegScans; ++i) text += "\xFF\xDA..";
+  EXPECT_TRUE(CheckJpeg(text).ok());
+  EXPECT_THAT(CheckJpeg(text + "\xFF\xDA").cause(), HasSubstr("scans"));
+}
+
+TEST(FrameHeaderTest, RleSegmentsMustLieInTheFrame) {
+  std::string frame = DicomNumber(2) + DicomNumber(0);
+  frame += DicomNumber(64) + DicomNumber(0);
+  frame += DicomNumber(70) + DicomNumber(0);
+  frame.resize(80, '\0');
+  const FrameShape shape = {5, 4, 1, 2};
+  EXPECT_TRUE(CheckRleFrame(BytesOf(frame), shape).ok());
+  EXPECT_FALSE(CheckRleFrame(BytesOf(frame), {5, 4}).ok());
+  EXPECT_FALSE(CheckRleFrame(BytesOf(frame).first(70), shape).ok());
+  frame[8] = 63;
+  EXPECT_FALSE(CheckRleFrame(BytesOf(frame), shape).ok());
+  frame[8] = 70;
+  frame[4] = 71;
+  EXPECT_FALSE(CheckRleFrame(BytesOf(frame), shape).ok());
 }
 
 GreyTable TableOf(const GreyTransform& transform) {
