@@ -343,6 +343,8 @@ void AppendSourceFiles(const SourceRef& ref, std::vector<NamedFile>& files) {
   if (path.empty()) return;
   const bool folder = TextAt(*ref.source, "format") != "csv";
   files.push_back({ref.path + ".path", path, folder});
+  const std::string table = TextAt(*ref.source, "table");
+  if (!table.empty()) files.push_back({ref.path + ".table", table, false});
   const std::string images = TextAt(*ref.source, "image_folder");
   if (images.empty()) return;
   const Path root = folder ? Path(path) : Path(path).parent_path();

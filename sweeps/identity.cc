@@ -13,7 +13,10 @@ void ForgetDefaults(Json& evaluate) {
 
 /// Removes the folders and files that a list of sources names.
 void ForgetPaths(Json& sources) {
-  for (Json& source : sources) source.erase("path");
+  for (Json& source : sources) {
+    source.erase("path");
+    source.erase("table");
+  }
 }
 
 }  // namespace

@@ -8,7 +8,10 @@ namespace besom::sweeps {
 namespace {
 
 const std::vector<std::string> kTables = {"metadata_csv", "csv"};
-const std::vector<std::string> kFiles = {"metadata_csv", "image_folder", "csv"};
+const std::vector<std::string> kDicom = {"dicom_folder"};
+const std::vector<std::string> kRows = {"metadata_csv", "csv", "dicom_folder"};
+const std::vector<std::string> kFiles = {"metadata_csv", "image_folder", "csv",
+                                         "dicom_folder"};
 const std::vector<std::string> kPhantom = {"phantom"};
 
 /// Keys of one element of `ingest.sources` or `evaluate.external`.
@@ -19,8 +22,9 @@ std::vector<Key> SourceKeys(const std::string& list) {
   return {
       {at + "name", {Text()}, {}, "", "Name of the source; unique."},
       {at + "format",
-       {Words({"metadata_csv", "image_folder", "csv", "phantom"},
-              {"dicom_folder", "idx"})},
+       {Words(
+           {"metadata_csv", "image_folder", "csv", "dicom_folder", "phantom"},
+           {"idx"})},
        {},
        "",
        "How its images and labels are stored."},
@@ -40,21 +44,35 @@ std::vector<Key> SourceKeys(const std::string& list) {
        {Text()},
        "filename",
        "",
-       "Column that holds the file's name.",
-       kTables},
+       "Column that holds the file's name; of dicom_folder: its path, its name "
+       "where unique, or its SOPInstanceUID.",
+       kRows},
       {at + "where",
        {TableOf({OneOrMore({Text()})})},
        Json::object(),
        "",
-       "Column -> pattern (`*`, `?`) or list of them; all columns must match.",
-       kTables},
+       "Column (dicom_folder: tag) -> pattern (`*`, `?`) or list of them; all "
+       "must match.",
+       kRows},
       {at + "label", {Text()}, "", "", "Class of all its images.", kFiles},
       {at + "label_column",
        {Text()},
        "",
        "",
        "Column that holds the label.",
-       kTables},
+       kRows},
+      {at + "label_tag",
+       {Text()},
+       "",
+       "",
+       "DICOM tag that holds the label: its keyword, or (gggg,eeee).",
+       kDicom},
+      {at + "table",
+       {PathEnding("")},
+       "",
+       "",
+       "CSV file that names the images' labels or patients.",
+       kDicom},
       {at + "labels",
        {labels},
        Json::object(),
@@ -66,7 +84,20 @@ std::vector<Key> SourceKeys(const std::string& list) {
        "",
        "",
        "Column that holds the patient.",
-       kTables},
+       kRows},
+      {at + "group_tag",
+       {Text()},
+       "PatientID",
+       "",
+       "DICOM tag that tells the patient, where neither group_column nor "
+       "group_pattern is given; empty: none.",
+       kDicom},
+      {at + "store_patient_ids",
+       {Boolean()},
+       false,
+       "",
+       "Whether what group_tag holds is stored as it is; else a digest of it.",
+       kDicom},
       {at + "group_pattern",
        {Text()},
        "",

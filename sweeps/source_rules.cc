@@ -37,6 +37,7 @@ class SourceCheck {
     CheckLabels();
     if (format_ == "phantom") CheckPhantom();
     if (format_ == "metadata_csv" || format_ == "csv") CheckLabelRule();
+    if (format_ == "dicom_folder") CheckDicom();
     CheckGroupRule();
   }
 
@@ -97,6 +98,26 @@ class SourceCheck {
     if (!label && !column)
       Add("label", "nothing says which class its images are",
           "give `label: CLASS` or `label_column: COLUMN`");
+  }
+
+  bool Has(const char* key) const { return !TextAt(source_, key).empty(); }
+
+  void CheckDicom() {
+    const int rules = Has("label") + Has("label_tag") + Has("label_column");
+    if (rules > 1)
+      Add("label", "`label`, `label_tag` and `label_column` exclude each other",
+          "keep one of them");
+    if (rules == 0)
+      Add("label", "nothing says which class its images are",
+          "give `label: CLASS`, `label_tag: TAG`, or `table` and "
+          "`label_column`");
+    for (const char* key : {"label_column", "group_column"})
+      if (Has(key) && !Has("table"))
+        Add(key, "there is no table that holds such a column",
+            "give `table: FILE.csv`");
+    if (Has("table") && !Has("label_column") && !Has("group_column"))
+      Add("table", "nothing is read from it",
+          "give `label_column` or `group_column`");
   }
 
   void CheckGroupRule() {

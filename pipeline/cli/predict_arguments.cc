@@ -8,13 +8,24 @@ void AddPredictOptions(CLI::App& verb, PredictArguments& arguments) {
       ->required()
       ->type_name("TRIAL");
   verb.add_option("paths", arguments.paths,
-                  "Image files, or folders of them; subfolders named like "
-                  "classes give true labels")
+                  "Image files (PNG, JPEG, DICOM), folders of them, quoted "
+                  "patterns as 'scans/*.dcm', or - for the names on standard "
+                  "input, one a line. Subfolders named like classes give true "
+                  "labels")
       ->required()
       ->type_name("PATH...");
   verb.add_option("--sweep", arguments.sweep,
                   "Sweep of the trial; default the only one");
-  verb.add_flag("--csv", arguments.csv, "One line per image");
+  CLI::Option* csv =
+      verb.add_flag("--csv", arguments.csv, "One line per image");
+  verb.add_flag("--json", arguments.json, "One JSON object per image and line")
+      ->excludes(csv);
+  verb.add_flag("-0,--null", arguments.null,
+                "Names on standard input end with NUL, as `find -print0` "
+                "writes them");
+  verb.footer(
+      "An image that cannot be read is a row with the reason, and does not\n"
+      "change the exit code. A PATH that names nothing is an error (2).");
 }
 
 std::vector<std::string> PredictArguments::ForWorker() const {
@@ -22,6 +33,8 @@ std::vector<std::string> PredictArguments::ForWorker() const {
                                     workspace.string()};
   if (!sweep.empty()) words.insert(words.end(), {"--sweep", sweep});
   if (csv) words.push_back("--csv");
+  if (json) words.push_back("--json");
+  if (null) words.push_back("--null");
   words.insert(words.end(), {"--", trial});
   words.insert(words.end(), paths.begin(), paths.end());
   return words;

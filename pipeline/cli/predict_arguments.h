@@ -11,9 +11,11 @@ namespace besom::cli {
 /// The options of `predict`; both programs read them.
 struct PredictArguments {
   std::string trial;
-  std::vector<std::string> paths;  ///< Image files and folders of them.
+  std::vector<std::string> paths;  ///< Files, folders, patterns, or `-`.
   std::string sweep;
   bool csv = false;
+  bool json = false;
+  bool null = false;  ///< Names of standard input end with NUL.
   Path workspace;
 
   /// The arguments that make besom-worker do the same.

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <iostream>
 #include <optional>
 
 #include "cluster/cpu.h"
 #include "db/trial_model.h"
+#include "pipeline/cli/predict_inputs.h"
 #include "pipeline/cli/report_status.h"
 #include "pipeline/run/sweep_numerics.h"
 #include "pipeline/store/blob_store.h"
-#include "stages/data/decode.h"
 #include "stages/metric/prediction_table.h"
 #include "stages/model/backbone_catalog.h"
 #include "stages/model/numerics_tag.h"
@@ -23,13 +24,6 @@
 namespace besom::cli {
 namespace {
 
-/// The images of one PATH argument.
-struct ImageList {
-  std::string title;
-  std::vector<Path> files;
-  std::vector<std::optional<int>> actual;  // Parallel to files.
-};
-
 std::string LowerCase(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return std::tolower(c); });
@@ -38,9 +32,9 @@ std::string LowerCase(std::string text) {
 
 /// Folder names that mean a class: the classes' own names, in any case, and
 /// what the sources' `labels` map to them.
-std::map<std::string, int> LabelFolders(const Json& config) {
+LabelFolders LabelFoldersOf(const Json& config) {
   const std::vector<std::string> classes = config.at("ingest").at("classes");
-  std::map<std::string, int> labels;
+  LabelFolders labels;
   const auto index = [&](const std::string& name) {
     return static_cast<int>(std::find(classes.begin(), classes.end(), name) -
                             classes.begin());
@@ -55,43 +49,10 @@ std::map<std::string, int> LabelFolders(const Json& config) {
   return labels;
 }
 
-Result<ImageList> ListImages(const std::string& argument,
-                             const std::map<std::string, int>& labels) {
-  ImageList list{argument, {}, {}};
-  std::error_code error;
-  if (std::filesystem::is_regular_file(argument, error)) {
-    list.files.push_back(argument);
-    list.actual.emplace_back();
-    return list;
-  }
-  if (!std::filesystem::is_directory(argument, error))
-    return InvalidError(argument, "is neither a file nor a folder",
-                        "pass image files, or folders of them");
-  std::filesystem::recursive_directory_iterator it(argument, error), end;
-  for (; !error && it != end; it.increment(error))
-    if (it->is_regular_file() &&
-        stages::HasImageExtension(it->path().filename().string()))
-      list.files.push_back(it->path());
-  if (error) return IoError(argument, error.message());
-  if (list.files.empty())
-    return InvalidError(argument, "holds no image that besom reads");
-  std::sort(list.files.begin(), list.files.end());
-  for (const Path& file : list.files) {
-    const Path relative = file.lexically_relative(argument);
-    const auto label = relative.has_parent_path()
-                           ? labels.find(LowerCase(relative.begin()->string()))
-                           : labels.end();
-    list.actual.push_back(label == labels.end() ? std::nullopt
-                                                : std::optional(label->second));
-  }
-  return list;
-}
-
 /// Everything about the trial but which images.
 struct Model {
   db::TrialModel trial;
-  stages::PredictorSettings settings;  ///< Without a head.
-  std::vector<std::string> heads;      ///< One per fit.
+  stages::PredictorSettings settings;
   std::vector<std::string> classes;
 };
 
@@ -161,56 +122,60 @@ Result<Model> LoadModel(const PredictArguments& arguments) {
     if (blob.status().code() == StatusCode::kNotFound)
       return db::NoModelError(model.trial.trial);
     if (!blob.ok()) return blob.status();
-    model.heads.emplace_back(blob->text());
+    model.settings.heads.emplace_back(blob->text());
   }
   return model;
 }
 
-/// Mean probability of the fits.
-Result<std::vector<stages::ImagePrediction>> PredictAll(Model& model,
-                                                        const ImageList& list) {
-  std::vector<stages::ImagePrediction> sum;
-  for (const std::string& head : model.heads) {
-    model.settings.head = head;
-    BESOM_ASSIGN_OR_RETURN(std::vector<stages::ImagePrediction> images,
-                           stages::Predict(model.settings, list.files,
-                                           [](double) { return false; }));
-    if (sum.empty()) {
-      sum = std::move(images);
-      continue;
+Result<std::vector<ImageList>> ListAll(const PredictArguments& arguments,
+                                       const LabelFolders& labels) {
+  const NamesInput names{std::cin, arguments.null ? '\0' : '\n'};
+  std::vector<ImageList> lists;
+  for (const std::string& path : arguments.paths) {
+    BESOM_ASSIGN_OR_RETURN(ImageList list, ListImages(path, labels, names));
+    lists.push_back(std::move(list));
+  }
+  return lists;
+}
+
+/// The predictions of each list, from one pass over all images.
+Result<std::vector<std::vector<stages::ImagePrediction>>> PredictAll(
+    const stages::PredictorSettings& settings,
+    const std::vector<ImageList>& lists) {
+  std::vector<Path> files;
+  for (const ImageList& list : lists)
+    files.insert(files.end(), list.files.begin(), list.files.end());
+  BESOM_ASSIGN_OR_RETURN(std::vector<stages::ImagePrediction> all,
+                         stages::Predict(settings, files, {}));
+  std::vector<std::vector<stages::ImagePrediction>> each;
+  auto next = all.begin();
+  for (const ImageList& list : lists) {
+    auto& images = each.emplace_back();
+    for (const std::optional<int>& actual : list.actual) {
+      images.push_back(std::move(*next++));
+      images.back().actual = actual;
     }
-    for (std::size_t i = 0; i < sum.size(); ++i)
-      for (std::size_t c = 0; c < sum[i].probabilities.size(); ++c)
-        sum[i].probabilities[c] += images[i].probabilities[c];
   }
-  for (std::size_t i = 0; i < sum.size(); ++i) {
-    sum[i].actual = list.actual[i];
-    for (double& p : sum[i].probabilities)
-      p /= static_cast<double>(model.heads.size());
-  }
-  return sum;
+  return each;
 }
 
 Status PredictAndPrint(const PredictArguments& arguments) {
-  BESOM_ASSIGN_OR_RETURN(Model model, LoadModel(arguments));
-  const auto labels = LabelFolders(model.trial.config);
-  std::vector<ImageList> lists;
-  for (const std::string& path : arguments.paths) {
-    BESOM_ASSIGN_OR_RETURN(ImageList list, ListImages(path, labels));
-    lists.push_back(std::move(list));
-  }
-  std::vector<stages::ImagePrediction> all;
-  for (const ImageList& list : lists) {
-    BESOM_ASSIGN_OR_RETURN(std::vector<stages::ImagePrediction> images,
-                           PredictAll(model, list));
-    if (arguments.csv)
-      all.insert(all.end(), images.begin(), images.end());
-    else
-      fmt::print("{}",
-                 stages::PredictionTable(list.title, model.classes, images));
-  }
+  BESOM_ASSIGN_OR_RETURN(const Model model, LoadModel(arguments));
+  BESOM_ASSIGN_OR_RETURN(
+      const std::vector<ImageList> lists,
+      ListAll(arguments, LabelFoldersOf(model.trial.config)));
+  BESOM_ASSIGN_OR_RETURN(const auto images, PredictAll(model.settings, lists));
   if (arguments.csv)
-    fmt::print("{}", stages::PredictionCsv(model.classes, all));
+    fmt::print("{}", stages::PredictionCsvHeader(model.classes));
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (arguments.json)
+      fmt::print("{}", stages::PredictionJson(model.classes, images[i]));
+    else if (arguments.csv)
+      fmt::print("{}", stages::PredictionCsvLines(model.classes, images[i]));
+    else
+      fmt::print("{}", stages::PredictionTable(lists[i].title, model.classes,
+                                               images[i]));
+  }
   return Status::Ok();
 }
 

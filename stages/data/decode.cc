@@ -6,10 +6,13 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <utility>
 
 #include "stages/data/decode_formats.h"
+#include "stages/data/dicom/module.h"
+#include "stages/data/dicom/outline.h"
 
 namespace besom::stages {
 namespace {
@@ -17,6 +20,13 @@ namespace {
 constexpr std::string_view kJpegMagic = "\xFF\xD8\xFF";
 constexpr std::string_view kPngMagic = "\x89PNG\r\n\x1A\n";
 constexpr double kPercentile = 0.005;  // Of both ends; see BitDepthRange.
+
+Result<RawImage> DecodeDicom(std::span<const std::byte> bytes) {
+  BESOM_ASSIGN_OR_RETURN(const DicomOutline outline,
+                         OutlineDicom(bytes, DicomDepth::kWhole));
+  BESOM_ASSIGN_OR_RETURN(const DicomModule* module, LoadDicomModule());
+  return module->decode(bytes, outline);
+}
 
 Result<RawImage> DecodeRaw(std::span<const std::byte> bytes,
                            const LeastSides& least) {
@@ -28,15 +38,18 @@ Result<RawImage> DecodeRaw(std::span<const std::byte> bytes,
         fmt::format("{} bytes, the limit is {}", text.size(), kMaxFileBytes));
   if (text.starts_with(kJpegMagic)) return DecodeJpeg(bytes, least);
   if (text.starts_with(kPngMagic)) return DecodePng(bytes);
-  return BadImage("neither a JPEG nor a PNG");
+  if (IsDicom(bytes)) return DecodeDicom(bytes);
+  if (IsBareDicom(bytes))
+    return BadImage("a DICOM data set without the preamble of a DICOM file");
+  return BadImage("neither a JPEG, a PNG nor a DICOM file");
 }
 
 /// The table from 16-bit values to 8-bit ones.
 std::vector<std::uint8_t> ReductionTable(std::span<const std::uint16_t> samples,
-                                         BitDepthRange range) {
+                                         int white, BitDepthRange range) {
   std::vector<std::uint8_t> table(65536);
   std::int64_t low = 0;
-  std::int64_t high = 65535;
+  std::int64_t high = white;
   if (range == BitDepthRange::kPercentile) {
     std::vector<std::uint64_t> counts(65536);
     for (const std::uint16_t value : samples) ++counts[value];
@@ -61,7 +74,8 @@ std::vector<std::uint8_t> ReductionTable(std::span<const std::uint16_t> samples,
 void ReduceTo8Bits(RawImage& image, BitDepthRange range) {
   std::vector<std::uint16_t> wide(image.samples.size() / 2);
   std::memcpy(wide.data(), image.samples.data(), wide.size() * 2);
-  const std::vector<std::uint8_t> table = ReductionTable(wide, range);
+  const std::vector<std::uint8_t> table =
+      ReductionTable(wide, image.white, range);
   image.samples.resize(wide.size());
   std::transform(wide.begin(), wide.end(), image.samples.begin(),
                  [&](std::uint16_t value) { return table[value]; });
@@ -109,19 +123,6 @@ std::vector<std::uint8_t> Turned(const RawImage& image) {
 
 }  // namespace
 
-Status BadImage(std::string reason) {
-  return {StatusCode::kFailed, "", std::move(reason)};
-}
-
-Status CheckDimensions(std::uint64_t width, std::uint64_t height) {
-  if (width == 0 || height == 0) return BadImage("an image without pixels");
-  if (width > kMaxSide || height > kMaxSide || width * height > kMaxPixels)
-    return BadImage(
-        fmt::format("{} x {} pixels, the limit is {} a side and {} in all",
-                    width, height, kMaxSide, kMaxPixels));
-  return Status::Ok();
-}
-
 Result<DecodedImage> DecodeImage(std::span<const std::byte> bytes,
                                  BitDepthRange range, const LeastSides& least) {
   try {
@@ -151,9 +152,19 @@ bool HasImageExtension(std::string_view file_name) {
   std::ranges::transform(extension, extension.begin(), [](unsigned char c) {
     return static_cast<char>(std::tolower(c));
   });
-  constexpr std::array<std::string_view, 5> kKnown = {"jpg", "jpeg", "jpe",
-                                                      "jfif", "png"};
+  constexpr std::array<std::string_view, 7> kKnown = {
+      "jpg", "jpeg", "jpe", "jfif", "png", "dcm", "dicom"};
   return std::ranges::find(kKnown, extension) != kKnown.end();
+}
+
+bool IsImageFile(const Path& file) {
+  const std::string name = file.filename().string();
+  if (HasImageExtension(name)) return true;
+  if (name.find('.') != std::string::npos) return false;
+  std::array<char, 132> start{};
+  std::ifstream stream(file, std::ios::binary);
+  return stream.read(start.data(), start.size()) &&
+         IsDicom(std::as_bytes(std::span(start)));
 }
 
 }  // namespace besom::stages

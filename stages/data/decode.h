@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/base/files.h"
 #include "pipeline/base/result.h"
 
 namespace besom::stages {
@@ -26,7 +27,7 @@ inline constexpr int kMaxJpegScans = 500;
 
 /// How 16-bit values become 8-bit ones (INTERFACE: `bit_depth_range`).
 enum class BitDepthRange {
-  kFull,  ///< round(value / 257).
+  kFull,  ///< round(value / 257); DICOM: from least to largest possible.
   /// The 0.5th percentile becomes 0 and the 99.5th becomes 255, linear between,
   /// clamped; nearest-rank percentiles over all colour samples of the image.
   /// Images of 8 bits or fewer are left as they are.
@@ -39,7 +40,9 @@ struct DecodedImage {
   int width = 0;  ///< After EXIF orientation, pixels.
   int height = 0;
   int channels = 0;  ///< 1 (grey) or 3 (RGB, interleaved).
-  std::string mode;  ///< Of the file, as Pillow names it: L, RGBA, I;16 ...
+  /// Of the file, as Pillow names it: L, RGBA, I;16 ...; of DICOM as it says
+  /// itself, with the bits stored: MONOCHROME1;12.
+  std::string mode;
   std::vector<std::uint8_t> pixels;  ///< height * width * channels, row-major.
   int file_width = 0;  ///< As width, of the file: larger when it was shrunk.
   int file_height = 0;
@@ -53,9 +56,10 @@ struct LeastSides {
   int longer = 0;
 };
 
-/// Decodes a JPEG or PNG file held in `bytes`, whatever its name: alpha is
-/// dropped (not blended), palettes are looked up, CMYK is converted as Pillow
-/// does, the EXIF orientation is applied.
+/// Decodes a JPEG, PNG or DICOM file held in `bytes`, whatever its name: alpha
+/// is dropped (not blended), palettes are looked up, CMYK is converted as
+/// Pillow does, the EXIF orientation is applied. A DICOM image is what its
+/// modality and VOI transforms say (stages/data/DICOM.md).
 /// kFailed with the reason as its cause when this is no image, an unknown
 /// kind, damaged, cut off, or beyond the limits above. Reentrant; any thread.
 Result<DecodedImage> DecodeImage(std::span<const std::byte> bytes,
@@ -63,7 +67,11 @@ Result<DecodedImage> DecodeImage(std::span<const std::byte> bytes,
                                  const LeastSides& least = {});
 
 /// True when the file name ends as one that besom decodes: .jpg .jpeg .jpe
-/// .jfif .png, in any case.
+/// .jfif .png .dcm .dicom, in any case.
 bool HasImageExtension(std::string_view file_name);
+
+/// True when the file's name ends so, or has no ending and the file begins as
+/// DICOM does: scanners and archives name those without.
+bool IsImageFile(const Path& file);
 
 }  // namespace besom::stages

@@ -18,9 +18,10 @@ struct RawImage {
   int file_width = 0;  ///< Before it was shrunk while decoding.
   int file_height = 0;
   int channels = 0;     ///< 1 or 3; alpha, palette and CMYK are resolved.
-  int bits = 8;         ///< 8, or 16 (PNG only).
+  int bits = 8;         ///< 8, or 16 (PNG and DICOM).
+  int white = 65535;    ///< Of 16 bits: the largest that a sample can be.
   int orientation = 1;  ///< EXIF: 1 to 8; 1 when absent or nonsense.
-  std::string mode;     ///< As Pillow names it.
+  std::string mode;     ///< See DecodedImage.
   /// Row-major, interleaved; samples of 16 bits in the machine's byte order.
   std::vector<std::uint8_t> samples;
 };

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "stages/data/scan_dicom.h"
 #include "stages/data/scan_folder.h"
 #include "stages/data/scan_settings.h"
 #include "stages/data/scan_steps.h"
@@ -38,8 +39,11 @@ Result<std::vector<FoundImage>> ScanPhantoms(const SourceSettings& source,
 
 Result<std::vector<FoundImage>> FindImages(const SourceSettings& source,
                                            const Json& section,
-                                           const PhantomScan& phantom) {
-  if (source.format == "phantom") return ScanPhantoms(source, section, phantom);
+                                           const ScanOptions& options) {
+  if (source.format == "phantom")
+    return ScanPhantoms(source, section, options.phantom);
+  if (source.format == "dicom_folder")
+    return ScanDicomFolder(source, options.threads, options.patient_key);
   if (source.format == "image_folder") return ScanImageFolder(source);
   return ScanTable(source);
 }
@@ -84,7 +88,7 @@ class Scanner {
                           fmt::format("'{}' names two sources", source.name),
                           "give each a name of its own");
     BESOM_ASSIGN_OR_RETURN(std::vector<FoundImage> images,
-                           FindImages(source, section, options_.phantom));
+                           FindImages(source, section, options_));
     SortByPath(images);
     FillContents(images, digests_, options_.threads);
     BESOM_RETURN_IF_ERROR(CheckUsable(source, images));

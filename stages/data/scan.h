@@ -50,7 +50,9 @@ struct ScanOptions {
   std::uint64_t seed = 0;  ///< The sweep's; draws for `limit_per_class`.
   int threads = 1;         ///< Readers of files; never changes the result.
   Path base_folder;        ///< What relative `path`s start from.
-  PhantomScan phantom;     ///< Empty: `phantom` sources are refused.
+  /// Goes into what stands for patients' numbers of DICOM files.
+  std::string patient_key;
+  PhantomScan phantom;  ///< Empty: `phantom` sources are refused.
 };
 
 /// Meets every image of the sources of `ingest` (the section) and of

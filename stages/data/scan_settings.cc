@@ -101,30 +101,40 @@ Status ReadGroups(const Json& section, SourceSettings& source) {
 }
 
 Status CheckLabelRule(const SourceSettings& source) {
-  const bool table = source.format == "metadata_csv" || source.format == "csv";
   if (!source.label.empty() && !source.label_column.empty())
     return InvalidError(source.place + ".label_column",
                         "given together with label", "keep one of the two");
-  if (table && source.label.empty() && source.label_column.empty())
+  if (!source.label_tag.empty() &&
+      !(source.label.empty() && source.label_column.empty()))
+    return InvalidError(source.place + ".label_tag",
+                        "given together with another label", "keep one");
+  const bool dicom = source.format == "dicom_folder";
+  if (dicom && source.table.empty() &&
+      !(source.label_column.empty() && source.group_column.empty()))
+    return InvalidError(source.place, "columns are named, but no table",
+                        "give table: FILE.csv");
+  if (source.format != "image_folder" && source.label.empty() &&
+      source.label_column.empty() && source.label_tag.empty())
     return InvalidError(
         source.place,
         fmt::format("source '{}' does not say which class its images are",
                     source.name),
-        "give label: CLASS, or label_column: COLUMN");
+        dicom ? "give label: CLASS, label_tag: TAG, or table and label_column"
+              : "give label: CLASS, or label_column: COLUMN");
   return Status::Ok();
 }
 
 Status CheckFormat(const SourceSettings& source) {
-  constexpr std::array<std::string_view, 4> kBuilt = {
-      "metadata_csv", "image_folder", "csv", "phantom"};
+  constexpr std::array<std::string_view, 5> kBuilt = {
+      "metadata_csv", "image_folder", "csv", "dicom_folder", "phantom"};
   if (std::ranges::find(kBuilt, source.format) != kBuilt.end())
     return Status::Ok();
-  const bool known = source.format == "dicom_folder" || source.format == "idx";
-  return InvalidError(source.place + ".format",
-                      known
-                          ? fmt::format("'{}' is not built yet", source.format)
-                          : fmt::format("unknown format '{}'", source.format),
-                      "use metadata_csv, image_folder, csv or phantom");
+  const bool known = source.format == "idx";
+  return InvalidError(
+      source.place + ".format",
+      known ? fmt::format("'{}' is not built yet", source.format)
+            : fmt::format("unknown format '{}'", source.format),
+      "use metadata_csv, image_folder, csv, dicom_folder or phantom");
 }
 
 /// Length of the UTF-8 sequence at the start of `text`, 0 when there is none.
@@ -174,6 +184,13 @@ Result<SourceSettings> ReadSourceSettings(
   source.label = TextOf(section, "label");
   source.label_column = TextOf(section, "label_column");
   source.group_column = TextOf(section, "group_column");
+  if (source.format == "dicom_folder") {
+    const std::string table = TextOf(section, "table");
+    if (!table.empty()) source.table = base_folder / table;
+    source.label_tag = TextOf(section, "label_tag");
+    source.group_tag = section.value("group_tag", "PatientID");
+    source.store_patient_ids = section.value("store_patient_ids", false);
+  }
   source.patients = TextOf(section, "patients", source.name);
   source.use = external ? "external" : TextOf(section, "use", "auto");
   source.overlap = external ? TextOf(section, "overlap", "exclude") : "";

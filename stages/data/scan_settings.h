@@ -29,6 +29,10 @@ struct SourceSettings {
   /// Column -> patterns, any of which must match (see MatchesWildcard).
   std::vector<std::pair<std::string, std::vector<std::string>>> where;
   std::string label, label_column, group_column;
+  // Of dicom_folder: an empty tag of groups means that none is read.
+  Path table;  ///< Absolute; empty = none.
+  std::string label_tag, group_tag;
+  bool store_patient_ids = false;
   /// What the source calls it -> class; none = left out.
   std::map<std::string, std::optional<std::string>> labels;
   std::shared_ptr<const re2::RE2> group_pattern;  ///< Null: none.
@@ -36,6 +40,12 @@ struct SourceSettings {
   std::string patients, use, overlap;
   bool external = false;
   std::vector<std::string> classes;
+
+  /// Whether a DICOM tag tells the groups: nothing else does.
+  bool GroupsByTag() const {
+    return !group_tag.empty() && group_column.empty() &&
+           group_pattern == nullptr;
+  }
 };
 
 /// Parses and checks one source. kInvalid with place, cause and cure.

@@ -54,8 +54,8 @@ std::set<GroupId> ChooseGroups(const std::map<GroupId, GroupCount>& groups,
 
 Status CompleteGroups(const SourceSettings& source,
                       std::vector<FoundImage>& images) {
-  const bool rule =
-      !source.group_column.empty() || source.group_pattern != nullptr;
+  const bool rule = !source.group_column.empty() ||
+                    source.group_pattern != nullptr || source.GroupsByTag();
   std::vector<std::string> unmatched;
   for (FoundImage& image : images) {
     ScanEntry& entry = image.entry;
@@ -66,13 +66,15 @@ Status CompleteGroups(const SourceSettings& source,
       entry.group = OwnGroup(source, entry.path);
   }
   if (unmatched.empty()) return Status::Ok();
-  const bool column = !source.group_column.empty();
+  const auto [key, rule_name] =
+      !source.group_column.empty() ? std::pair("group_column", "the column")
+      : source.GroupsByTag()       ? std::pair("group_tag", "the tag")
+                                   : std::pair("group_pattern", "the pattern");
   return InvalidError(
-      fmt::format("{}.{}", source.place,
-                  column ? "group_column" : "group_pattern"),
+      fmt::format("{}.{}", source.place, key),
       fmt::format("source '{}': {} tells no patient for {} of {} images: {}",
-                  source.name, column ? "the column" : "the pattern",
-                  unmatched.size(), images.size(), Listed(unmatched, 3)),
+                  source.name, rule_name, unmatched.size(), images.size(),
+                  Listed(unmatched, 3)),
       "correct it, or set group_unmatched: own to make each of these a group");
 }
 

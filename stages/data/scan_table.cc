@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "stages/data/csv_table.h"
 #include "stages/data/decode.h"
 #include "stages/data/scan_folder.h"
+#include "stages/data/scan_rows.h"
 
 namespace besom::stages {
 namespace {
@@ -21,15 +21,7 @@ struct TablePlan {
   /// an image folder: what else lies beside it is none of the source's.
   bool lists_folder = false;
   std::size_t image = 0;
-  std::optional<std::size_t> label, group;
-  std::vector<std::size_t> where;  ///< Parallel to SourceSettings::where.
-};
-
-/// What the rows of one image say.
-struct RowVerdict {
-  int line = 0;
-  std::string label, group, left_out;
-  bool passes = false;  ///< `where`
+  RowColumns columns;
 };
 
 Result<TablePlan> FindTable(const SourceSettings& source) {
@@ -62,71 +54,14 @@ Status FindColumns(const SourceSettings& source, const CsvTable& table,
   BESOM_ASSIGN_OR_RETURN(
       plan.image,
       table.Column(source.image_column, source.place + ".image_column"));
-  if (!source.label_column.empty()) {
-    BESOM_ASSIGN_OR_RETURN(
-        plan.label,
-        table.Column(source.label_column, source.place + ".label_column"));
-  }
-  if (!source.group_column.empty()) {
-    BESOM_ASSIGN_OR_RETURN(
-        plan.group,
-        table.Column(source.group_column, source.place + ".group_column"));
-  }
+  BESOM_RETURN_IF_ERROR(FindRowColumns(source, table, plan.columns));
   for (const auto& [column, patterns] : source.where) {
     BESOM_ASSIGN_OR_RETURN(
         const std::size_t index,
         table.Column(column, fmt::format("{}.where.{}", source.place, column)));
-    plan.where.push_back(index);
+    plan.columns.where.push_back(index);
   }
   return Status::Ok();
-}
-
-RowVerdict Judge(const SourceSettings& source, const TablePlan& plan,
-                 const CsvTable::Row& row) {
-  RowVerdict verdict;
-  verdict.line = row.line;
-  for (std::size_t i = 0; i < plan.where.size(); ++i) {
-    const auto& [column, patterns] = source.where[i];
-    const std::string& cell = row.cells[plan.where[i]];
-    if (std::ranges::none_of(patterns, [&](const std::string& pattern) {
-          return MatchesWildcard(pattern, cell);
-        })) {
-      verdict.left_out = fmt::format("`where` leaves it out: {} is '{}'",
-                                     column, EscapedUtf8(cell));
-      return verdict;
-    }
-  }
-  verdict.passes = true;
-  if (plan.label.has_value()) {
-    LabelVerdict label = LabelOf(source, row.cells[*plan.label]);
-    verdict.label = std::move(label.label);
-    verdict.left_out = std::move(label.left_out);
-  } else {
-    verdict.label = source.label;
-  }
-  if (plan.group.has_value())
-    verdict.group = EscapedUtf8(row.cells[*plan.group]);
-  return verdict;
-}
-
-/// The one verdict of several rows about an image: rows that `where` leaves
-/// out do not count when another passes; those that pass must agree.
-RowVerdict Merged(std::vector<RowVerdict> verdicts) {
-  std::stable_partition(verdicts.begin(), verdicts.end(),
-                        std::mem_fn(&RowVerdict::passes));
-  RowVerdict& first = verdicts.front();
-  for (const RowVerdict& other : verdicts) {
-    if (!other.passes) break;
-    if (other.label == first.label && other.group == first.group) continue;
-    const bool labels = other.label != first.label;
-    first.left_out = fmt::format(
-        "lines {} and {} of the CSV file disagree on its {}: '{}' and '{}'",
-        first.line, other.line, labels ? "label" : "group",
-        labels ? first.label : first.group, labels ? other.label : other.group);
-    first.label.clear();
-    break;
-  }
-  return std::move(first);
 }
 
 /// A path within the images' folder; none when it leads out of it.
@@ -154,7 +89,7 @@ class TableScan {
     }
     CollectRows();
     for (auto& [path, verdicts] : rows_)
-      AddNamed(path, Merged(std::move(verdicts)));
+      AddNamed(path, MergedVerdict(std::move(verdicts)));
     AddWithoutRow();
     std::ranges::sort(images_, {}, [](const FoundImage& image) {
       return std::string_view(image.entry.path);
@@ -166,7 +101,7 @@ class TableScan {
   void CollectRows() {
     for (const CsvTable::Row& row : table_.rows) {
       const std::string& cell = row.cells[plan_.image];
-      RowVerdict verdict = Judge(source_, plan_, row);
+      RowVerdict verdict = JudgeRow(source_, plan_.columns, row);
       if (const auto path = InnerPath(cell, plan_.folder)) {
         rows_[*path].push_back(std::move(verdict));
       } else if (verdict.passes) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pipeline/base/json.h"
 #include "stages/metric/metrics.h"
 
 namespace besom::stages {
@@ -94,12 +95,16 @@ std::string PredictionTable(const std::string& title,
   return text;
 }
 
-std::string PredictionCsv(const std::vector<std::string>& classes,
-                          const std::vector<ImagePrediction>& images) {
+std::string PredictionCsvHeader(const std::vector<std::string>& classes) {
   std::string text = "path,predicted";
   for (const std::string& name : classes)
     text += fmt::format(",{}", Field(fmt::format("probability_{}", name)));
-  text += ",actual,error\n";
+  return text + ",actual,error\n";
+}
+
+std::string PredictionCsvLines(const std::vector<std::string>& classes,
+                               const std::vector<ImagePrediction>& images) {
+  std::string text;
   for (const ImagePrediction& image : images) {
     const bool read = !image.probabilities.empty();
     text +=
@@ -110,6 +115,29 @@ std::string PredictionCsv(const std::vector<std::string>& classes,
     text += fmt::format(",{},{}\n",
                         image.actual ? Field(classes[*image.actual]) : "",
                         Field(image.error));
+  }
+  return text;
+}
+
+std::string PredictionJson(const std::vector<std::string>& classes,
+                           const std::vector<ImagePrediction>& images) {
+  using Ordered = nlohmann::ordered_json;  // Classes stay in their order.
+  std::string text;
+  for (const ImagePrediction& image : images) {
+    Ordered line = {{"path", image.path},
+                    {"predicted", nullptr},
+                    {"probabilities", nullptr},
+                    {"actual", nullptr},
+                    {"error", nullptr}};
+    if (!image.probabilities.empty()) {
+      line["predicted"] = classes[ArgMax(image.probabilities)];
+      for (std::size_t i = 0; i < classes.size(); ++i)
+        line["probabilities"][classes[i]] = image.probabilities[i];
+    }
+    if (image.actual) line["actual"] = classes[*image.actual];
+    if (!image.error.empty()) line["error"] = image.error;
+    text += line.dump(-1, ' ', false, Ordered::error_handler_t::replace);
+    text += '\n';
   }
   return text;
 }

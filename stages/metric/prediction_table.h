@@ -22,10 +22,19 @@ std::string PredictionTable(const std::string& title,
                             const std::vector<std::string>& classes,
                             const std::vector<ImagePrediction>& images);
 
+/// The header line of PredictionCsvLines.
+std::string PredictionCsvHeader(const std::vector<std::string>& classes);
+
 /// One line per image: path, predicted, probability of each class (%.17g),
-/// actual, error; a header line, LF, empty where not known, quotes only where
-/// needed (RFC 4180).
-std::string PredictionCsv(const std::vector<std::string>& classes,
-                          const std::vector<ImagePrediction>& images);
+/// actual, error; LF, empty where not known, quotes only where needed
+/// (RFC 4180).
+std::string PredictionCsvLines(const std::vector<std::string>& classes,
+                               const std::vector<ImagePrediction>& images);
+
+/// The same as one JSON object a line: {"path", "predicted", "probabilities":
+/// {class: number}, "actual", "error"}, null where not known; bytes of a path
+/// that are not UTF-8 become U+FFFD.
+std::string PredictionJson(const std::vector<std::string>& classes,
+                           const std::vector<ImagePrediction>& images);
 
 }  // namespace besom::stages

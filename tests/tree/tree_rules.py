@@ -55,6 +55,7 @@ FENCES = [
     (r"sqlite3(ext)?\.h$", ["db"]),
     (r"(mpi|mpi-ext|nccl)\.h$", ["cluster"]),
     (r"(torch|ATen|c10|caffe2|openvino)/", ["stages"]),
+    (r"dcmtk/", ["stages/data/dicom"]),
     (r"CLI/", ["pipeline/cli"]),
     (r"curl/", ["pipeline/cli/machine/fetch"]),
     (r"spdlog/", ["pipeline/base"]),

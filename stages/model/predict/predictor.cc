@@ -1,7 +1,9 @@
 #include "stages/model/predict/predictor.h"
 
 #include <algorithm>
-#include <future>
+#include <atomic>
+#include <functional>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -80,17 +82,19 @@ Status ReadImage(const Recipe& recipe, const InputFiller& filler,
   }
 }
 
-/// Goes through the images batch by batch, reading one batch ahead.
+/// Goes through the images in lanes: each takes the next batch, reads it and
+/// passes it through an engine of its own, so that reading never holds up
+/// another lane's engine.
 class Prediction {
  public:
   Prediction(const Recipe& recipe, const std::vector<Path>& images,
-             FeatureEngine& engine, const TrainedModel& model)
+             const Engines& engines, const std::vector<TrainedModel>& models)
       : recipe_(recipe),
         filler_(recipe.preprocessing),
         images_(images),
-        engine_(engine),
-        model_(model),
-        batch_(static_cast<std::size_t>(engine.batch())),
+        engines_(engines),
+        models_(models),
+        batch_(static_cast<std::size_t>(engines.front()->batch())),
         results_(images.size()) {
     for (std::size_t i = 0; i < images.size(); ++i)
       results_[i].path = images[i].string();
@@ -98,71 +102,101 @@ class Prediction {
 
   Result<std::vector<ImagePrediction>> Run(
       const std::function<bool(double)>& progress) {
-    std::future<Batch> ready = ReadAhead(0);
-    for (std::size_t first = 0; first < images_.size(); first += batch_) {
-      const Batch batch = ready.get();
-      if (first + batch_ < images_.size()) ready = ReadAhead(first + batch_);
-      BESOM_RETURN_IF_ERROR(Classify(batch, first));
-      const std::size_t done = std::min(first + batch_, images_.size());
-      if (progress && progress(static_cast<double>(done) /
-                               static_cast<double>(images_.size())))
-        return Status(StatusCode::kInterrupted, "predict", "asked to stop");
-    }
+    RunInThreads(static_cast<int>(engines_.size()), engines_.size(),
+                 [&](std::size_t lane) { RunLane(*engines_[lane], progress); });
+    if (!status_.ok()) return status_;
     return std::move(results_);
   }
 
  private:
-  struct Batch {
-    std::vector<float> input;  ///< batch_ images; unread ones are 0.
+  void RunLane(FeatureEngine& engine,
+               const std::function<bool(double)>& progress) {
+    std::vector<float> input(batch_ * engine.image_numbers());
+    while (!ended_) {
+      const std::size_t first = next_.fetch_add(batch_);
+      if (first >= images_.size()) return;
+      const std::size_t count = std::min(batch_, images_.size() - first);
+      Status status;
+      try {
+        status = ClassifyBatch(engine, input, first, count);
+      } catch (const std::bad_alloc&) {
+        status = Status(StatusCode::kOutOfMemory, "predict",
+                        "no memory for a batch of images");
+      }
+      const std::lock_guard lock(mutex_);
+      done_ += count;
+      if (status.ok() && progress &&
+          progress(static_cast<double>(done_) /
+                   static_cast<double>(images_.size())))
+        status = Status(StatusCode::kInterrupted, "predict", "asked to stop");
+      if (status.ok()) continue;
+      if (status_.ok()) status_ = status;
+      ended_ = true;
+    }
+  }
+
+  Status ClassifyBatch(FeatureEngine& engine, std::vector<float>& input,
+                       std::size_t first, std::size_t count) {
+    const std::size_t numbers = engine.image_numbers();
     std::vector<Status> statuses;
-  };
-
-  std::future<Batch> ReadAhead(std::size_t first) {
-    return std::async(std::launch::async,
-                      [this, first] { return ReadBatch(first); });
-  }
-
-  Batch ReadBatch(std::size_t first) const {
-    const std::size_t count = std::min(batch_, images_.size() - first);
-    const std::size_t numbers = engine_.image_numbers();
-    Batch batch{std::vector<float>(batch_ * numbers, 0.0F),
-                std::vector<Status>(count)};
-    RunInThreads(recipe_.engine.threads, count, [&](std::size_t i) {
-      batch.statuses[i] =
-          ReadImage(recipe_, filler_, images_[first + i],
-                    std::span(batch.input).subspan(i * numbers, numbers));
-    });
-    return batch;
-  }
-
-  Status Classify(const Batch& batch, std::size_t first) {
-    const std::size_t count = batch.statuses.size();
-    const auto width = static_cast<std::size_t>(engine_.dimension());
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto place = std::span(input).subspan(i * numbers, numbers);
+      statuses.push_back(
+          ReadImage(recipe_, filler_, images_[first + i], place));
+      if (!statuses.back().ok()) std::ranges::fill(place, 0.0F);
+    }
+    const auto width = static_cast<std::size_t>(engine.dimension());
     std::vector<float> features(count * width);
     BESOM_RETURN_IF_ERROR(
-        engine_.Extract(static_cast<int>(count), batch.input, features));
+        engine.Extract(static_cast<int>(count), input, features));
     std::vector<const float*> rows;
     for (std::size_t i = 0; i < count; ++i)
       rows.push_back(features.data() + i * width);
-    BESOM_ASSIGN_OR_RETURN(std::vector<HeadOutput> outputs,
-                           model_.Evaluate(rows));
+    BESOM_ASSIGN_OR_RETURN(const auto probabilities, MeanOfFits(rows));
     for (std::size_t i = 0; i < count; ++i) {
       ImagePrediction& result = results_[first + i];
-      if (batch.statuses[i].ok())
-        result.probabilities = std::move(outputs[i].probabilities);
+      if (statuses[i].ok())
+        result.probabilities = probabilities[i];
       else
-        result.error = batch.statuses[i].cause();
+        result.error = statuses[i].cause();
     }
     return Status::Ok();
+  }
+
+  Result<std::vector<std::vector<double>>> MeanOfFits(
+      const std::vector<const float*>& rows) {
+    // A trained base computes with all threads: one lane at a time.
+    const std::lock_guard lock(models_mutex_);
+    std::vector<std::vector<double>> mean(rows.size());
+    for (const TrainedModel& model : models_) {
+      BESOM_ASSIGN_OR_RETURN(std::vector<HeadOutput> outputs,
+                             model.Evaluate(rows));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        std::vector<double>& one = outputs[i].probabilities;
+        if (mean[i].empty())
+          mean[i] = std::move(one);
+        else
+          std::ranges::transform(mean[i], one, mean[i].begin(), std::plus());
+      }
+    }
+    for (std::vector<double>& image : mean)
+      for (double& p : image) p /= static_cast<double>(models_.size());
+    return mean;
   }
 
   const Recipe& recipe_;
   const InputFiller filler_;
   const std::vector<Path>& images_;
-  FeatureEngine& engine_;
-  const TrainedModel& model_;
+  const Engines& engines_;
+  const std::vector<TrainedModel>& models_;
   const std::size_t batch_;
-  std::vector<ImagePrediction> results_;
+  std::vector<ImagePrediction> results_;  // Each written by one lane.
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> ended_{false};
+  std::mutex models_mutex_;
+  std::mutex mutex_;  // Guards the rest while lanes run.
+  std::size_t done_ = 0;
+  Status status_;
 };
 
 Result<Recipe> ParseRecipe(const PredictorSettings& settings) {
@@ -178,20 +212,27 @@ Result<Recipe> ParseRecipe(const PredictorSettings& settings) {
 Result<std::vector<ImagePrediction>> Predict(
     const PredictorSettings& settings, const std::vector<Path>& images,
     const std::function<bool(double)>& progress,
-    const EngineFactory& make_engine, const TrainedBaseFactory& make_base) {
+    const LaneFactory& make_engines, const TrainedBaseFactory& make_base) {
   BESOM_ASSIGN_OR_RETURN(const Recipe recipe, ParseRecipe(settings));
-  BESOM_ASSIGN_OR_RETURN(
-      HeadModel head, HeadModel::FromBlob(Artifact::FromBytes(settings.head)));
-  BESOM_ASSIGN_OR_RETURN(
-      const TrainedModel model,
-      TrainedModel::Make(std::move(head), settings.model, recipe.engine.size,
-                         recipe.engine.threads, make_base));
-  BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<FeatureEngine> engine,
-                         make_engine(recipe.engine));
-  if (engine->dimension() != model.dimension())
-    return CorruptError("predict", "the head does not fit the base");
+  std::vector<TrainedModel> models;
+  for (const std::string& blob : settings.heads) {
+    BESOM_ASSIGN_OR_RETURN(HeadModel head,
+                           HeadModel::FromBlob(Artifact::FromBytes(blob)));
+    BESOM_ASSIGN_OR_RETURN(
+        TrainedModel model,
+        TrainedModel::Make(std::move(head), settings.model, recipe.engine.size,
+                           recipe.engine.threads, make_base));
+    models.push_back(std::move(model));
+  }
+  EngineSpec lane = recipe.engine;
+  lane.threads = 1;
+  BESOM_ASSIGN_OR_RETURN(const Engines engines,
+                         make_engines(lane, recipe.engine.threads));
+  for (const TrainedModel& model : models)
+    if (engines.front()->dimension() != model.dimension())
+      return CorruptError("predict", "the head does not fit the base");
   if (images.empty()) return std::vector<ImagePrediction>();
-  return Prediction(recipe, images, *engine, model).Run(progress);
+  return Prediction(recipe, images, engines, models).Run(progress);
 }
 
 }  // namespace besom::stages

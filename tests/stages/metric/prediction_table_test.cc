@@ -46,13 +46,27 @@ TEST(PredictionTableTest, NothingReadIsATableOfDashes) {
 }
 
 TEST(PredictionTableTest, CsvQuotesOnlyWhereNeeded) {
-  const std::string csv =
-      PredictionCsv(kClasses, {{"a,\"b\".png", 1, {0.25, 0.75}, ""},
-                               {"c.png", std::nullopt, {}, "not an image"}});
-  EXPECT_EQ(csv,
-            "path,predicted,probability_covid,probability_normal,actual,error\n"
+  const std::vector<ImagePrediction> images = {
+      {"a,\"b\".png", 1, {0.25, 0.75}, ""},
+      {"c.png", std::nullopt, {}, "not an image"}};
+  EXPECT_EQ(PredictionCsvHeader(kClasses),
+            "path,predicted,probability_covid,probability_normal,actual,"
+            "error\n");
+  EXPECT_EQ(PredictionCsvLines(kClasses, images),
             "\"a,\"\"b\"\".png\",normal,0.25,0.75,normal,\n"
             "c.png,,,,,not an image\n");
+}
+
+TEST(PredictionTableTest, JsonIsOneObjectALine) {
+  EXPECT_EQ(PredictionJson({"z", "a"},
+                           {{"b\".png", 1, {0.1, 0.9}, ""},
+                            {"\xFF.png", std::nullopt, {}, "not an image"}}),
+            "{\"path\":\"b\\\".png\",\"predicted\":\"a\","
+            "\"probabilities\":{\"z\":0.1,\"a\":0.9},\"actual\":\"a\","
+            "\"error\":null}\n"
+            "{\"path\":\"\uFFFD.png\",\"predicted\":null,"
+            "\"probabilities\":null,\"actual\":null,"
+            "\"error\":\"not an image\"}\n");
 }
 
 }  // namespace

@@ -35,6 +35,13 @@ class MeanEngine final : public FeatureEngine {
   int size_;
 };
 
+Result<Engines> MakeMeanEngines(const EngineSpec& spec, int lanes) {
+  Engines engines;
+  for (int i = 0; i < lanes; ++i)
+    engines.push_back(std::make_unique<MeanEngine>(spec.size));
+  return engines;
+}
+
 /// Grey squares of given brightness in a fresh folder, and a head that says
 /// "bright" for a mean above one half.
 class PredictorTest : public testing::Test {
@@ -46,8 +53,8 @@ class PredictorTest : public testing::Test {
     HeadLayer layer{2, 2, std::vector<float>(32), std::vector<float>(16)};
     layer.weights[1] = 8;    // bright: 8 * mean
     layer.weights[17] = -4;  //         - 4
-    settings_.head =
-        HeadModel({layer}, {{"classes", {"dark", "bright"}}}).ToBlob();
+    settings_.heads = {
+        HeadModel({layer}, {{"classes", {"dark", "bright"}}}).ToBlob()};
     settings_.model = {{"backbone", "vgg16"},
                        {"cut", "full"},
                        {"pooling", "average"},
@@ -75,12 +82,7 @@ class PredictorTest : public testing::Test {
   }
 
   Result<std::vector<ImagePrediction>> Run(const std::vector<Path>& images) {
-    return Predict(settings_, images, {},
-                   [](const EngineSpec& spec) {
-                     return Result<std::unique_ptr<FeatureEngine>>(
-                         std::make_unique<MeanEngine>(spec.size));
-                   },
-                   /*make_base=*/{});
+    return Predict(settings_, images, {}, MakeMeanEngines, /*make_base=*/{});
   }
 
   Path folder_;
@@ -111,9 +113,32 @@ TEST_F(PredictorTest, ClassifiesWhatCanBeReadAndNamesTheRest) {
   }
 }
 
+TEST_F(PredictorTest, FitsAreAveraged) {
+  HeadLayer layer{2, 2, std::vector<float>(32), std::vector<float>(16)};
+  settings_.heads.push_back(
+      HeadModel({layer}, {{"classes", {"dark", "bright"}}}).ToBlob());
+  const auto result = Run({Grey("a.png", 204)});
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  // The second fit knows nothing: one half.
+  EXPECT_NEAR((*result)[0].probabilities.at(1),
+              (1 / (1 + std::exp(-2.4)) + 0.5) / 2, 1e-6);
+}
+
+TEST_F(PredictorTest, NothingReadableIsRowsOfReasons) {
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "text.dcm", "no image").ok());
+  settings_.threads = 2;
+  const auto result = Run({folder_ / "text.dcm", folder_, folder_ / "gone"});
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  ASSERT_EQ(result->size(), 3u);
+  for (const ImagePrediction& image : *result) {
+    EXPECT_TRUE(image.probabilities.empty());
+    EXPECT_FALSE(image.error.empty());
+  }
+}
+
 TEST_F(PredictorTest, AHeadOfAnotherBaseIsRefused) {
   HeadLayer layer{3, 2, std::vector<float>(48), std::vector<float>(16)};
-  settings_.head = HeadModel({layer}, {{"classes", {"a", "b"}}}).ToBlob();
+  settings_.heads = {HeadModel({layer}, {{"classes", {"a", "b"}}}).ToBlob()};
   EXPECT_EQ(Run({}).status().code(), StatusCode::kCorrupt);
 }
 
@@ -127,13 +152,9 @@ TEST_F(PredictorTest, OtherWeightsThanTheTrialsAreRefused) {
 }
 
 TEST_F(PredictorTest, StopsWhenTold) {
-  const auto result = Predict(
-      settings_, {Grey("a.png", 1)}, [](double) { return true; },
-      [](const EngineSpec& spec) {
-        return Result<std::unique_ptr<FeatureEngine>>(
-            std::make_unique<MeanEngine>(spec.size));
-      },
-      /*make_base=*/{});
+  const auto result =
+      Predict(settings_, {Grey("a.png", 1)}, [](double) { return true; },
+              MakeMeanEngines, /*make_base=*/{});
   EXPECT_EQ(result.status().code(), StatusCode::kInterrupted);
 }
 

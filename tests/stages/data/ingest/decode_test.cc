@@ -56,7 +56,7 @@ TEST(DecodeTest, RgbThatIsGreyHasOneChannel) {
 TEST(DecodeTest, WhatIsNoImageIsAnErrorWithAReason) {
   EXPECT_EQ(Decode("").status().cause(), "the file is empty");
   EXPECT_EQ(Decode("hello, this is text").status().cause(),
-            "neither a JPEG nor a PNG");
+            "neither a JPEG, a PNG nor a DICOM file");
   EXPECT_EQ(Decode("\xFF\xD8\xFF").status().code(), StatusCode::kFailed);
   EXPECT_EQ(Decode(std::string("\0\0\0", 3)).status().code(),
             StatusCode::kFailed);
@@ -95,7 +95,8 @@ TEST(DecodeTest, DamagedSmallFilesNeverCrash) {
 }
 
 TEST(DecodeTest, ExtensionsInAnyCase) {
-  for (const char* name : {"a.jpg", "a.JPEG", "b.Png", "x.y.jpe", "k.jfif"})
+  for (const char* name :
+       {"a.jpg", "a.JPEG", "b.Png", "x.y.jpe", "k.jfif", "0.DCM", "s.dicom"})
     EXPECT_TRUE(HasImageExtension(name)) << name;
   for (const char* name : {"a.gif", "jpg", ".png", "a.png.txt", "a.", ""})
     EXPECT_FALSE(HasImageExtension(name)) << name;

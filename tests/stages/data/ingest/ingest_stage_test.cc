@@ -67,7 +67,7 @@ TEST_F(IngestStageTest, DecodesFilesAndRecordsBadOnes) {
   EXPECT_EQ(shard.size(), 16);
   EXPECT_EQ(shard.records()[0].channels, 3);
   EXPECT_EQ(shard.records()[0].source_width, 30);
-  EXPECT_EQ(shard.records()[1].error, "neither a JPEG nor a PNG");
+  EXPECT_EQ(shard.records()[1].error, "neither a JPEG, a PNG nor a DICOM file");
   EXPECT_EQ(shard.records()[2].channels, 1);
   EXPECT_EQ(shard.pixels(2).size(), 256u);
 }

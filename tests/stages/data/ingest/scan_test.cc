@@ -349,8 +349,6 @@ TEST_F(ScanTest, UnknownClassesAndFormatsAreRefused) {
   EXPECT_THAT(ErrorOf(Scan(source)),
               AllOf(HasSubstr("'norml'"), HasSubstr("covid, normal")));
   source = Folder();
-  source["format"] = "dicom_folder";
-  EXPECT_THAT(ErrorOf(Scan(source)), HasSubstr("not built yet"));
   source["format"] = "idx";
   EXPECT_THAT(ErrorOf(Scan(source)), HasSubstr("not built yet"));
   source = Table();
