@@ -164,9 +164,8 @@ Status PlanGraph(PreparedSweep& sweep, stages::ContentDigests& digests,
     scan.threads = threads;
     scan.base_folder = sweep.spec.file.parent_path();
     scan.phantom = stages::ScanPhantom;
-    scan.patient_key = sweeps::ProcessEnvironment()
-                           .variable("BESOM_PATIENT_KEY")
-                           .value_or("");
+    scan.patient_key =
+        sweeps::ProcessEnvironment().variable("BESOM_PATIENT_KEY").value_or("");
     return stages::ScanSources(ingest, external, digests, scan);
   };
   services.backbone = [&](const Json& model) {

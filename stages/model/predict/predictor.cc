@@ -1,5 +1,7 @@
 #include "stages/model/predict/predictor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <functional>
@@ -64,6 +66,11 @@ Result<Recipe> ReadRecipe(const PredictorSettings& settings) {
 
 Status ReadWithMemory(const Recipe& recipe, const InputFiller& filler,
                       const Path& path, std::span<float> input) {
+  BESOM_ASSIGN_OR_RETURN(const FileStat stat, StatFile(path));
+  if (stat.size > kMaxFileBytes)
+    return Status(
+        StatusCode::kFailed, path.string(),
+        fmt::format("{} bytes, the limit is {}", stat.size, kMaxFileBytes));
   BESOM_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
   BESOM_ASSIGN_OR_RETURN(
       const DecodedImage image,

@@ -136,6 +136,15 @@ TEST_F(PredictorTest, NothingReadableIsRowsOfReasons) {
   }
 }
 
+TEST_F(PredictorTest, WhatIsNoFileOrTooLargeIsNotRead) {
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "large.png", "x").ok());
+  std::filesystem::resize_file(folder_ / "large.png", (512ULL << 20) + 1);
+  const auto result = Run({"/dev/zero", folder_ / "large.png"});
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_EQ((*result)[0].error, "not a regular file");
+  EXPECT_THAT((*result)[1].error, HasSubstr("the limit is"));
+}
+
 TEST_F(PredictorTest, AHeadOfAnotherBaseIsRefused) {
   HeadLayer layer{3, 2, std::vector<float>(48), std::vector<float>(16)};
   settings_.heads = {HeadModel({layer}, {{"classes", {"a", "b"}}}).ToBlob()};
