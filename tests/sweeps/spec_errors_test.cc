@@ -305,8 +305,7 @@ INSTANTIATE_TEST_SUITE_P(Every, SpecErrorsTest, ::testing::ValuesIn(Mistakes()),
 TEST(NotBuiltYetTest, DocumentedValuesAreRefusedWithThatWord) {
   for (const std::string text :
        {"evaluate.predictions=best", "method=sobol", "method=tpe", "method=gp",
-        "early_terminate.type=asha",
-        "ingest.sources.p.format=idx"}) {
+        "early_terminate.type=asha", "ingest.sources.p.format=idx"}) {
     EXPECT_THAT(ErrorOf(kBase, {text}), HasSubstr("not built yet")) << text;
   }
 }

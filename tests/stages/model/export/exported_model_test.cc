@@ -36,8 +36,7 @@ ModelParts Parts(std::vector<std::string> heads) {
 std::vector<std::string> NamesOf(const ExportedModel& model) {
   std::vector<std::string> names;
   const TensorList list = TensorsOf(model).value();
-  for (const FloatTensor& tensor : list.tensors())
-    names.push_back(tensor.name);
+  for (const FloatTensor& tensor : list.tensors()) names.push_back(tensor.name);
   return names;
 }
 
