@@ -96,6 +96,12 @@ struct FiguresOfFits {
 /// argument alone.
 using FitSummarizer = std::function<MetricRow(const FiguresOfFits&)>;
 
+/// A comparison of two trials, as in the view `comparisons`.
+struct ComparisonRow {
+  std::string metric, split, method, a, b;
+  std::optional<double> difference, low, high, p, p_adjusted;
+};
+
 /// One image met, used or not. (source, path) is its identity in the sweep.
 struct ImageRow {
   std::string source, path;

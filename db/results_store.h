@@ -104,8 +104,7 @@ class ResultsStore {
 
   /// None when no such task has finished.
   Result<std::optional<ActionRow>> FindAction(std::string_view key);
-  /// Finished tasks of a stage by key order, of one space (never
-  /// "") when given.
+  /// Finished tasks of a stage by key order, of one space (never "") if given.
   Result<std::vector<ActionRow>> FindActions(
       std::string_view stage, std::optional<std::string_view> space = {});
   /// The finished tasks of `keys`, parallel to them, in one snapshot.
@@ -127,10 +126,12 @@ class ResultsStore {
   /// Ends the rights of a run that counts as dead whatever its lock says, all
   /// at once: its claims are free, what it should still want to write is
   /// refused (WriteAs), and an event of its sweep tells who it was and `why`.
-  /// Until PutRun ends it, it stays open, with the outcome kTakenOver. OK for
-  /// a run that nobody has put.
+  /// Until PutRun ends it, it stays open, as kTakenOver. OK for an unknown run.
   Status TakeOverRun(std::string_view run, std::string_view why, double time);
   static constexpr std::string_view kTakenOver = "taken over";
+
+  /// Makes `rows` the comparisons of the sweep.
+  Status PutComparisons(SweepId sweep, const std::vector<ComparisonRow>& rows);
 
   /// OK when every planned done trial has a value to rank by; else kInvalid
   /// that names metric, set and how many trials have none.

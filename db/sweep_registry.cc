@@ -291,6 +291,27 @@ Status ResultsStore::TakeOverRun(std::string_view run, std::string_view why,
   return transaction.Commit();
 }
 
+Status ResultsStore::PutComparisons(SweepId sweep,
+                                    const std::vector<ComparisonRow>& rows) {
+  BESOM_ASSIGN_OR_RETURN(Transaction transaction, BeginWriting());
+  BESOM_ASSIGN_OR_RETURN(
+      Statement clear,
+      connection_->Prepare("DELETE FROM comparison WHERE sweep_id = ?"));
+  BESOM_RETURN_IF_ERROR(clear.Run(sweep));
+  BESOM_ASSIGN_OR_RETURN(
+      Statement put,
+      connection_->Prepare(
+          "INSERT INTO comparison(sweep_id, metric, split, method, a, b, "
+          "difference, low, high, p, p_adjusted) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const ComparisonRow& row : rows) {
+    BESOM_RETURN_IF_ERROR(put.Run(sweep, row.metric, row.split, row.method,
+                                  row.a, row.b, row.difference, row.low,
+                                  row.high, row.p, row.p_adjusted));
+  }
+  return transaction.Commit();
+}
+
 Status ResultsStore::CheckRankable(SweepId sweep) {
   BESOM_ASSIGN_OR_RETURN(
       Statement missing,

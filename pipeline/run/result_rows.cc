@@ -84,4 +84,16 @@ std::vector<db::ImageRow> ImageRowsOf(
   return rows;
 }
 
+std::vector<db::ComparisonRow> ComparisonRowsOf(
+    const std::vector<TrialComparison>& lines) {
+  std::vector<db::ComparisonRow> rows;
+  for (const TrialComparison& line : lines) {
+    if (!line.why_not.empty()) continue;
+    rows.push_back({line.test.metric, line.split, line.test.method, line.a,
+                    line.b, line.test.difference, line.test.low, line.test.high,
+                    line.test.p, line.p_adjusted});
+  }
+  return rows;
+}
+
 }  // namespace besom::run

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "db/result_rows.h"
+#include "pipeline/run/trial_comparison.h"
 #include "stages/data/pixel_shard.h"
 #include "stages/data/split_table.h"
 #include "stages/metric/evaluation.h"
@@ -18,5 +19,9 @@ db::FitRow FitRowOf(const stages::Evaluation& evaluation,
 std::vector<db::ImageRow> ImageRowsOf(
     const stages::SplitTable& table,
     const std::vector<stages::PixelShard>& shards);
+
+/// The rows of the view `comparisons`; lines without a test are left out.
+std::vector<db::ComparisonRow> ComparisonRowsOf(
+    const std::vector<TrialComparison>& lines);
 
 }  // namespace besom::run

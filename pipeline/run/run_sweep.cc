@@ -18,7 +18,9 @@
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/holder_judge.h"
 #include "pipeline/run/known_outputs.h"
+#include "pipeline/run/prior_rows.h"
 #include "pipeline/run/progress_observer.h"
+#include "pipeline/run/result_rows.h"
 #include "pipeline/run/stage_versions.h"
 #include "pipeline/run/sweep_lock.h"
 #include "pipeline/store/run_lock.h"
@@ -239,41 +241,6 @@ Result<std::map<std::string, db::TrialState>> StatesOf(
   return states;
 }
 
-}  // namespace
-
-Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
-                                             db::ResultsStore& results,
-                                             const BlobStore& blobs) {
-  std::set<std::string> spaces, planned;
-  for (TaskId task = 0; task < sweep.graph.size(); ++task) {
-    const TaskNode& node = sweep.graph[task];
-    if (node.space.empty()) continue;
-    spaces.insert(node.space);
-    planned.insert(node.key.Hex());
-  }
-  Coordinator::PriorRows rows;
-  for (const std::string& space : spaces) {
-    BESOM_ASSIGN_OR_RETURN(const std::vector<db::ActionRow> actions,
-                           results.FindActions("features", space));
-    for (const db::ActionRow& action : actions) {
-      if (planned.contains(action.key) || action.blobs.empty() ||
-          action.removed())
-        continue;
-      BESOM_ASSIGN_OR_RETURN(const Digest digest,
-                             Digest::FromHex(action.blobs[0].digest));
-      const BlobRef blob{digest, action.blobs[0].size};
-      if (!blobs.Has(blob)) continue;
-      BESOM_ASSIGN_OR_RETURN(const Json params,
-                             ParseJson(action.params, action.label));
-      for (const Json& content : params.at("contents"))
-        rows[space][content.get<std::string>()].push_back(blob);
-    }
-  }
-  return rows;
-}
-
-namespace {
-
 /// Rank 0's part of a run, step after step.
 class SweepRun {
  public:
@@ -297,6 +264,7 @@ class SweepRun {
   Status Register();
   Result<std::vector<TaskId>> ViewsToMake();
   Result<RunOutcome> Execute();
+  Status RecordComparisons();
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer);
 
   const RunOptions& options_;
@@ -446,8 +414,18 @@ Result<RunOutcome> SweepRun::Execute() {
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
   outcome.best = BestLine(layout_.database(), sweep_.spec.name);
+  if (outcome.tasks_run > 0) BESOM_RETURN_IF_ERROR(RecordComparisons());
   if (outcome.tasks_run > 0) outcome.work = tally.Lines();
   return outcome;
+}
+
+/// How sure the first place of the leaderboard is.
+Status SweepRun::RecordComparisons() {
+  BESOM_ASSIGN_OR_RETURN(const auto reader,
+                         db::Reader::Open(layout_.database()));
+  BESOM_ASSIGN_OR_RETURN(const std::vector<TrialComparison> lines,
+                         CompareLeader(*reader, sweep_.spec.name));
+  return results_->PutComparisons(id_, ComparisonRowsOf(lines));
 }
 
 }  // namespace

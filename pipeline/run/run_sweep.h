@@ -35,9 +35,4 @@ struct Standing {
 Result<Standing> FindStanding(const RunOptions& options, int threads,
                               const std::vector<std::string>& offered);
 
-/// Rows of features spaces that plans other than `graph` left behind.
-Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
-                                             db::ResultsStore& results,
-                                             const BlobStore& blobs);
-
 }  // namespace besom::run

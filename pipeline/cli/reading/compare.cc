@@ -4,11 +4,12 @@
 #include <memory>
 #include <set>
 
+#include "pipeline/cli/reading/comparison_words.h"
 #include "pipeline/cli/reading/reading_verbs.h"
 #include "pipeline/cli/reading/table_text.h"
-#include "pipeline/cli/reading/trial_comparison.h"
 #include "pipeline/cli/reading/trial_record.h"
 #include "pipeline/cli/reading/workspace_reader.h"
+#include "pipeline/run/trial_comparison.h"
 
 namespace besom::cli {
 namespace {
@@ -131,9 +132,9 @@ Result<db::Table> SideBySide(db::Reader& reader,
 /// What to test where nothing is named: what the trials are ranked by, and
 /// accuracy and the positive class's recall, on the set that they are ranked
 /// on and on test.
-Result<TrialComparisonOptions> WhatToTest(db::Reader& reader,
-                                          const db::TrialName& first,
-                                          const CompareOptions& options) {
+Result<run::TrialComparisonOptions> WhatToTest(db::Reader& reader,
+                                               const db::TrialName& first,
+                                               const CompareOptions& options) {
   BESOM_ASSIGN_OR_RETURN(
       const db::Table sweep,
       reader.Query("SELECT s.metric, s.split, json_extract(t.config, "
@@ -141,7 +142,7 @@ Result<TrialComparisonOptions> WhatToTest(db::Reader& reader,
                    "t.sweep = s.sweep AND t.trial = ?2 WHERE s.sweep = ?1",
                    {first.sweep, first.trial}));
   const auto& row = sweep.rows.at(0);
-  TrialComparisonOptions what;
+  run::TrialComparisonOptions what;
   what.method = options.method;
   what.metrics = options.metrics;
   const auto add = [](std::vector<std::string>& list, std::string text) {
@@ -170,12 +171,12 @@ Result<TrialComparisonOptions> WhatToTest(db::Reader& reader,
 
 Cell CellOf(std::string_view text) { return std::string(text); }
 
-db::Table TableOf(const std::vector<TrialComparison>& lines) {
+db::Table TableOf(const std::vector<run::TrialComparison>& lines) {
   db::Table table;
   table.columns = {"a",       "b",          "metric",     "split", "method",
                    "value_a", "value_b",    "difference", "low",   "high",
                    "p",       "p_adjusted", "units",      "unit",  "note"};
-  for (const TrialComparison& line : lines)
+  for (const run::TrialComparison& line : lines)
     table.rows.push_back(
         {CellOf(line.a), CellOf(line.b), CellOf(line.test.metric),
          CellOf(line.split), CellOf(line.test.method), CellOf(line.value_a),
@@ -187,11 +188,11 @@ db::Table TableOf(const std::vector<TrialComparison>& lines) {
 }
 
 /// The sentences, and how to read them.
-std::string Words(const std::vector<TrialComparison>& lines,
+std::string Words(const std::vector<run::TrialComparison>& lines,
                   const std::string& chosen_on) {
   std::string text = "\n";
   bool any = false;
-  for (const TrialComparison& line : lines) {
+  for (const run::TrialComparison& line : lines) {
     text += ComparisonSentence(line) + "\n";
     any |= line.split == chosen_on;
   }
@@ -214,10 +215,10 @@ Status CompareTrials(db::Reader& reader, const CompareOptions& options) {
     // Programs that read the table would stumble over words.
     if (trials.size() < 2 || format != TableFormat::kTable) return Print(text);
   }
-  BESOM_ASSIGN_OR_RETURN(const TrialComparisonOptions what,
+  BESOM_ASSIGN_OR_RETURN(const run::TrialComparisonOptions what,
                          WhatToTest(reader, trials[0], options));
-  BESOM_ASSIGN_OR_RETURN(const std::vector<TrialComparison> lines,
-                         CompareTrialsBy(reader, trials, what));
+  BESOM_ASSIGN_OR_RETURN(const std::vector<run::TrialComparison> lines,
+                         run::CompareTrialsBy(reader, trials, what));
   if (options.tests) return Print(FormatTable(TableOf(lines), format));
   BESOM_ASSIGN_OR_RETURN(
       const db::Table chosen,

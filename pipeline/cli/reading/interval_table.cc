@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "pipeline/cli/reading/table_text.h"
-#include "pipeline/cli/reading/trial_sets.h"
+#include "pipeline/run/trial_sets.h"
 #include "stages/metric/set_scores.h"
 
 namespace besom::cli {
@@ -75,8 +75,8 @@ Result<db::Table> IntervalTable(db::Reader& reader, const TrialRecord& record,
 Result<db::Table> ImageIntervalTable(db::Reader& reader,
                                      const TrialRecord& record,
                                      const std::string& split) {
-  BESOM_ASSIGN_OR_RETURN(const TrialSet set,
-                         LoadTrialSet(reader, record.name, split));
+  BESOM_ASSIGN_OR_RETURN(const run::TrialSet set,
+                         run::LoadTrialSet(reader, record.name, split));
   if (set.images.empty())
     return InvalidError("--interval-unit",
                         fmt::format("no predictions of '{}' are kept", split),

@@ -8,7 +8,7 @@
 #include "pipeline/base/result.h"
 #include "stages/metric/set_comparison.h"
 
-namespace besom::cli {
+namespace besom::run {
 
 /// One line of a comparison of two trials.
 struct TrialComparison {
@@ -16,9 +16,10 @@ struct TrialComparison {
   std::string split;
   stages::Comparison test;
   std::optional<double> value_a, value_b;
-  std::optional<double> p_adjusted;  ///< Holm's, over all lines.
-  std::int64_t units = 0;            ///< Groups, images or fits compared.
-  std::string unit;                  ///< "patient groups", "images", "fits".
+  /// Holm's, over the trials that are compared by one metric on one set.
+  std::optional<double> p_adjusted;
+  std::int64_t units = 0;  ///< Groups, images or fits compared.
+  std::string unit;        ///< "patient groups", "images", "fits".
   /// Why there is no test; else empty.
   std::string why_not;
 };
@@ -38,8 +39,11 @@ Result<std::vector<TrialComparison>> CompareTrialsBy(
     db::Reader& reader, const std::vector<db::TrialName>& trials,
     const TrialComparisonOptions& options);
 
-/// A line in words: what the difference is, how sure it is, and whether it is
-/// more than chance (adjusted p below 0.05).
-std::string ComparisonSentence(const TrialComparison& line);
+/// What is asked of a finished sweep: how the first of the leaderboard compares
+/// with each of the next kRivals by what ranks them, on the set that they are
+/// ranked on and on test. Empty when there are not two.
+inline constexpr int kRivals = 5;
+Result<std::vector<TrialComparison>> CompareLeader(db::Reader& reader,
+                                                   const std::string& sweep);
 
-}  // namespace besom::cli
+}  // namespace besom::run

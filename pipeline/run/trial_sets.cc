@@ -1,4 +1,4 @@
-#include "pipeline/cli/reading/trial_sets.h"
+#include "pipeline/run/trial_sets.h"
 
 #include <algorithm>
 #include <map>
@@ -6,7 +6,7 @@
 
 #include "pipeline/base/json.h"
 
-namespace besom::cli {
+namespace besom::run {
 namespace {
 
 Result<std::vector<std::string>> ClassesOf(db::Reader& reader,
@@ -99,4 +99,4 @@ Result<TrialSet> LoadTrialSet(db::Reader& reader, const db::TrialName& trial,
   return builder.Take();
 }
 
-}  // namespace besom::cli
+}  // namespace besom::run

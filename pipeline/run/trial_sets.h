@@ -8,7 +8,7 @@
 #include "pipeline/base/result.h"
 #include "stages/metric/scored_set.h"
 
-namespace besom::cli {
+namespace besom::run {
 
 /// What a trial said about the images of a set.
 struct TrialSet {
@@ -23,4 +23,4 @@ struct TrialSet {
 Result<TrialSet> LoadTrialSet(db::Reader& reader, const db::TrialName& trial,
                               const std::string& split);
 
-}  // namespace besom::cli
+}  // namespace besom::run

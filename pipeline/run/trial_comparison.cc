@@ -1,4 +1,4 @@
-#include "pipeline/cli/reading/trial_comparison.h"
+#include "pipeline/run/trial_comparison.h"
 
 #include <fmt/format.h>
 
@@ -6,17 +6,15 @@
 #include <map>
 #include <utility>
 
-#include "pipeline/cli/reading/table_text.h"
-#include "pipeline/cli/reading/trial_sets.h"
+#include "pipeline/run/trial_sets.h"
 #include "stages/metric/holm.h"
 #include "stages/metric/resampled_t.h"
 #include "stages/metric/set_scorer.h"
 
-namespace besom::cli {
+namespace besom::run {
 namespace {
 
 constexpr double kLevel = 0.95;
-constexpr double kChance = 0.05;
 
 /// `metric` as the columns name and class hold it.
 struct MetricColumns {
@@ -151,19 +149,19 @@ Result<std::int64_t> FitCountOf(db::Reader& reader,
   return db::IntegerOf(rows.rows.at(0)[0]);
 }
 
+/// Adjusts the lines of each metric and set for how many these are.
 void AdjustByHolm(std::vector<TrialComparison>& lines) {
-  std::vector<std::optional<double>> p_values;
-  for (const TrialComparison& line : lines) p_values.push_back(line.test.p);
-  const auto adjusted = stages::HolmAdjusted(p_values);
+  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>>
+      families;
   for (std::size_t i = 0; i < lines.size(); ++i)
-    lines[i].p_adjusted = adjusted[i];
-}
-
-/// Four decimals with a sign.
-std::string Signed(double value) { return fmt::format("{:+.4f}", value); }
-
-std::string ValueOrDash(const std::optional<double>& value) {
-  return value ? fmt::format("{:.4f}", *value) : "-";
+    families[{lines[i].test.metric, lines[i].split}].push_back(i);
+  for (const auto& [family, members] : families) {
+    std::vector<std::optional<double>> p_values;
+    for (const std::size_t i : members) p_values.push_back(lines[i].test.p);
+    const auto adjusted = stages::HolmAdjusted(p_values);
+    for (std::size_t k = 0; k < members.size(); ++k)
+      lines[members[k]].p_adjusted = adjusted[k];
+  }
 }
 
 }  // namespace
@@ -201,30 +199,23 @@ Result<std::vector<TrialComparison>> CompareTrialsBy(
   return lines;
 }
 
-std::string ComparisonSentence(const TrialComparison& line) {
-  const std::string heading =
-      fmt::format("{} on {}, {} against {}: ", PlainText(line.test.metric),
-                  PlainText(line.split), line.a, line.b);
-  if (!line.why_not.empty()) return heading + "no test, " + line.why_not;
-  if (!line.test.difference) return heading + "not defined on this set";
-  std::string text = fmt::format(
-      "{}{} and {}, difference {}", heading, ValueOrDash(line.value_a),
-      ValueOrDash(line.value_b), Signed(*line.test.difference));
-  if (line.test.low)
-    text += fmt::format(" (95 % interval {} to {})", Signed(*line.test.low),
-                        Signed(*line.test.high));
-  if (!line.p_adjusted)
-    return text + fmt::format(
-                      "; whether that is chance is not estimable from "
-                      "these {} {}",
-                      line.units, line.unit);
-  const bool adjusted = *line.p_adjusted != *line.test.p;
-  text += fmt::format(
-      "; {} of {} {}, p = {:.4g}{}: ", line.test.method, line.units, line.unit,
-      *line.test.p,
-      adjusted ? fmt::format(" ({:.4g} by Holm)", *line.p_adjusted) : "");
-  return text + (*line.p_adjusted < kChance ? "more than chance"
-                                            : "no more than chance explains");
+Result<std::vector<TrialComparison>> CompareLeader(db::Reader& reader,
+                                                   const std::string& sweep) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table first,
+      reader.Query("SELECT trial, metric, split, test_value FROM leaderboard "
+                   "WHERE sweep = ? AND rank <= ? ORDER BY rank",
+                   {sweep, std::int64_t{kRivals + 1}}));
+  if (first.rows.size() < 2) return std::vector<TrialComparison>();
+  std::vector<db::TrialName> trials;
+  for (const auto& row : first.rows)
+    trials.push_back({sweep, db::TextOf(row[0])});
+  TrialComparisonOptions options;
+  options.metrics = {db::TextOf(first.rows[0][1])};
+  options.splits = {db::TextOf(first.rows[0][2])};
+  if (options.splits[0] != "test" && !db::IsNull(first.rows[0][3]))
+    options.splits.push_back("test");
+  return CompareTrialsBy(reader, trials, options);
 }
 
-}  // namespace besom::cli
+}  // namespace besom::run

@@ -1,0 +1,44 @@
+#include "pipeline/cli/reading/comparison_words.h"
+
+#include <fmt/format.h>
+
+#include "pipeline/cli/reading/table_text.h"
+
+namespace besom::cli {
+namespace {
+
+constexpr double kChance = 0.05;
+
+std::string ValueOrDash(const std::optional<double>& value) {
+  return value ? fmt::format("{:.4f}", *value) : "-";
+}
+
+}  // namespace
+
+std::string ComparisonSentence(const run::TrialComparison& line) {
+  const std::string heading =
+      fmt::format("{} on {}, {} against {}: ", PlainText(line.test.metric),
+                  PlainText(line.split), line.a, line.b);
+  if (!line.why_not.empty()) return heading + "no test, " + line.why_not;
+  if (!line.test.difference) return heading + "not defined on this set";
+  std::string text = fmt::format(
+      "{}{} and {}, difference {:+.4f}", heading, ValueOrDash(line.value_a),
+      ValueOrDash(line.value_b), *line.test.difference);
+  if (line.test.low)
+    text += fmt::format(" (95 % interval {:+.4f} to {:+.4f})", *line.test.low,
+                        *line.test.high);
+  if (!line.p_adjusted)
+    return text + fmt::format(
+                      "; whether that is chance is not estimable from "
+                      "these {} {}",
+                      line.units, line.unit);
+  const bool adjusted = *line.p_adjusted != *line.test.p;
+  text += fmt::format(
+      "; {} of {} {}, p = {:.4g}{}: ", line.test.method, line.units, line.unit,
+      *line.test.p,
+      adjusted ? fmt::format(" ({:.4g} by Holm)", *line.p_adjusted) : "");
+  return text + (*line.p_adjusted < kChance ? "more than chance"
+                                            : "no more than chance explains");
+}
+
+}  // namespace besom::cli
