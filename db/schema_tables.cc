@@ -262,11 +262,30 @@ ALTER TABLE blob ADD COLUMN removed REAL;
 CREATE INDEX blob_removed ON blob(digest) WHERE removed IS NOT NULL;
 )sql";
 
+constexpr char kAudit[] = R"sql(
+CREATE TABLE audit_figure(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  probe TEXT NOT NULL,
+  class_a TEXT NOT NULL,
+  class_b TEXT NOT NULL,
+  may_alarm INTEGER NOT NULL,
+  balanced_accuracy REAL NOT NULL,
+  low REAL,
+  high REAL,
+  bound REAL,
+  method TEXT NOT NULL,
+  chance REAL NOT NULL,
+  images INTEGER NOT NULL,
+  n_groups INTEGER NOT NULL,
+  folds INTEGER NOT NULL,
+  PRIMARY KEY(sweep_id, probe, class_a, class_b)) WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
   static const std::vector<std::string_view> steps = {
-      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kAudit};
   return steps;
 }
 

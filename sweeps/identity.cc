@@ -3,9 +3,13 @@
 namespace besom::sweeps {
 namespace {
 
-/// Removes the folders and files that a list of sources names.
+/// Removes the folders and files that a list of sources names, and what the
+/// split's key knows by the images.
 void ForgetPaths(Json& sources) {
-  for (Json& source : sources) source.erase("path");
+  for (Json& source : sources) {
+    source.erase("path");
+    source.erase("marker");
+  }
 }
 
 }  // namespace
@@ -20,6 +24,8 @@ Json IdentityOf(const Json& config) {
   if (identity.contains("evaluate") &&
       identity["evaluate"].contains("external"))
     ForgetPaths(identity["evaluate"]["external"]);
+  // Looks at the data only.
+  if (identity.contains("evaluate")) identity["evaluate"].erase("audit");
   if (identity.contains("split")) identity["split"].erase("file");
   if (identity.contains("model") && identity["model"].contains("weights")) {
     const Json& weights = identity["model"]["weights"];

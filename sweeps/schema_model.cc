@@ -154,6 +154,12 @@ std::vector<Key> EvaluateKeys() {
        "held_out",
        "",
        "Rows that are kept; held_out = all but train."},
+      {"evaluate.audit",
+       {Boolean()},
+       true,
+       "",
+       "Whether what lies outside of the lung (file facts, the image's border) "
+       "tells the classes apart is found out once for the data set."},
       {"evaluate.external",
        {ListOf({SectionForm()})},
        Json::array(),

@@ -55,6 +55,7 @@ class DatabaseSink final : public RecordSink {
   Status AddEvaluation(TaskId task, bool is_new);
   Result<Trained> TrainedBy(TaskId fine_tune);
   Status AddImages(TaskId split);
+  Status AddAudit(TaskId audit);
   Status WriteContactSheet(TaskId augment);
   Result<Artifact> OutputOf(TaskId task, const std::string& port);
   Result<stages::PixelShard> TableOf(TaskId ingest);

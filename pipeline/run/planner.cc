@@ -184,7 +184,13 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
   data.augment =
       AddTask("augment", "views",
               {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
-              Json::object(), std::move(inputs), Costing(TaskCosts::kAugment));
+              Json::object(), inputs, Costing(TaskCosts::kAugment));
+  if (out_.data.empty() && config.at("evaluate").value("audit", false))
+    data.audit = AddTask(
+        "audit", "shortcut audit", {{"seed", config.at("seed")}},
+        Json::object(), std::move(inputs),
+        Costing(
+            TaskCosts::Audit(static_cast<double>(data.scan.entries.size()))));
   return Status::Ok();
 }
 
@@ -381,6 +387,7 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   Json scored = params;
   scored["evaluate"] = config.at("evaluate");
   scored["evaluate"].erase("external");  // The sets are in the split table.
+  scored["evaluate"].erase("audit");     // Looks at the data only.
   params["augment"] = config.at("augment");
   params["seed"] = config.at("seed");
   // For whoever uses the model's file by itself.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "db/result_rows.h"
+#include "stages/audit/audit.h"
 #include "stages/data/pixel_shard.h"
 #include "stages/data/split_table.h"
 #include "stages/metric/evaluation.h"
@@ -18,5 +19,8 @@ db::FitRow FitRowOf(const stages::Evaluation& evaluation,
 std::vector<db::ImageRow> ImageRowsOf(
     const stages::SplitTable& table,
     const std::vector<stages::PixelShard>& shards);
+
+/// One row per figure of the audit.
+db::AuditTable AuditRowsOf(const stages::Audit& audit);
 
 }  // namespace besom::run

@@ -90,7 +90,10 @@ std::vector<TaskId> TargetsOf(
         targets.push_back(task);
     return targets;
   }
-  for (const PlannedData& data : graph.data) targets.push_back(data.split);
+  for (const PlannedData& data : graph.data) {
+    targets.push_back(data.split);
+    if (data.audit) targets.push_back(*data.audit);
+  }
   targets.insert(targets.end(), views.begin(), views.end());
   std::int64_t fresh = 0;
   for (const PlannedTrial& trial : graph.trials) {
@@ -443,6 +446,7 @@ Result<RunOutcome> SweepRun::Execute() {
   run_.ended = services_.clock.Wall();
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
+  outcome.sweep = sweep_.spec.name;
   outcome.best = BestLine(layout_.database(), sweep_.spec.name);
   if (outcome.tasks_run > 0) outcome.work = tally.Lines();
   return outcome;
@@ -482,6 +486,13 @@ Result<Standing> FindStanding(const RunOptions& options, int threads,
       ++standing.failed;
     else if (state->second != db::TrialState::kDone)
       return standing;
+  }
+  // A run may have been ended between its last trial and the audit.
+  if (const std::optional<TaskId> audit = sweep.graph.data[0].audit) {
+    BESOM_ASSIGN_OR_RETURN(
+        const std::optional<db::ActionRow> done,
+        results->FindAction(sweep.graph.graph[*audit].key.Hex()));
+    if (!done) return standing;
   }
   standing.complete = true;
   return standing;

@@ -17,6 +17,10 @@ struct TaskCosts {
   static constexpr double kAugment = 0.15;  ///< The sheet of some views.
   static constexpr double kEvaluate = 3e-3;
 
+  /// The shortcut audit of so many images: heads of a number of steps that does
+  /// not depend on them until there are many.
+  static double Audit(double images);
+
   /// A pass of one image through a frozen base of so many multiply-adds, by
   /// the engine of a numerics tag.
   static double Pass(double multiply_adds, std::string_view numerics);
