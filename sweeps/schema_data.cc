@@ -116,8 +116,8 @@ std::vector<Key> SourceKeys(const std::string& list) {
        {TableOf({Number(0, 1)})},
        Json::object(),
        "shares of images",
-       "Kind -> share of its images that carry a small bright letter in the "
-       "lower right corner: a shortcut to try the audit with.",
+       "Kind -> share of its images that carry a small letter on a dark plate "
+       "in the lower right corner: a shortcut to try the audit with.",
        kPhantom},
   };
 }

@@ -137,42 +137,46 @@ bool ProbeFeatures::Varies() const {
   return false;
 }
 
-std::vector<float> GridMeans(std::span<const std::uint8_t> pixels, int size,
-                             int grid) {
+GridCells CellsOf(std::span<const std::uint8_t> pixels, int size, int grid) {
   const auto side = static_cast<std::size_t>(size);
   const std::size_t channels = pixels.size() / (side * side);
   BESOM_CHECK(size >= grid && pixels.size() == side * side * channels &&
                   (channels == 1 || channels == 3),
               "a square image of one or three channels");
-  std::vector<std::int64_t> sums(static_cast<std::size_t>(grid * grid)),
-      counts(sums.size());
-  for (std::size_t y = 0; y < side; ++y) {
-    const std::size_t row = y * static_cast<std::size_t>(grid) / side;
+  const auto count = static_cast<std::size_t>(grid);
+  std::vector<int> most(count * count);
+  std::vector<std::int64_t> sums(most.size()), counts(most.size());
+  for (std::size_t y = 0; y < side; ++y)
     for (std::size_t x = 0; x < side; ++x) {
       const std::uint8_t* at = &pixels[(y * side + x) * channels];
-      const std::size_t cell = row * static_cast<std::size_t>(grid) +
-                               x * static_cast<std::size_t>(grid) / side;
-      sums[cell] += channels == 1 ? 1000 * at[0]
-                                  : 299 * at[0] + 587 * at[1] + 114 * at[2];
+      const std::size_t cell = y * count / side * count + x * count / side;
+      const int grey = channels == 1 ? 1000 * at[0]
+                                     : 299 * at[0] + 587 * at[1] + 114 * at[2];
+      sums[cell] += grey;
+      most[cell] = std::max(most[cell], grey);
       ++counts[cell];
     }
+  constexpr double kWhite = 255'000;
+  GridCells cells;
+  for (std::size_t i = 0; i < most.size(); ++i) {
+    cells.mean.push_back(
+        static_cast<float>(static_cast<double>(sums[i]) /
+                           (kWhite * static_cast<double>(counts[i]))));
+    cells.brightest.push_back(static_cast<float>(most[i] / kWhite));
   }
-  std::vector<float> means;
-  for (std::size_t cell = 0; cell < sums.size(); ++cell)
-    means.push_back(
-        static_cast<float>(static_cast<double>(sums[cell]) /
-                           (255'000.0 * static_cast<double>(counts[cell]))));
-  return means;
+  return cells;
 }
 
 std::vector<float> RingOf(std::span<const std::uint8_t> pixels, int size) {
-  const std::vector<float> means = GridMeans(pixels, size, kRingGrid);
+  const GridCells cells = CellsOf(pixels, size, kRingGrid);
   std::vector<float> ring;
   for (int row = 0; row < kRingGrid; ++row)
-    for (int column = 0; column < kRingGrid; ++column)
-      if (IsInRing(row, column))
-        ring.push_back(
-            means[static_cast<std::size_t>(row * kRingGrid + column)]);
+    for (int column = 0; column < kRingGrid; ++column) {
+      if (!IsInRing(row, column)) continue;
+      const auto cell = static_cast<std::size_t>(row * kRingGrid + column);
+      ring.push_back(cells.mean[cell]);
+      ring.push_back(cells.brightest[cell]);
+    }
   return ring;
 }
 
@@ -196,7 +200,7 @@ std::vector<ProbeFeatures> ProbesOf(const AuditSet& set,
                  [size](const auto& pixels) { return RingOf(pixels, size); }));
   probes.push_back(
       FromPixels("blur", false, set, decoded, [size](const auto& pixels) {
-        return GridMeans(pixels, size, kBlurGrid);
+        return CellsOf(pixels, size, kBlurGrid).mean;
       }));
   return probes;
 }

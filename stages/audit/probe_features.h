@@ -33,14 +33,17 @@ inline constexpr int kRingGrid = 32, kRingCells = 2, kCornerCells = 4;
 /// Cells a side of the blurred image.
 inline constexpr int kBlurGrid = 8;
 
-/// Mean grey of grid x grid cells of a square image of size x size pixels, row
-/// by row, in [0, 1]; of colours the luma of ITU-R BT.601. REQUIRES: size >=
-/// grid; pixels.size() is size * size times 1 or 3.
-std::vector<float> GridMeans(std::span<const std::uint8_t> pixels, int size,
-                             int grid);
+/// Grey values of grid x grid cells of an image, row by row, in [0, 1].
+struct GridCells {
+  std::vector<float> mean, brightest;
+};
 
-/// Those of the cells that are in the ring, row by row (256 numbers).
-/// REQUIRES: as GridMeans of kRingGrid.
+/// Those of a square image of size x size pixels; of colours the luma of ITU-R
+/// BT.601. REQUIRES: size >= grid; pixels.size() is size * size times 1 or 3.
+GridCells CellsOf(std::span<const std::uint8_t> pixels, int size, int grid);
+
+/// Mean and brightest value of each cell in the ring, row by row (512 numbers):
+/// thin bright letters hardly move a mean. REQUIRES: as CellsOf of kRingGrid.
 std::vector<float> RingOf(std::span<const std::uint8_t> pixels, int size);
 
 /// What the probes see; see AUDIT.md:

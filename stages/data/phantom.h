@@ -29,7 +29,7 @@ inline constexpr int kLargestPhantom = 1024;
 /// `difficulty` (0..1, 0.5: how faint the findings are), `seed` (0), `labels`
 /// (kind -> class, or null to draw none of that kind; needed unless `classes`
 /// names the kinds themselves), `marker` (kind -> share of its images, 0..1,
-/// that carry a small bright letter in the lower right corner; none),
+/// that carry a small letter on a dark plate in the lower right corner; none),
 /// `patients`, `use`, `overlap`.
 ///
 /// Patient p shows one kind, the used kinds in turn; all images of a patient

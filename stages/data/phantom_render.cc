@@ -133,11 +133,13 @@ void DrawMarker(const PhantomPose& pose, Canvas& canvas) {
   DrawLetter(pose.marker_is_left ? 'L' : 'R', x, y, dot, canvas);
 }
 
-/// The letter that a source's `marker` plants: as large as the lead letter and
-/// where none of these ever is.
+/// The letter that a source's `marker` plants: as large as the lead letter, on
+/// a dark plate, where none of these ever is.
 void DrawPlantedMarker(Canvas& canvas) {
   const float half = 0.5F * static_cast<float>(canvas.size);
-  DrawLetter('P', 1.84F * half, 1.83F * half, 0.020F * half, canvas);
+  const float dot = 0.020F * half, x = 1.84F * half, y = 1.83F * half;
+  FillBox(canvas, x - dot, y - dot, x + 6 * dot, y + 8 * dot, 0.03F);
+  DrawLetter('P', x, y, dot, canvas);
 }
 
 /// Thin bright wires of a monitor across the chest.

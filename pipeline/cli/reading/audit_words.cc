@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "pipeline/cli/reading/table_text.h"
 
 namespace besom::cli {
@@ -33,6 +35,19 @@ std::string ClassesText(const AuditFinding& finding) {
   if (finding.class_a.empty()) return "tells the classes apart";
   return fmt::format("tells {} from {}", PlainText(finding.class_a),
                      PlainText(finding.class_b));
+}
+
+/// Whether the line of another row says what that of `row` would, and more: of
+/// a pair, where `row` is of all classes; of the files without their sources,
+/// where it is of both.
+bool IsSaidElsewhere(const AuditFinding& row, const AuditFindings& findings) {
+  return std::ranges::any_of(findings.rows, [&](const AuditFinding& other) {
+    if (!other.alarm.value_or(true)) return false;
+    if (row.class_a.empty())
+      return other.probe == row.probe && !other.class_a.empty();
+    return row.probe == "facts" && other.probe == "file" &&
+           other.class_a == row.class_a && other.class_b == row.class_b;
+  });
 }
 
 }  // namespace
@@ -110,14 +125,19 @@ std::vector<std::string> AuditLines(const AuditFindings& findings) {
   std::vector<std::string> lines;
   if (findings.rows.empty()) return lines;
   for (const AuditFinding& row : findings.rows)
-    if (row.alarm.value_or(true)) lines.push_back(FindingText(row));
+    if (row.alarm.value_or(true) && !IsSaidElsewhere(row, findings))
+      lines.push_back(FindingText(row));
   const bool tells_nothing = lines.empty();
   for (const OwnSource& own : findings.own_sources)
     lines.push_back(OwnSourceText(own));
   if (tells_nothing)
-    lines.insert(lines.begin(),
-                 "No alarm: neither file facts nor the border of the image "
-                 "come near to what the best model tells apart");
+    lines.insert(
+        lines.begin(),
+        std::ranges::any_of(findings.rows, &AuditFinding::above_chance)
+            ? "No alarm: file facts or the border of the image tell more than "
+              "chance, but less than half of what the best model adds to it"
+            : "No alarm: neither file facts nor the border of the image tell "
+              "the classes apart beyond chance");
   return lines;
 }
 

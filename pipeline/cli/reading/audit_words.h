@@ -45,9 +45,9 @@ std::string FindingText(const AuditFinding& finding);
 /// "All 317 images of covid come from cohen, which holds no other class ...".
 std::string OwnSourceText(const OwnSource& source);
 
-/// What there is to say at the end of a run, one line each: alarms, probes
-/// above chance without a model to compare with, classes with a source of
-/// their own, else that nothing was found; nothing without an audit.
+/// What there is to say at the end of a run, one line each: alarms, and probes
+/// above chance without a model to compare with, each thing once; that there
+/// are none; classes with a source of their own. Nothing without an audit.
 std::vector<std::string> AuditLines(const AuditFindings& findings);
 
 }  // namespace besom::cli

@@ -34,10 +34,14 @@ class AuditImagesTest : public ::testing::Test {
     const Artifact shard =
         Artifact::FromBytes(PixelShard::Pack(4, records_, pixels_));
     decoded_ = DecodedImages::Open({shard}).value();
+    DecodingOutcomes outcomes;
+    for (const PixelRecord& record : records_)
+      outcomes[record.content] = {"", decoded_.Find(record.content)->pixels};
     SplitOptions options;
     options.seed = seed;
     table_ =
-        ComputeSplit(builder_.scan, builder_.scan.classes, {}, options).value();
+        ComputeSplit(builder_.scan, builder_.scan.classes, outcomes, options)
+            .value();
     return ChooseAuditSet(table_, decoded_, seed);
   }
 
