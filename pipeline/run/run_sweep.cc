@@ -488,13 +488,7 @@ Result<Standing> FindStanding(const RunOptions& options, int threads,
       return standing;
   }
   // A run may have been ended between its last trial and the audit.
-  if (const std::optional<TaskId> audit = sweep.graph.data[0].audit) {
-    BESOM_ASSIGN_OR_RETURN(
-        const std::optional<db::ActionRow> done,
-        results->FindAction(sweep.graph.graph[*audit].key.Hex()));
-    if (!done) return standing;
-  }
-  standing.complete = true;
+  BESOM_ASSIGN_OR_RETURN(standing.complete, IsAudited(sweep.graph, *results));
   return standing;
 }
 

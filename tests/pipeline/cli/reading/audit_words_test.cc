@@ -76,6 +76,7 @@ TEST(AuditWordsTest, NothingFoundIsSaidAndNoAuditIsNot) {
   AuditFindings findings;
   EXPECT_THAT(AuditLines(findings), IsEmpty());
   findings.rows = {Finding("ring", false)};
+  findings.rows[0].bound = 0.6;
   EXPECT_THAT(AuditLines(findings),
               ElementsAre(HasSubstr("less than half of what the best model")));
   findings.rows[0].bound = 0.4;
