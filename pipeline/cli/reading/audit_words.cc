@@ -14,26 +14,28 @@ std::optional<double> ValueOf(const db::Cell& cell) {
   return db::NumberOf(cell);
 }
 
-/// What a probe looks at, and what the model may then go by.
+/// What a probe looks at and does, and what the model may then go by.
 struct ProbeWords {
-  const char* sees;
+  const char* tells;
   const char* risk;
 };
 
 ProbeWords WordsOf(const std::string& probe) {
   if (probe == "facts")
-    return {"the file's source, size, aspect, mode and format alone",
+    return {"the file's source, size, aspect, mode and format alone tell",
             "where an image comes from"};
   if (probe == "file")
-    return {"the file's size, aspect, mode and format alone",
+    return {"the file's size, aspect, mode and format alone tell",
             "where an image comes from"};
-  if (probe == "ring") return {"the border of the image alone", "the frame"};
-  return {"the image blurred to 8 x 8 pixels", "coarse shape and brightness"};
+  if (probe == "ring")
+    return {"the border of the image alone tells", "the frame"};
+  return {"the image blurred to 8 x 8 pixels tells",
+          "coarse shape and brightness"};
 }
 
 std::string ClassesText(const AuditFinding& finding) {
-  if (finding.class_a.empty()) return "tells the classes apart";
-  return fmt::format("tells {} from {}", PlainText(finding.class_a),
+  if (finding.class_a.empty()) return "the classes apart";
+  return fmt::format("{} from {}", PlainText(finding.class_a),
                      PlainText(finding.class_b));
 }
 
@@ -88,9 +90,9 @@ Result<AuditFindings> AuditOf(db::Reader& reader, const std::string& sweep) {
 }
 
 std::string FindingText(const AuditFinding& finding) {
-  const auto [sees, risk] = WordsOf(finding.probe);
+  const auto [tells, risk] = WordsOf(finding.probe);
   std::string text =
-      fmt::format("{} {} with balanced accuracy {:.2f}", sees,
+      fmt::format("{} {} with balanced accuracy {:.2f}", tells,
                   ClassesText(finding), finding.balanced_accuracy);
   if (finding.low && finding.high)
     text += fmt::format(" ({:.2f}-{:.2f})", *finding.low, *finding.high);

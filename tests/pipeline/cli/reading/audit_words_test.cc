@@ -55,7 +55,7 @@ TEST(AuditWordsTest, EachThingIsSaidOnce) {
   EXPECT_THAT(
       AuditLines(findings),
       ElementsAre(HasSubstr("the file's size, aspect, mode and format alone "
-                            "tells covid from normal"),
+                            "tell covid from normal"),
                   HasSubstr("the border of the image alone tells the classes "
                             "apart"),
                   StartsWith("All 86 images of covid come from cohen, which "

@@ -53,7 +53,7 @@ TEST(PhantomMarkerTest, ChangesNoPixelOutsideOfTheCorner) {
       for (int x = 0; x < width; ++x) {
         if (before[y * width + x] == after[y * width + x]) continue;
         ++changed;
-        EXPECT_GE(std::min(x, y), 0.9 * width) << image;
+        EXPECT_GE(std::min(x, y), 0.875 * width) << image;
       }
     EXPECT_GT(changed, 4) << image;
   }
