@@ -20,6 +20,7 @@ Status BatchWriter::Write(const CommitBatch& batch) {
   BESOM_RETURN_IF_ERROR(PutAttempts(batch.attempts));
   BESOM_RETURN_IF_ERROR(PutEvents(batch.events));
   if (batch.images) BESOM_RETURN_IF_ERROR(PutImages(*batch.images));
+  if (batch.audit) BESOM_RETURN_IF_ERROR(PutAudit(*batch.audit));
   BESOM_RETURN_IF_ERROR(PutFits(batch.fits));
   return PutTrialChanges(batch.trials);
 }
@@ -169,6 +170,27 @@ Status BatchWriter::PutImages(const ImageTable& table) {
       BESOM_RETURN_IF_ERROR(split->Run(id, index / table.folds,
                                        index % table.folds, row.sets[fit]));
     }
+  }
+  return Status::Ok();
+}
+
+Status BatchWriter::PutAudit(const AuditTable& table) {
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement clear,
+      connection_.Kept("DELETE FROM audit_figure WHERE sweep_id = ?"));
+  BESOM_RETURN_IF_ERROR(clear->Run(sweep_));
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement figure,
+      connection_.Kept(
+          "INSERT INTO audit_figure(sweep_id, probe, class_a, class_b, "
+          "may_alarm, balanced_accuracy, low, high, bound, method, chance, "
+          "images, n_groups, folds) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const AuditRow& row : table) {
+    BESOM_RETURN_IF_ERROR(figure->Run(
+        sweep_, row.probe, row.class_a, row.class_b, row.may_alarm ? 1 : 0,
+        row.balanced_accuracy, row.low, row.high, row.bound, row.method,
+        row.chance, row.images, row.groups, row.folds));
   }
   return Status::Ok();
 }

@@ -33,6 +33,7 @@ class BatchWriter {
   Status PutAttempts(const std::vector<AttemptRow>& attempts);
   Status PutEvents(const std::vector<EventRow>& events);
   Status PutImages(const ImageTable& table);
+  Status PutAudit(const AuditTable& table);
   Status PutFits(const std::vector<FitRow>& fits);
   Status PutFit(const FitRow& fit, FitStatements& statements);
   Status PutSet(const FitRow& fit, const SetRow& set, std::int64_t trial,

@@ -123,4 +123,22 @@ struct ImageTable {
   std::vector<ImageRow> images;
 };
 
+/// How well a probe of a shortcut audit tells classes apart.
+struct AuditRow {
+  std::string probe;             ///< "facts", "file", "ring", "blur".
+  bool may_alarm = false;        ///< It sees no lung.
+  std::string class_a, class_b;  ///< "" = all classes.
+  double balanced_accuracy = 0;
+  std::optional<double> low, high;  ///< Of its own 95 % interval.
+  /// Lower end of the interval that allows for all comparisons of the audit.
+  std::optional<double> bound;
+  std::string method;
+  double chance = 0;
+  std::int64_t images = 0, groups = 0;
+  int folds = 0;
+};
+
+/// The audit of a sweep.
+using AuditTable = std::vector<AuditRow>;
+
 }  // namespace besom::db

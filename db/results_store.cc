@@ -59,7 +59,7 @@ Status SetJournalMode(Connection& connection, const StoreOptions& options) {
 
 bool CommitBatch::empty() const {
   return actions.empty() && hits.empty() && attempts.empty() &&
-         events.empty() && fits.empty() && trials.empty() && !images;
+         events.empty() && fits.empty() && trials.empty() && !images && !audit;
 }
 
 ResultsStore::ResultsStore(std::unique_ptr<Connection> connection)

@@ -42,6 +42,8 @@ struct CommitBatch {
   std::vector<TrialChange> trials;  ///< Applied after `fits`.
   /// All images of the sweep; those not listed are no longer shown.
   std::optional<ImageTable> images;
+  /// The audit of the sweep; replaces the one before.
+  std::optional<AuditTable> audit;
 
   bool empty() const;
 };

@@ -305,6 +305,23 @@ CREATE TABLE bound(
   PRIMARY KEY(sweep_id, position)) WITHOUT ROWID;
 
 ALTER TABLE image ADD COLUMN duplicate_of TEXT;
+
+CREATE TABLE audit_figure(
+  sweep_id INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  probe TEXT NOT NULL,
+  class_a TEXT NOT NULL,
+  class_b TEXT NOT NULL,
+  may_alarm INTEGER NOT NULL,
+  balanced_accuracy REAL NOT NULL,
+  low REAL,
+  high REAL,
+  bound REAL,
+  method TEXT NOT NULL,
+  chance REAL NOT NULL,
+  images INTEGER NOT NULL,
+  n_groups INTEGER NOT NULL,
+  folds INTEGER NOT NULL,
+  PRIMARY KEY(sweep_id, probe, class_a, class_b)) WITHOUT ROWID;
 )sql";
 
 }  // namespace

@@ -287,11 +287,76 @@ WHERE p.specificity = p.at_least
 ORDER BY s.name, p.recall DESC, p.ordinal;
 )sql";
 
+// `best` has each sweep's first trial and the set that its figures are taken
+// on: test, where there is one with all classes, else the set that trials are
+// ranked by. `told` has its answers there, over all fits.
+constexpr char kAudit[] = R"sql(
+CREATE VIEW audit AS
+WITH best AS (
+  SELECT s.sweep_id, t.trial_id, t.trial,
+    CASE WHEN (SELECT count(DISTINCT x.actual) FROM confusion x
+               WHERE x.trial_id = t.trial_id AND x.split = 'test'
+                 AND x.count > 0)
+           = (SELECT count(DISTINCT x.actual) FROM confusion x
+              WHERE x.trial_id = t.trial_id)
+         THEN 'test' ELSE l.split END AS split
+  FROM leaderboard l JOIN sweep s ON s.name = l.sweep
+    JOIN trial t ON t.sweep_id = s.sweep_id AND t.trial = l.trial
+  WHERE l.rank = 1),
+told AS (
+  SELECT b.sweep_id, c.actual, c.predicted, sum(c.count) AS count
+  FROM best b JOIN confusion c ON c.trial_id = b.trial_id AND c.split = b.split
+  GROUP BY b.sweep_id, c.actual, c.predicted),
+recalls AS (
+  SELECT f.sweep_id, f.probe, f.class_a, f.class_b, m.actual,
+    sum(CASE WHEN m.actual = m.predicted THEN m.count ELSE 0 END) * 1.0
+      / nullif(sum(m.count), 0) AS recall
+  FROM audit_figure f JOIN told m ON m.sweep_id = f.sweep_id
+    AND (f.class_a = '' OR (m.actual IN (f.class_a, f.class_b)
+                            AND m.predicted IN (f.class_a, f.class_b)))
+  GROUP BY f.sweep_id, f.probe, f.class_a, f.class_b, m.actual),
+compared AS (
+  SELECT f.*, b.trial, b.split,
+    (SELECT CASE WHEN count(r.recall) = round(1 / f.chance)
+                 THEN avg(r.recall) END
+     FROM recalls r WHERE r.sweep_id = f.sweep_id AND r.probe = f.probe
+       AND r.class_a = f.class_a AND r.class_b = f.class_b) AS model_value
+  FROM audit_figure f LEFT JOIN best b ON b.sweep_id = f.sweep_id)
+SELECT s.name AS sweep, 0 AS repeat, 0 AS fold, c.probe,
+  nullif(c.class_a, '') AS class_a, nullif(c.class_b, '') AS class_b,
+  c.balanced_accuracy, c.low, c.high, c.bound, c.chance, c.images,
+  c.n_groups AS groups, c.folds, c.method, c.trial AS model,
+  c.split AS model_split, c.model_value AS model_balanced_accuracy,
+  CASE WHEN NOT c.may_alarm OR c.bound IS NULL OR c.bound <= c.chance THEN 0
+       WHEN c.model_value IS NULL THEN NULL
+       ELSE c.balanced_accuracy - c.chance
+              >= 0.5 * (c.model_value - c.chance) END AS alarm
+FROM compared c JOIN sweep s ON s.sweep_id = c.sweep_id
+ORDER BY s.name, CASE c.probe WHEN 'facts' THEN 0 WHEN 'file' THEN 1
+  WHEN 'ring' THEN 2 ELSE 3 END, c.class_a, c.class_b;
+
+CREATE VIEW own_sources AS
+WITH used AS (
+  SELECT DISTINCT i.sweep_id, i.image_id, i.source, i.label
+  FROM image i JOIN image_split x ON x.image_id = i.image_id
+  WHERE i.listed AND x.split IN ('train', 'validation', 'test')),
+sources AS (
+  SELECT sweep_id, source, min(label) AS label, count(*) AS images
+  FROM used GROUP BY sweep_id, source HAVING count(DISTINCT label) = 1),
+classes AS (
+  SELECT sweep_id, label, count(*) AS images FROM used
+  GROUP BY sweep_id, label)
+SELECT s.name AS sweep, o.label AS class, o.source, o.images,
+  c.images AS of_images
+FROM sources o JOIN sweep s ON s.sweep_id = o.sweep_id
+  JOIN classes c ON c.sweep_id = o.sweep_id AND c.label = o.label;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& ViewDefinitions() {
   static const std::vector<std::string_view> views = {
-      kRecords, kData, kWork, kLeaderboard, kParetoFront};
+      kRecords, kData, kWork, kLeaderboard, kParetoFront, kAudit};
   return views;
 }
 

@@ -11,11 +11,13 @@ void ForgetDefaults(Json& evaluate) {
     evaluate.erase("threshold");
 }
 
-/// Removes the folders and files that a list of sources names.
+/// Removes the folders and files that a list of sources names, and what the
+/// split's key knows by the images.
 void ForgetPaths(Json& sources) {
   for (Json& source : sources) {
     source.erase("path");
     source.erase("table");
+    source.erase("marker");
   }
 }
 
@@ -32,6 +34,8 @@ Json IdentityOf(const Json& config) {
       identity["evaluate"].contains("external"))
     ForgetPaths(identity["evaluate"]["external"]);
   if (identity.contains("evaluate")) ForgetDefaults(identity["evaluate"]);
+  // Looks at the data only.
+  if (identity.contains("evaluate")) identity["evaluate"].erase("audit");
   if (identity.contains("split")) identity["split"].erase("file");
   if (identity.contains("model") && identity["model"].contains("weights")) {
     const Json& weights = identity["model"]["weights"];

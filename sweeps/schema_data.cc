@@ -143,6 +143,13 @@ std::vector<Key> SourceKeys(const std::string& list) {
        "How faint the findings are.",
        kPhantom},
       {at + "seed", {Integer(0)}, 0, "", "Which phantoms are drawn.", kPhantom},
+      {at + "marker",
+       {TableOf({Number(0, 1)})},
+       Json::object(),
+       "shares of images",
+       "Kind -> share of its images that carry a small letter on a dark plate "
+       "in the lower right corner: a shortcut to try the audit with.",
+       kPhantom},
   };
 }
 

@@ -167,6 +167,12 @@ std::vector<Key> EvaluateKeys() {
        "METRIC/CLASS >= NUMBER that a threshold on the class's probability has "
        "to reach on validation (recall, specificity, precision, npv); figures "
        "under it carry rule = threshold."},
+      {"evaluate.audit",
+       {Boolean()},
+       true,
+       "",
+       "Whether what lies outside of the lung (file facts, the image's border) "
+       "tells the classes apart is found out once for the data set."},
       {"evaluate.external",
        {ListOf({SectionForm()})},
        Json::array(),

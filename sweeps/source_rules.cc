@@ -76,6 +76,11 @@ class SourceCheck {
       if (std::find(kinds.begin(), kinds.end(), from) == kinds.end())
         Add("labels." + from, fmt::format("phantom draws no `{}`", from),
             "it draws: " + JoinNames(kinds));
+    const Json marker = source_.value("marker", Json::object());
+    for (const auto& [kind, share] : marker.items())
+      if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
+        Add("marker." + kind, fmt::format("phantom draws no `{}`", kind),
+            "it draws: " + JoinNames(kinds));
     bool draws = false;
     for (const std::string& kind : kinds)
       draws = draws || !labels.contains(kind) || !labels[kind].is_null();

@@ -8,6 +8,7 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/cli/report_status.h"
+#include "pipeline/cli/say_audit.h"
 #include "pipeline/run/rank_executor.h"
 
 namespace besom::cli {
@@ -38,12 +39,14 @@ void PrintFailures(const run::RunOutcome& outcome) {
     fmt::print(stderr, "  cure: --rerun failed tries them again\n");
 }
 
-int Summarise(const run::RunOutcome& outcome) {
+int Summarise(const run::RunOptions& options, const run::RunOutcome& outcome) {
   fmt::print("{} trials done, {} failed; {} tasks run, {} reused\n",
              outcome.trials_done, outcome.trials_failed, outcome.tasks_run,
              outcome.tasks_reused);
   for (const std::string& line : outcome.work) fmt::print("{}\n", line);
   if (!outcome.best.empty()) fmt::print("{}\n", outcome.best);
+  if (!outcome.interrupted)
+    SayAudit(WorkspaceLayout(options.workspace), outcome.sweep);
   std::fflush(stdout);
   PrintFailures(outcome);
   if (outcome.interrupted) {
@@ -66,14 +69,14 @@ int Coordinate(const run::RunOptions& options, const RankProcess& process,
   const Result<run::RunOutcome> outcome = run::RunSweep(options, services);
   if (outcome.ok() && outcome->abandoned) {
     // All that is finished is committed; a thread may compute for long yet.
-    const int code = Summarise(*outcome);
+    const int code = Summarise(options, *outcome);
     std::fflush(nullptr);
     executor.Abandon();
     process.abandon(code);
   }
   const Status closed = executor.Shutdown();
-  const int code =
-      outcome.ok() ? Summarise(*outcome) : ReportStatus(outcome.status());
+  const int code = outcome.ok() ? Summarise(options, *outcome)
+                                : ReportStatus(outcome.status());
   if (!closed.ok()) {
     // A rank does not answer: MPI would wait for it.
     Log(LogLevel::kWarning, closed.ToString());

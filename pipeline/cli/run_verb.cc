@@ -13,6 +13,7 @@
 #include "pipeline/cli/rank_places.h"
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/run_arguments.h"
+#include "pipeline/cli/say_audit.h"
 #include "pipeline/cli/sweep_verbs.h"
 #include "pipeline/cli/worker_program.h"
 #include "pipeline/run/run_sweep.h"
@@ -92,6 +93,7 @@ Result<int> Run(const RunArguments& arguments) {
       std::printf(", %zu of them failed (--rerun failed tries them again)",
                   standing.failed);
     std::printf("\n");
+    SayAudit(WorkspaceLayout(arguments.options.workspace), sweep.spec.name);
     return standing.failed > 0 ? 1 : 0;
   }
   int ranks = arguments.ranks;

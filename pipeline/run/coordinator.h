@@ -34,6 +34,7 @@ struct RunOutcome {
   /// without waiting for it.
   bool abandoned = false;
   std::string why;                ///< Of the interruption.
+  std::string sweep;              ///< Its name.
   std::string best;               ///< The best trial in one line; empty = none.
   std::vector<std::string> work;  ///< What it did, in lines for people.
   /// Failed trials: id and why.

@@ -151,6 +151,7 @@ Status DatabaseSink::AddRows(TaskId task, bool is_new) {
   if (sweep_.data.empty()) return Status::Ok();
   if (task == sweep_.data[0].split) return AddImages(task);
   if (task == sweep_.data[0].augment) return WriteContactSheet(task);
+  if (task == sweep_.data[0].audit) return AddAudit(task);
   return Status::Ok();
 }
 
@@ -244,8 +245,19 @@ Status DatabaseSink::AddImages(TaskId split) {
     shards.push_back(std::move(shard));
   }
   batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};
+  // What an audit of other data left is not of these.
+  if (!sweep_.data[0].audit) batch_.audit = db::AuditTable{};
   return WriteFileAtomic(blobs_.layout().split_receipt(SweepName()),
                          table.receipt.dump(1) + "\n");
+}
+
+Status DatabaseSink::AddAudit(TaskId audit) {
+  BESOM_ASSIGN_OR_RETURN(const Artifact blob, OutputOf(audit, "audit"));
+  BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "audit"));
+  BESOM_ASSIGN_OR_RETURN(const stages::Audit outcome,
+                         stages::Audit::FromJson(json));
+  batch_.audit = AuditRowsOf(outcome);
+  return Status::Ok();
 }
 
 Status DatabaseSink::WriteContactSheet(TaskId augment) {

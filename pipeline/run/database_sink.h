@@ -57,6 +57,7 @@ class DatabaseSink final : public RecordSink {
   const std::string& SweepName() const;
   /// Rows of the images, and the receipt beside the database.
   Status AddImages(TaskId split);
+  Status AddAudit(TaskId audit);
   Status WriteContactSheet(TaskId augment);
   Result<Artifact> OutputOf(TaskId task, const std::string& port);
   Result<stages::PixelShard> TableOf(TaskId ingest);

@@ -26,7 +26,8 @@ std::string Dotted(std::string pointer) {
 
 /// Whether a task of the stage uses all threads of its rank.
 bool IsParallel(std::string_view stage) {
-  return stage == "ingest" || stage == "features" || stage == "fine_tune";
+  return stage == "ingest" || stage == "audit" || stage == "features" ||
+         stage == "fine_tune";
 }
 
 /// A number that makes heads comparable which read features of one base; how
@@ -47,6 +48,7 @@ double UnitsDone(const db::ActionRow& row, const Json& params) {
   };
   if (row.stage == "ingest")
     return static_cast<double>(params.at("files").size());
+  if (row.stage == "audit") return counted("images");
   if (row.stage == "features")
     return TaskCosts::Pass(counted("multiply_adds"),
                            params.at("numerics").get<std::string>());
@@ -56,7 +58,7 @@ double UnitsDone(const db::ActionRow& row, const Json& params) {
 
 /// The same of a task that is to be done.
 double UnitsToDo(const TaskNode& node, double trained) {
-  if (node.stage == "ingest") return node.units;
+  if (node.stage == "ingest" || node.stage == "audit") return node.units;
   // Of what comes from shared passes, a task's part.
   if (node.stage == "features") return node.cost;
   if (node.stage == "fine_tune") return UnitsOfHead(node.params, trained);
@@ -169,6 +171,7 @@ class Forecaster {
       for (const PlannedFit& fit : trial.fits) needed[fit.evaluate] = true;
     for (const PlannedData& data : sweep_.graph.data) {
       needed[data.split] = true;
+      if (data.audit) needed[*data.audit] = true;
       BESOM_ASSIGN_OR_RETURN(
           const bool views,
           WantsViews(sweep_.graph, data, results_, blobs_.layout()));

@@ -69,4 +69,12 @@ Result<bool> WantsViews(const SweepGraph& sweep, const PlannedData& data,
   return !StatFile(layout.contact_sheet(name)).ok();
 }
 
+Result<bool> IsAudited(const SweepGraph& sweep, db::ResultsStore& results) {
+  const std::optional<TaskId> audit = sweep.data[0].audit;
+  if (!audit) return true;
+  BESOM_ASSIGN_OR_RETURN(const std::optional<db::ActionRow> action,
+                         results.FindAction(sweep.graph[*audit].key.Hex()));
+  return action.has_value();
+}
+
 }  // namespace besom::run

@@ -34,4 +34,8 @@ Result<bool> WantsViews(const SweepGraph& sweep, const PlannedData& data,
                         db::ResultsStore* results,
                         const WorkspaceLayout& layout);
 
+/// Whether a run has finished the shortcut audit of the sweep, or none is asked
+/// for.
+Result<bool> IsAudited(const SweepGraph& sweep, db::ResultsStore& results);
+
 }  // namespace besom::run

@@ -200,7 +200,13 @@ Status Planner::AddSplit(const Json& config, PlannedData& data) {
   data.augment =
       AddTask("augment", "views",
               {{"augment", config.at("augment")}, {"seed", config.at("seed")}},
-              Json::object(), std::move(inputs), Costing(TaskCosts::kAugment));
+              Json::object(), inputs, Costing(TaskCosts::kAugment));
+  if (out_.data.empty() && config.at("evaluate").value("audit", false))
+    data.audit = AddTask(
+        "audit", "shortcut audit", {{"seed", config.at("seed")}},
+        Json::object(), std::move(inputs),
+        Costing(
+            TaskCosts::Audit(static_cast<double>(data.scan.entries.size()))));
   return Status::Ok();
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,9 @@ struct PlannedData {
   TaskId scan_task = 0;
   std::vector<TaskId> ingest;
   TaskId split = 0, augment = 0;
+  /// Of the first way alone, which is the one that the view `images` shows, and
+  /// where `evaluate.audit` asks for it.
+  std::optional<TaskId> audit;
 };
 
 /// A sweep as one graph in which equal work exists once.

@@ -96,4 +96,28 @@ std::vector<db::ComparisonRow> ComparisonRowsOf(
   return rows;
 }
 
+db::AuditTable AuditRowsOf(const stages::Audit& audit) {
+  db::AuditTable table;
+  for (const stages::AuditProbe& probe : audit.probes)
+    for (const stages::AuditFigure& figure : probe.figures) {
+      db::AuditRow& row = table.emplace_back();
+      row.probe = probe.name;
+      row.may_alarm = probe.may_alarm;
+      if (figure.pair) {
+        row.class_a = audit.classes[figure.pair->first];
+        row.class_b = audit.classes[figure.pair->second];
+      }
+      row.balanced_accuracy = figure.balanced_accuracy;
+      row.low = figure.interval.low;
+      row.high = figure.interval.high;
+      row.bound = figure.bound;
+      row.method = figure.interval.method;
+      row.chance = figure.chance;
+      row.images = figure.images;
+      row.groups = figure.interval.groups;
+      row.folds = audit.folds;
+    }
+  return table;
+}
+
 }  // namespace besom::run

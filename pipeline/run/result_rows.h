@@ -5,6 +5,7 @@
 
 #include "db/result_rows.h"
 #include "pipeline/run/trial_comparison.h"
+#include "stages/audit/audit.h"
 #include "stages/data/pixel_shard.h"
 #include "stages/data/split_table.h"
 #include "stages/metric/evaluation.h"
@@ -23,5 +24,8 @@ std::vector<db::ImageRow> ImageRowsOf(
 /// The rows of the view `comparisons`; lines without a test are left out.
 std::vector<db::ComparisonRow> ComparisonRowsOf(
     const std::vector<TrialComparison>& lines);
+
+/// One row per figure of the audit.
+db::AuditTable AuditRowsOf(const stages::Audit& audit);
 
 }  // namespace besom::run

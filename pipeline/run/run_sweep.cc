@@ -93,7 +93,10 @@ std::vector<TaskId> TargetsOf(
         targets.push_back(task);
     return targets;
   }
-  for (const PlannedData& data : graph.data) targets.push_back(data.split);
+  for (const PlannedData& data : graph.data) {
+    targets.push_back(data.split);
+    if (data.audit) targets.push_back(*data.audit);
+  }
   targets.insert(targets.end(), views.begin(), views.end());
   std::int64_t fresh = 0;
   for (const PlannedTrial& trial : graph.trials) {
@@ -413,6 +416,7 @@ Result<RunOutcome> SweepRun::Execute() {
   run_.ended = services_.clock.Wall();
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
+  outcome.sweep = sweep_.spec.name;
   outcome.best = BestLine(layout_.database(), sweep_.spec.name);
   if (outcome.tasks_run > 0) BESOM_RETURN_IF_ERROR(RecordComparisons());
   if (outcome.tasks_run > 0) outcome.work = tally.Lines();
@@ -463,7 +467,8 @@ Result<Standing> FindStanding(const RunOptions& options, int threads,
     else if (state->second != db::TrialState::kDone)
       return standing;
   }
-  standing.complete = true;
+  // A run may have been ended between its last trial and the audit.
+  BESOM_ASSIGN_OR_RETURN(standing.complete, IsAudited(sweep.graph, *results));
   return standing;
 }
 

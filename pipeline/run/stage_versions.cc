@@ -1,5 +1,6 @@
 #include "pipeline/run/stage_versions.h"
 
+#include "stages/audit/audit_stage.h"
 #include "stages/data/augment_stage.h"
 #include "stages/data/duplicates_stage.h"
 #include "stages/data/ingest_stage.h"
@@ -21,6 +22,7 @@ stages::StageRegistry StagesWith(const stages::EnginesFactory& make_engines,
   add(std::make_unique<stages::IngestStage>(stages::RenderPhantom));
   add(std::make_unique<stages::DuplicatesStage>());
   add(std::make_unique<stages::SplitStage>());
+  add(std::make_unique<stages::AuditStage>());
   add(std::make_unique<stages::AugmentStage>());
   add(std::make_unique<stages::FeaturesStage>(make_engines));
   add(std::make_unique<stages::FineTuneStage>(make_base));
@@ -38,8 +40,8 @@ std::map<std::string, int, std::less<>> StageVersions() {
 
 const std::vector<std::string>& StageOrder() {
   static const std::vector<std::string> order = {
-      "ingest",   "duplicates", "split",   "augment",
-      "features", "fine_tune",  "evaluate"};
+      "ingest",  "duplicates", "split",     "audit",
+      "augment", "features",   "fine_tune", "evaluate"};
   return order;
 }
 

@@ -19,6 +19,9 @@ struct TaskCosts {
 
   /// The search for duplicates among so many images.
   static double Duplicates(double images);
+  /// The shortcut audit of so many images: heads of a number of steps that does
+  /// not depend on them until there are many.
+  static double Audit(double images);
 
   /// A pass of one image through a frozen base of so many multiply-adds, by
   /// the engine of a numerics tag.

@@ -50,6 +50,7 @@ Json TrainParams(const Json& config) {
 Json EvaluateParams(const Json& config) {
   Json evaluate = config.at("evaluate");
   evaluate.erase("external");
+  evaluate.erase("audit");  // Looks at the data only.
   const std::string text = evaluate.at("threshold").at("target");
   evaluate["threshold"] = nullptr;
   if (text.empty()) return evaluate;

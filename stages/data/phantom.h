@@ -28,13 +28,17 @@ inline constexpr int kLargestPhantom = 1024;
 /// `images_per_patient` (3), `size` (side in pixels, 32..1024, 256),
 /// `difficulty` (0..1, 0.5: how faint the findings are), `seed` (0), `labels`
 /// (kind -> class, or null to draw none of that kind; needed unless `classes`
-/// names the kinds themselves), `patients`, `use`, `overlap`.
+/// names the kinds themselves), `marker` (kind -> share of its images, 0..1,
+/// that carry a small letter on a dark plate in the lower right corner; none),
+/// `patients`, `use`, `overlap`.
 ///
 /// Patient p shows one kind, the used kinds in turn; all images of a patient
 /// share the anatomy and differ in pose and exposure. Image i is a pure
-/// function of (seed, size, difficulty, kind, patient, view). `generator`
-/// holds these and the version; `content` is the digest of `generator`. Paths
-/// are `patient007/view2.png`. `external` is false: the caller sets it.
+/// function of (seed, size, difficulty, kind, patient, view), and of whether it
+/// carries that letter, which is drawn by (seed, patient, view): all other
+/// pixels stay as they are without it. `generator` holds these and the version;
+/// `content` is the digest of `generator`. Paths are `patient007/view2.png`.
+/// `external` is false: the caller sets it.
 ///
 /// kInvalid for an ill-typed or out-of-range key, or a kind without a class.
 Result<std::vector<ScanEntry>> ScanPhantom(

@@ -23,6 +23,9 @@ struct PhantomSpec {
   int view = 0;
   int size = 256;
   double difficulty = 0.5;
+  /// Carries the marker that `marker` of a source plants: a letter in the
+  /// lower right corner, apart from everything that is drawn without it.
+  bool planted = false;
 };
 
 /// The body of one patient; equal in all of the patient's images.

@@ -107,6 +107,18 @@ void FillBox(Canvas& canvas, float left, float top, float right, float bottom,
       canvas.at(column, row) = value;
 }
 
+/// A letter of bright dots, `dot` pixels each, from (x, y) on.
+void DrawLetter(char letter, float x, float y, float dot, Canvas& canvas) {
+  const Glyph& glyph = GlyphOf(letter);
+  for (int row = 0; row < kGlyphHeight; ++row)
+    for (int column = 0; column < kGlyphWidth; ++column) {
+      if ((glyph[row] >> (kGlyphWidth - 1 - column) & 1) == 0) continue;
+      const float left = x + dot * static_cast<float>(column);
+      const float top = y + dot * static_cast<float>(row);
+      FillBox(canvas, left, top, left + dot + 0.5F, top + dot + 0.5F, 0.97F);
+    }
+}
+
 /// The lead letter: R at the patient's right, which is the image's left.
 void DrawMarker(const PhantomPose& pose, Canvas& canvas) {
   if (!pose.marker) return;
@@ -118,14 +130,16 @@ void DrawMarker(const PhantomPose& pose, Canvas& canvas) {
   const float y = half * (1.0F + pose.marker_y);
   if (pose.marker_boxed)
     FillBox(canvas, x - 2 * dot, y - 2 * dot, x + 7 * dot, y + 9 * dot, 0.12F);
-  const Glyph& glyph = GlyphOf(pose.marker_is_left ? 'L' : 'R');
-  for (int row = 0; row < kGlyphHeight; ++row)
-    for (int column = 0; column < kGlyphWidth; ++column) {
-      if ((glyph[row] >> (kGlyphWidth - 1 - column) & 1) == 0) continue;
-      const float left = x + dot * static_cast<float>(column);
-      const float top = y + dot * static_cast<float>(row);
-      FillBox(canvas, left, top, left + dot + 0.5F, top + dot + 0.5F, 0.97F);
-    }
+  DrawLetter(pose.marker_is_left ? 'L' : 'R', x, y, dot, canvas);
+}
+
+/// The letter that a source's `marker` plants: as large as the lead letter, on
+/// a dark plate, where none of these ever is.
+void DrawPlantedMarker(Canvas& canvas) {
+  const float half = 0.5F * static_cast<float>(canvas.size);
+  const float dot = 0.020F * half, x = 1.84F * half, y = 1.83F * half;
+  FillBox(canvas, x - dot, y - dot, x + 6 * dot, y + 8 * dot, 0.03F);
+  DrawLetter('P', x, y, dot, canvas);
 }
 
 /// Thin bright wires of a monitor across the chest.
@@ -164,6 +178,7 @@ Result<std::vector<std::uint8_t>> RenderPhantom(const Json& generator,
   Soften(canvas);
   DrawBorders(pose, canvas);
   DrawMarker(pose, canvas);
+  if (spec.planted) DrawPlantedMarker(canvas);
   AddNoise(spec, pose, canvas);
   std::vector<std::uint8_t> pixels(canvas.values.size());
   for (std::size_t i = 0; i < pixels.size(); ++i)

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <optional>
 
+#include "pipeline/base/random.h"
 #include "stages/data/phantom.h"
 #include "stages/data/phantom_spec.h"
 #include "stages/data/png_writer.h"
@@ -20,6 +22,8 @@ struct PhantomSource {
   PhantomSpec spec;
   /// The kinds that are drawn, and their classes.
   std::vector<std::pair<PhantomKind, std::string>> kinds;
+  /// By kind: share of the images that carry the planted marker.
+  std::array<double, std::size(kPhantomKinds)> marked{};
 };
 
 /// Reads keys of one source; the first error stays.
@@ -113,6 +117,34 @@ void ReadLabels(const std::vector<std::string>& classes, SourceReader& reader,
   if (source.kinds.empty()) reader.Fail("labels", "leaves out all kinds");
 }
 
+/// The shares of `marker`: a map from kind to share.
+void ReadMarker(SourceReader& reader, PhantomSource& source) {
+  const Json* marker = reader.Find("marker");
+  if (marker == nullptr) return;
+  if (!marker->is_object())
+    return reader.Fail("marker", "is not a map from kind to share");
+  for (const auto& [kind, share] : marker->items()) {
+    const auto* const known =
+        std::find(std::begin(kPhantomKinds), std::end(kPhantomKinds), kind);
+    if (known == std::end(kPhantomKinds))
+      return reader.Fail("marker",
+                         fmt::format("names the unknown kind '{}'", kind),
+                         "the kinds are clear, consolidation and hazy");
+    if (!share.is_number() || share < 0 || share > 1)
+      return reader.Fail("marker",
+                         "maps '" + kind + "' to no number from 0 to 1");
+    source.marked[static_cast<std::size_t>(known - kPhantomKinds)] = share;
+  }
+}
+
+/// Whether an image carries the planted marker, `share` of a kind's do.
+bool DrawPlanted(const PhantomSpec& spec, double share) {
+  KeyedRandom random(spec.seed, "phantom planted marker",
+                     {static_cast<std::uint64_t>(spec.patient),
+                      static_cast<std::uint64_t>(spec.view)});
+  return random.Uniform() < share;
+}
+
 Result<PhantomSource> ReadSource(const Json& json,
                                  const std::vector<std::string>& classes) {
   if (!json.is_object()) return InvalidError("phantom source", "not a map");
@@ -130,6 +162,7 @@ Result<PhantomSource> ReadSource(const Json& json,
   source.spec.difficulty = reader.Share("difficulty", 0.5);
   source.spec.seed = reader.Seed("seed");
   ReadLabels(classes, reader, source);
+  ReadMarker(reader, source);
   if (!reader.status().ok()) return reader.status();
   return source;
 }
@@ -170,6 +203,8 @@ Result<std::vector<ScanEntry>> ScanPhantom(
         phantom.kinds[static_cast<std::size_t>(spec.patient) %
                       phantom.kinds.size()];
     spec.kind = kind;
+    spec.planted =
+        DrawPlanted(spec, phantom.marked[static_cast<std::size_t>(kind)]);
     entries.push_back(EntryOf(phantom, spec, label));
   }
   return entries;

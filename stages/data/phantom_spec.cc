@@ -41,13 +41,15 @@ Result<PhantomKind> KindOf(const Json& generator) {
 }  // namespace
 
 Json GeneratorOf(const PhantomSpec& spec) {
-  return {{"phantom", kPhantomVersion},
-          {"seed", spec.seed},
-          {"kind", kPhantomKinds[static_cast<int>(spec.kind)]},
-          {"patient", spec.patient},
-          {"view", spec.view},
-          {"size", spec.size},
-          {"difficulty", spec.difficulty}};
+  Json generator = {{"phantom", kPhantomVersion},
+                    {"seed", spec.seed},
+                    {"kind", kPhantomKinds[static_cast<int>(spec.kind)]},
+                    {"patient", spec.patient},
+                    {"view", spec.view},
+                    {"size", spec.size},
+                    {"difficulty", spec.difficulty}};
+  if (spec.planted) generator["planted"] = true;
+  return generator;
 }
 
 Result<PhantomSpec> PhantomSpecOf(const Json& generator) {
@@ -77,6 +79,12 @@ Result<PhantomSpec> PhantomSpecOf(const Json& generator) {
     return InvalidError("generator of a phantom, 'difficulty'",
                         "not a number from 0 to 1");
   spec.difficulty = difficulty->get<double>();
+  if (const Json* planted = Member(generator, "planted")) {
+    if (!planted->is_boolean())
+      return InvalidError("generator of a phantom, 'planted'",
+                          "neither true nor false");
+    spec.planted = planted->get<bool>();
+  }
   return spec;
 }
 

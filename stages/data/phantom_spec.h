@@ -7,7 +7,8 @@
 namespace besom::stages {
 
 /// The generator of a picture: {"phantom": version, "seed", "kind",
-/// "patient", "view", "size", "difficulty"}.
+/// "patient", "view", "size", "difficulty"}, and "planted": true where it
+/// carries the planted marker.
 Json GeneratorOf(const PhantomSpec& spec);
 
 /// Reads it back; kInvalid when it is ill-formed, kUnavailable when another

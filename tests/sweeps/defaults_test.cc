@@ -32,7 +32,8 @@ const char* const kDefaults = R"({
             "keep": {"epoch": "best", "metric": "loss", "goal": "minimize"},
             "seed": 0, "order": "shared"},
   "evaluate": {"positive": "", "bootstrap": 1000, "predictions": "held_out",
-               "costs": {}, "threshold": {"target": ""}, "external": []},
+               "costs": {}, "threshold": {"target": ""}, "audit": true,
+               "external": []},
   "method": "grid",
   "metric": {"name": "recall/covid", "split": "validation", "goal": "maximize",
              "then": [], "subject_to": [], "allow_test": false},
@@ -53,7 +54,7 @@ const char* const kIngest = R"({
   "limit_per_class": 0, "duplicates": "group", "on_bad_image": "skip",
   "sources": [{"name": "p", "format": "phantom", "use": "auto",
                "patients": "p", "images": 240, "images_per_patient": 3,
-               "size": 256, "difficulty": 0.5, "seed": 0,
+               "size": 256, "difficulty": 0.5, "seed": 0, "marker": {},
                "labels": {"clear": "normal", "hazy": "covid",
                           "consolidation": null}}]})";
 

@@ -295,10 +295,11 @@ TEST(PlanTest, IdentityLeavesOutPathsAndWhatChangesNoNumber) {
         .config;
   };
   const Json identity = IdentityOf(config({}));
-  EXPECT_EQ(identity, IdentityOf(config({"name=other", "limits.time=5",
-                                         "resources.threads_per_rank=2",
-                                         "metric.name=loss", "run_cap=1",
-                                         "model.weights=x.safetensors"})));
+  EXPECT_EQ(identity,
+            IdentityOf(config(
+                {"name=other", "limits.time=5", "resources.threads_per_rank=2",
+                 "metric.name=loss", "run_cap=1", "evaluate.audit=false",
+                 "model.weights=x.safetensors"})));
   EXPECT_NE(identity, IdentityOf(config({"train.seed=1"})));
   EXPECT_NE(identity, IdentityOf(config({"seed=1"})));
   EXPECT_NE(identity, IdentityOf(config({"model.weights=random"})));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "pipeline/cli/reading/audit_words.h"
 #include "pipeline/cli/reading/reading_verbs.h"
 #include "pipeline/cli/reading/sweep_summary.h"
 #include "pipeline/cli/reading/table_text.h"
@@ -49,6 +50,10 @@ Status PrintBest(db::Reader& reader, const std::string& named) {
     text += fmt::format("  {}  {}\n", PadRight(PlainText(axis), width),
                         ValueText(value));
   }
+  BESOM_ASSIGN_OR_RETURN(const AuditFindings audit, AuditOf(reader, sweep));
+  const std::vector<std::string> found = AuditLines(audit);
+  if (!found.empty()) text += "\nshortcut audit\n";
+  for (const std::string& line : found) text += "  " + line + "\n";
   text += "\n" + StateCountsText(summary) + "\n";
   return Print(text);
 }

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "pipeline/cli/reading/audit_section.h"
 #include "pipeline/cli/reading/html.h"
 #include "pipeline/cli/reading/line_chart.h"
 #include "pipeline/cli/reading/report_style.h"
@@ -268,6 +269,8 @@ Result<std::string> ReportPage(db::Reader& reader,
                          TopTrials(reader, options.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string data,
                          DataSections(reader, options.sweep));
+  BESOM_ASSIGN_OR_RETURN(const std::string audit,
+                         AuditSection(reader, options.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string sheet,
                          SheetSection(options.contact_sheet));
   BESOM_ASSIGN_OR_RETURN(const std::string work,
@@ -279,7 +282,8 @@ Result<std::string> ReportPage(db::Reader& reader,
          EscapeHtml(options.sweep) + "</title>\n<style>" + kReportStyle +
          "</style>\n</head>\n<body>\n<main>\n" + header +
          Section("Best trial", best) + Section("Leaderboard", leaderboard) +
-         Section("Learning curves", top) + data + sheet + work +
+         Section("Learning curves", top) + Section("Shortcut audit", audit) +
+         data + sheet + work +
          "<footer>Made by besom. For education and research, not for "
          "diagnosis.</footer>\n</main>\n</body>\n</html>\n";
 }

@@ -132,6 +132,28 @@ TEST_F(PlannerTest, SplitsShareTheSearchForDuplicates) {
   EXPECT_EQ(Count(sweep)["duplicates"], 1);
 }
 
+TEST_F(PlannerTest, TheAuditIsOnePerSweepAndNoPartOfATrial) {
+  services_.stage_versions["audit"] = 1;
+  const auto with = [](bool audit, int size) {
+    Json config = With("evaluate.audit", audit);
+    config["ingest"]["image_size"] = size;
+    return config;
+  };
+  const SweepGraph sweep = Plan({with(true, 64), with(true, 96)});
+  EXPECT_EQ(Count(sweep)["audit"], 1);
+  ASSERT_TRUE(sweep.data[0].audit);
+  EXPECT_FALSE(sweep.data[1].audit);
+  // It reads the split and the pixels; nothing reads it.
+  EXPECT_EQ(sweep.graph.producers(*sweep.data[0].audit).size(),
+            1 + sweep.data[0].ingest.size());
+  EXPECT_TRUE(sweep.graph.readers(*sweep.data[0].audit).empty());
+  const SweepGraph without = Plan({with(false, 64), with(false, 96)});
+  EXPECT_EQ(Count(without)["audit"], 0);
+  std::set<std::string> keys = Keys(sweep);
+  keys.erase(sweep.graph[*sweep.data[0].audit].key.Hex());
+  EXPECT_EQ(keys, Keys(without));
+}
+
 TEST_F(PlannerTest, ASecondBackboneSharesTheData) {
   const SweepGraph sweep =
       Plan({BaseConfig(), With("model.backbone", "efficientnet_lite0")});

@@ -57,6 +57,11 @@ class ReportTest : public ::testing::Test {
     image.source = image.label = image.group = text;
     batch.images = db::ImageTable{1, {image, SampleImage("c.png", "")}};
     batch.images->images[1].left_out = text;
+    db::AuditRow ring{"ring", true, "covid", text};
+    ring.balanced_accuracy = 0.9;
+    ring.bound = 0.8;
+    ring.chance = 0.5;
+    batch.audit = db::AuditTable{ring};
     ASSERT_OK(store_->Commit(sweep, batch));
   }
   Outcome Run(const std::vector<std::string>& arguments) {
@@ -74,8 +79,9 @@ TEST_F(ReportTest, HoldsEverySectionAndNothingFromOutside) {
   EXPECT_EQ(outcome.out, file_.string() + "\n");
   const std::string page = *ReadFile(file_);
   for (const char* part :
-       {"Best trial", "Leaderboard", "Learning curves", "Data", "Left out",
-        "Augmented views", "Failed trials", "Classification report",
+       {"Best trial", "Leaderboard", "Learning curves", "Shortcut audit",
+        "the border of the image alone tells covid from chest", "Data",
+        "Left out", "Augmented views", "Failed trials", "Classification report",
         "<svg class=chart", "table class=matrix", "data:image/png;base64,",
         "prefers-color-scheme: dark"}) {
     EXPECT_THAT(page, HasSubstr(part));
