@@ -102,6 +102,17 @@ class XraySweep(unittest.TestCase):
             actual, predicted = self.predictions(trial, split)
             report = classification_report(actual, predicted)
             self.assertIn(report.rstrip("\n"), shown, split)
+        # The external set holds no covid: what it is taken for is told.
+        actual, predicted = self.predictions(trial, "nih-test")
+        taken = shown.split("what nih-test is taken for")[1].splitlines()
+        rows = {" ".join(line.split()[:-7]): line.split()[-7:]
+                for line in taken[3:7]}
+        self.assertEqual(int(rows["covid"][0]),
+                         sum(p == "covid" for p in predicted))
+        self.assertEqual(int(rows["not covid"][0]),
+                         sum(p != "covid" for p in predicted))
+        self.assertAlmostEqual(float(rows["covid"][1]) +
+                               float(rows["not covid"][1]), 1, 3)
 
     def test_confusion_matrix_equals_scikit_learns(self):
         trial = self.best()

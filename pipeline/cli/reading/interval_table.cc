@@ -10,6 +10,7 @@
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/run/trial_sets.h"
 #include "stages/metric/set_scores.h"
+#include "stages/metric/set_shares.h"
 
 namespace besom::cli {
 namespace {
@@ -90,6 +91,29 @@ Result<db::Table> ImageIntervalTable(db::Reader& reader,
         CellOf(row.interval->high), row.interval->method, row.interval->groups};
   }
   return TableOf(rows, set.classes);
+}
+
+Result<db::Table> ShareTable(db::Reader& reader, const TrialRecord& record,
+                             const std::string& split) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table positive,
+      reader.Query("SELECT json_extract(config, '$.evaluate.positive') FROM "
+                   "trials WHERE sweep = ? AND trial = ?",
+                   {record.name.sweep, record.name.trial}));
+  BESOM_ASSIGN_OR_RETURN(const run::TrialSet set,
+                         run::LoadTrialSet(reader, record.name, split));
+  db::Table table;
+  table.columns = {"taken for", "images",           "share", "low",
+                   "high",      "mean probability", "low",   "high"};
+  for (const stages::ClassShare& row : stages::SharesOf(
+           set.classes, set.scored, db::TextOf(positive.rows.at(0)[0]), {}))
+    table.rows.push_back({row.name, row.predicted, Fixed4(row.share),
+                          Fixed4(CellOf(row.share_interval.low)),
+                          Fixed4(CellOf(row.share_interval.high)),
+                          Fixed4(row.mean_probability),
+                          Fixed4(CellOf(row.probability_interval.low)),
+                          Fixed4(CellOf(row.probability_interval.high))});
+  return table;
 }
 
 Result<std::string> ThresholdLines(db::Reader& reader,

@@ -21,6 +21,12 @@ Result<db::Table> ImageIntervalTable(db::Reader& reader,
                                      const TrialRecord& record,
                                      const std::string& split);
 
+/// What an external set is taken for: by class the share predicted and the mean
+/// probability, with intervals of 95 %, and the same of "not POSITIVE"; from
+/// the kept predictions, no rows where none are kept.
+Result<db::Table> ShareTable(db::Reader& reader, const TrialRecord& record,
+                             const std::string& split);
+
 /// What the thresholds of the trial are and how far to trust them, a line a
 /// fit; empty without any.
 Result<std::string> ThresholdLines(db::Reader& reader,

@@ -83,11 +83,19 @@ Result<std::string> IntervalText(db::Reader& reader, const TrialRecord& record,
                                  const std::string& split,
                                  const std::string& unit) {
   if (split == "train") return std::string();
+  std::string text;
+  if (split != "validation" && split != "test") {
+    BESOM_ASSIGN_OR_RETURN(const db::Table shares,
+                           ShareTable(reader, record, split));
+    if (!shares.rows.empty())
+      text += fmt::format("\nwhat {} is taken for, with 95 % intervals\n{}",
+                          PlainText(split),
+                          FormatTable(shares, TableFormat::kTable));
+  }
   BESOM_ASSIGN_OR_RETURN(const db::Table table,
                          unit == "image"
                              ? ImageIntervalTable(reader, record, split)
                              : IntervalTable(reader, record, split, "largest"));
-  std::string text;
   if (!table.rows.empty())
     text += fmt::format("\n95 % intervals on {}\n{}", PlainText(split),
                         FormatTable(table, TableFormat::kTable));
