@@ -79,7 +79,6 @@ class ResultsStore {
   ~ResultsStore();
   ResultsStore(const ResultsStore&) = delete;
   ResultsStore& operator=(const ResultsStore&) = delete;
-
   /// From now on every call that writes is `run`'s: once that one has an
   /// outcome, so also when another run has taken it over (TakeOverRun), it
   /// changes nothing and is kInterrupted.
@@ -99,7 +98,6 @@ class ResultsStore {
   Status RegisterTrials(SweepId sweep, const std::vector<TrialRow>& trials);
   /// In the order of the plan, unplanned ones last.
   Result<std::vector<TrialStatus>> TrialStates(SweepId sweep);
-
   /// Applies all of `batch`; claims on its actions end. kInternal when it names
   /// an unknown trial, or calls a trial done whose fits are not all there.
   Status Commit(SweepId sweep, const CommitBatch& batch);
@@ -115,7 +113,7 @@ class ResultsStore {
   /// Removes actions whose blobs are gone, so that they run again.
   Status ForgetActions(const std::vector<std::string>& keys);
 
-  /// Digest per file, none where it is unknown or its stat has changed.
+  /// Digest per file; none: unknown, or its stat has changed.
   Result<std::vector<std::optional<std::string>>> FindFileDigests(
       const std::vector<std::pair<std::string, FileStat>>& files);
   Status PutFileDigests(const std::vector<FileDigestRow>& files);
