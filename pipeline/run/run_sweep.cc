@@ -413,12 +413,13 @@ Result<RunOutcome> SweepRun::Execute() {
   if (watch.IsLost())
     outcome.why = "the lock of the sweep is not ours any more";
   BESOM_RETURN_IF_ERROR(book->ReleaseAll(run_.run));
+  if (outcome.tasks_run > 0) BESOM_RETURN_IF_ERROR(RecordComparisons());
+  // From here on nothing more can be written.
   run_.ended = services_.clock.Wall();
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
   outcome.sweep = sweep_.spec.name;
   outcome.best = BestLine(layout_.database(), sweep_.spec.name);
-  if (outcome.tasks_run > 0) BESOM_RETURN_IF_ERROR(RecordComparisons());
   if (outcome.tasks_run > 0) outcome.work = tally.Lines();
   return outcome;
 }

@@ -180,6 +180,21 @@ class Evaluation(SmokeCase):
                                     "bootstrap_bca"}, methods)
         self.check_ranking(workspace)
         self.check_words(workspace)
+        self.check_comparisons(workspace)
+
+    def check_comparisons(self, workspace):
+        order = [trial for trial, in select(
+            workspace, "select trial from leaderboard order by rank")]
+        rows = select(workspace, "select a, b, metric, split, p, p_adjusted "
+                      "from comparisons")
+        self.assertEqual({row[:4] for row in rows},
+                         {(order[0], rival, "balanced_accuracy", split)
+                          for rival in order[1:]
+                          for split in ("validation", "test")})
+        for *_, p, adjusted in rows:
+            self.assertEqual(p is None, adjusted is None)
+            if p is not None:
+                self.assertTrue(0 < p <= adjusted <= 1)
 
     def check_ranking(self, workspace):
         rows = select(workspace, "select trial, violation from leaderboard "
