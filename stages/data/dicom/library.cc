@@ -12,12 +12,29 @@
 #include "stages/data/decode_formats.h"
 
 namespace besom::stages {
+namespace {
+
+/// The decoders that DCMTK knows while this lives.
+struct Decoders {
+  Decoders() {
+    DJDecoderRegistration::registerCodecs();
+    DJLSDecoderRegistration::registerCodecs();
+    DcmRLEDecoderRegistration::registerCodecs();
+  }
+  ~Decoders() {
+    DcmRLEDecoderRegistration::cleanup();
+    DJLSDecoderRegistration::cleanup();
+    DJDecoderRegistration::cleanup();
+  }
+  Decoders(const Decoders&) = delete;
+  Decoders& operator=(const Decoders&) = delete;
+};
+
+}  // namespace
 
 bool PrepareDicomLibrary() {
   OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-  DJDecoderRegistration::registerCodecs();
-  DJLSDecoderRegistration::registerCodecs();
-  DcmRLEDecoderRegistration::registerCodecs();
+  static const Decoders decoders;  // Until the process ends.
   return dcmDataDict.isDictionaryLoaded();
 }
 
