@@ -3,8 +3,10 @@
 namespace besom::sweeps {
 namespace {
 
-/// What a trial was without these keys, it is with their defaults.
-void ForgetDefaults(Json& evaluate) {
+/// Removes what does not make another trial: what looks at the data only, and
+/// defaults of keys that there were not always.
+void Forget(Json& evaluate) {
+  evaluate.erase("audit");
   if (evaluate.contains("costs") && evaluate["costs"].empty())
     evaluate.erase("costs");
   if (evaluate.contains("threshold") && evaluate["threshold"]["target"] == "")
@@ -30,12 +32,11 @@ Json IdentityOf(const Json& config) {
     if (config.contains(key)) identity[key] = config[key];
   if (identity.contains("ingest") && identity["ingest"].contains("sources"))
     ForgetPaths(identity["ingest"]["sources"]);
-  if (identity.contains("evaluate") &&
-      identity["evaluate"].contains("external"))
-    ForgetPaths(identity["evaluate"]["external"]);
-  if (identity.contains("evaluate")) ForgetDefaults(identity["evaluate"]);
-  // Looks at the data only.
-  if (identity.contains("evaluate")) identity["evaluate"].erase("audit");
+  if (identity.contains("evaluate")) {
+    Json& evaluate = identity["evaluate"];
+    if (evaluate.contains("external")) ForgetPaths(evaluate["external"]);
+    Forget(evaluate);
+  }
   if (identity.contains("split")) identity["split"].erase("file");
   if (identity.contains("model") && identity["model"].contains("weights")) {
     const Json& weights = identity["model"]["weights"];
