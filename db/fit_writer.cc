@@ -205,17 +205,17 @@ Status BatchWriter::PutAggregates(std::int64_t trial) {
   BESOM_CHECK(found, "the trial was found before");
   const std::int64_t fits = all->Integer(0);
   if (all->Integer(1) != fits) return Status::Ok();
-  const std::string config = all->Text(2);
+  BESOM_ASSIGN_OR_RETURN(const Json config,
+                         ParseJson(all->Text(2), "configuration of a trial"));
   for (const char* table : kMetricTables) {
     BESOM_ASSIGN_OR_RETURN(std::vector<FiguresOfFits> figures,
                            ReadFigures(trial, table));
     BESOM_ASSIGN_OR_RETURN(KeptStatement insert,
                            connection_.Kept(InsertInto(table)));
     for (FiguresOfFits& of_fits : figures) {
-      of_fits.config = config;
       of_fits.all = static_cast<std::int64_t>(of_fits.fits.size()) == fits;
       const MetricRow row =
-          summarizer_ ? summarizer_(of_fits) : MeanOf(of_fits);
+          summarizer_ ? summarizer_(of_fits, config) : MeanOf(of_fits);
       BESOM_RETURN_IF_ERROR(
           PutMetric(insert, trial, kAllFits, kAllFits, of_fits.split, row));
     }

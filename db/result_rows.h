@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/base/json.h"
+
 namespace besom::db {
 
 // Plain values that the recorder hands to the results store. Digests and keys
@@ -82,7 +84,6 @@ struct FitRow {
 /// One figure in all fits of a trial, in the order of (repeat, fold).
 struct FiguresOfFits {
   std::string split, cls, name;
-  std::string config;  ///< The trial's, canonical JSON.
   struct Fit {
     std::optional<double> value, low, high;
     double images = 0;   ///< Of the set.
@@ -92,9 +93,10 @@ struct FiguresOfFits {
   bool all = true;        ///< Every fit holds it.
 };
 
-/// Makes the row that stands for all fits of a trial. A function of its
-/// argument alone.
-using FitSummarizer = std::function<MetricRow(const FiguresOfFits&)>;
+/// Makes the row that stands for all fits of a trial of this configuration. A
+/// function of its arguments alone.
+using FitSummarizer =
+    std::function<MetricRow(const FiguresOfFits&, const Json& config)>;
 
 /// A comparison of two trials, as in the view `comparisons`.
 struct ComparisonRow {

@@ -4,8 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "pipeline/base/check.h"
-#include "pipeline/base/json.h"
 #include "stages/metric/fit_summary.h"
 
 namespace besom::run {
@@ -44,17 +42,16 @@ bool IsCount(std::string_view metric) {
 
 }  // namespace
 
-db::MetricRow SummarizeFits(const db::FiguresOfFits& figures) {
+db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
+                            const Json& config) {
   db::MetricRow row{figures.name, figures.cls, std::nullopt};
   // A set that only some fits hold has no mean over the fits.
   if (!figures.all) return row;
   std::vector<stages::FitFigure> fits;
   for (const auto& fit : figures.fits)
     fits.push_back({fit.value, fit.low, fit.high});
-  const Result<Json> config = ParseJson(figures.config, "config of a trial");
-  BESOM_CHECK(config.ok(), config.status().ToString());
   stages::FitSummary summary =
-      IsShared(figures.split, *config)
+      IsShared(figures.split, config)
           ? stages::SummarizeSharedSet(fits, figures.name, kLevel)
           : stages::SummarizeOwnSets(fits, figures.name, TestToTrain(figures),
                                      kLevel);

@@ -9,6 +9,7 @@ namespace besom::run {
 /// external sets, and in a test set that a file or `use: test` gives or that
 /// one split is drawn for; on images of their own in all others. Figures on
 /// images trained on have no interval. Pure.
-db::MetricRow SummarizeFits(const db::FiguresOfFits& figures);
+db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
+                            const Json& config);
 
 }  // namespace besom::run

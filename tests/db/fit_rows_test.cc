@@ -95,12 +95,12 @@ TEST_F(FitRowsTest, ASummarizerSeesAllThatFitsSayOfAFigure) {
     if (fold == 1) fit.sets[1].metrics.pop_back();  // The loss on test.
   }
   std::vector<std::string> seen;
-  store_->SummarizeBy([&](const FiguresOfFits& figures) {
+  store_->SummarizeBy([&](const FiguresOfFits& figures, const Json& config) {
     MetricRow row{figures.name, figures.cls, 0.5, 0.25, 0.75, "some", 2, 0.125};
     const bool told = figures.cls == "covid" && figures.name == "recall";
     if (!told && figures.name != "loss") return row;
     std::string line = fmt::format("{}/{} {} {}", figures.split, figures.name,
-                                   figures.config, figures.all);
+                                   CanonicalText(config), figures.all);
     for (const auto& fit : figures.fits)
       line += fmt::format(" {} {} {} {} {}", *fit.value, fit.low.value_or(-1),
                           fit.high.value_or(-1), fit.images, fit.trained);
