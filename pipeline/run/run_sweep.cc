@@ -413,7 +413,9 @@ Result<RunOutcome> SweepRun::Execute() {
   if (watch.IsLost())
     outcome.why = "the lock of the sweep is not ours any more";
   BESOM_RETURN_IF_ERROR(book->ReleaseAll(run_.run));
-  if (outcome.tasks_run > 0) BESOM_RETURN_IF_ERROR(RecordComparisons());
+  // One that was asked to stop does so at once.
+  if (outcome.tasks_run > 0 && !outcome.interrupted)
+    BESOM_RETURN_IF_ERROR(RecordComparisons());
   // From here on nothing more can be written.
   run_.ended = services_.clock.Wall();
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
