@@ -16,21 +16,6 @@ namespace {
 
 constexpr double kLevel = 0.95;
 
-/// `metric` as the columns name and class hold it.
-struct MetricColumns {
-  std::string name, cls;
-};
-
-MetricColumns ColumnsOf(std::string_view metric) {
-  const std::size_t slash = metric.find('/');
-  MetricColumns columns{std::string(metric.substr(0, slash)), ""};
-  if (slash == std::string_view::npos) return columns;
-  columns.cls = metric.substr(slash + 1);
-  if (columns.cls == "macro" || columns.cls == "weighted")
-    columns.cls += " avg";
-  return columns;
-}
-
 /// One figure of each fit, by (repeat, fold), with how many images it was
 /// taken on and how many the fit was trained on.
 struct FitValue {
@@ -49,7 +34,7 @@ Result<FitValues> FitValuesOf(db::Reader& reader, const db::TrialName& trial,
         "AND n.rule = 'largest')",
         set);
   };
-  const MetricColumns columns = ColumnsOf(metric);
+  const stages::MetricKey key = stages::ParseMetricKey(metric);
   BESOM_ASSIGN_OR_RETURN(
       const db::Table rows,
       reader.Query(
@@ -58,7 +43,7 @@ Result<FitValues> FitValuesOf(db::Reader& reader, const db::TrialName& trial,
                       "coalesce(class, '') = ? AND epoch IS NULL AND rule = "
                       "'largest' AND repeat IS NOT NULL AND value IS NOT NULL",
                       images_of("m.split"), images_of("'train'")),
-          {trial.sweep, trial.trial, split, columns.name, columns.cls}));
+          {trial.sweep, trial.trial, split, key.name, key.cls.value_or("")}));
   FitValues values;
   for (const auto& row : rows.rows)
     values[{db::IntegerOf(row[0]), db::IntegerOf(row[1])}] = {
@@ -140,13 +125,24 @@ Status ComparePredictions(const TrialSet& a, const TrialSet& b,
   return Status::Ok();
 }
 
-Result<std::int64_t> FitCountOf(db::Reader& reader,
-                                const db::TrialName& trial) {
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table rows,
-      reader.Query("SELECT fits FROM trials WHERE sweep = ? AND trial = ?",
-                   {trial.sweep, trial.trial}));
-  return db::IntegerOf(rows.rows.at(0)[0]);
+/// By trial: whether the first one and it are compared fit by fit.
+Result<std::vector<bool>> PairsByFit(db::Reader& reader,
+                                     const std::vector<db::TrialName>& trials,
+                                     std::string_view method) {
+  std::vector<bool> has_several;
+  for (const db::TrialName& trial : trials) {
+    BESOM_ASSIGN_OR_RETURN(
+        const db::Table rows,
+        reader.Query("SELECT fits > 1 FROM trials WHERE sweep = ? AND trial = "
+                     "?",
+                     {trial.sweep, trial.trial}));
+    has_several.push_back(db::IntegerOf(rows.rows.at(0)[0]) != 0);
+  }
+  std::vector<bool> by_fit;
+  for (const bool several : has_several)
+    by_fit.push_back(method == "resampled_t" ||
+                     (method.empty() && (has_several[0] || several)));
+  return by_fit;
 }
 
 /// Adjusts the lines of each metric and set for how many these are.
@@ -169,29 +165,28 @@ void AdjustByHolm(std::vector<TrialComparison>& lines) {
 Result<std::vector<TrialComparison>> CompareTrialsBy(
     db::Reader& reader, const std::vector<db::TrialName>& trials,
     const TrialComparisonOptions& options) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<bool> by_fit,
+                         PairsByFit(reader, trials, options.method));
+  const bool has_images =
+      std::find(by_fit.begin() + 1, by_fit.end(), false) != by_fit.end();
   std::vector<TrialComparison> lines;
   for (const std::string& split : options.splits) {
-    std::vector<TrialSet> sets;
-    for (const db::TrialName& trial : trials) {
-      BESOM_ASSIGN_OR_RETURN(TrialSet set, LoadTrialSet(reader, trial, split));
-      sets.push_back(std::move(set));
+    std::vector<TrialSet> sets(trials.size());
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      // The first one is in every pair.
+      const bool is_read = i == 0 ? has_images : !by_fit[i];
+      if (!is_read) continue;
+      BESOM_ASSIGN_OR_RETURN(sets[i], LoadTrialSet(reader, trials[i], split));
     }
     for (std::size_t other = 1; other < trials.size(); ++other)
       for (const std::string& metric : options.metrics) {
         TrialComparison line{
             .a = trials[0].trial, .b = trials[other].trial, .split = split};
         line.test.metric = metric;
-        BESOM_ASSIGN_OR_RETURN(const std::int64_t fits_a,
-                               FitCountOf(reader, trials[0]));
-        BESOM_ASSIGN_OR_RETURN(const std::int64_t fits_b,
-                               FitCountOf(reader, trials[other]));
-        const bool by_fit =
-            options.method == "resampled_t" ||
-            (options.method.empty() && (fits_a > 1 || fits_b > 1));
         BESOM_RETURN_IF_ERROR(
-            by_fit ? CompareFits(reader, trials[0], trials[other], line)
-                   : ComparePredictions(sets[0], sets[other], options.method,
-                                        line));
+            by_fit[other] ? CompareFits(reader, trials[0], trials[other], line)
+                          : ComparePredictions(sets[0], sets[other],
+                                               options.method, line));
         lines.push_back(std::move(line));
       }
   }

@@ -39,21 +39,20 @@ Value Total(const std::vector<ClassCounts>& classes) {
   return classes.empty() ? 0.0 : static_cast<double>(classes.front().total);
 }
 
-void AddOverall(const std::vector<ClassCounts>& classes,
-                std::optional<double> loss, std::vector<MetricValue>& metrics) {
-  std::int64_t hits = 0, predicted_classes = 0;
-  for (const ClassCounts& c : classes) {
-    hits += c.hits;
-    predicted_classes += c.predicted > 0;
-  }
-  const auto add = [&](const char* name, Value value) {
-    metrics.push_back({name, std::nullopt, value, std::nullopt});
-  };
-  const std::int64_t total = classes.empty() ? 0 : classes.front().total;
-  add("accuracy", Recall({.hits = hits, .support = total}));
-  add("balanced_accuracy", Average(classes, {"recall", Recall, false}, false));
-  if (loss) add("loss", loss);
-  add("predicted_classes", static_cast<double>(predicted_classes));
+Value Accuracy(const std::vector<ClassCounts>& classes) {
+  ClassCounts right;
+  for (const ClassCounts& c : classes) right.hits += c.hits;
+  if (!classes.empty()) right.support = classes.front().total;
+  return Recall(right);
+}
+
+Value BalancedAccuracy(const std::vector<ClassCounts>& classes) {
+  return Average(classes, {"recall", Recall, false}, false);
+}
+
+Value PredictedClassCount(const std::vector<ClassCounts>& classes) {
+  return static_cast<double>(std::ranges::count_if(
+      classes, [](const ClassCounts& c) { return c.predicted > 0; }));
 }
 
 }  // namespace
@@ -67,41 +66,62 @@ ConfusionCounts CountConfusion(int classes, std::span<const int> actual,
   return counts;
 }
 
+std::vector<CountMetric> CountMetrics(const std::vector<std::string>& classes) {
+  std::vector<CountMetric> metrics = {
+      {{"accuracy", std::nullopt}, Accuracy},
+      {{"balanced_accuracy", std::nullopt}, BalancedAccuracy},
+      {{"predicted_classes", std::nullopt}, PredictedClassCount}};
+  for (std::size_t c = 0; c < classes.size(); ++c)
+    for (const Figure& figure : kFigures)
+      metrics.push_back({{figure.name, classes[c]},
+                         [&figure, c](const std::vector<ClassCounts>& counts) {
+                           return figure.of(counts[c]);
+                         }});
+  for (const bool weighted : {false, true})
+    for (const Figure& figure : kFigures)
+      metrics.push_back(
+          {{figure.name, weighted ? "weighted avg" : "macro avg"},
+           [&figure, weighted](const std::vector<ClassCounts>& counts) {
+             return figure.is_sum ? Total(counts)
+                                  : Average(counts, figure, weighted);
+           }});
+  return metrics;
+}
+
 std::vector<MetricValue> MetricsOf(const std::vector<std::string>& classes,
                                    const ConfusionCounts& counts,
                                    std::optional<double> loss) {
   BESOM_CHECK(counts.size() == classes.size(), "one row per class");
   const std::vector<ClassCounts> by_class = CountsByClass(counts);
   std::vector<MetricValue> metrics;
-  AddOverall(by_class, loss, metrics);
-  for (std::size_t i = 0; i < classes.size(); ++i)
-    for (const Figure& figure : kFigures)
-      metrics.push_back(
-          {figure.name, classes[i], figure.of(by_class[i]), std::nullopt});
-  for (const bool weighted : {false, true})
-    for (const Figure& figure : kFigures)
-      metrics.push_back({figure.name, weighted ? "weighted avg" : "macro avg",
-                         figure.is_sum ? Total(by_class)
-                                       : Average(by_class, figure, weighted),
-                         std::nullopt});
+  for (CountMetric& metric : CountMetrics(classes)) {
+    metrics.push_back({std::move(metric.key.name), std::move(metric.key.cls),
+                       metric.of(by_class), std::nullopt});
+    if (loss && metrics.back().name == "balanced_accuracy")
+      metrics.push_back({"loss", std::nullopt, loss, std::nullopt});
+  }
   return metrics;
+}
+
+MetricKey ParseMetricKey(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  MetricKey key{std::string(text.substr(0, slash)), std::nullopt};
+  if (slash != std::string_view::npos) {
+    key.cls = std::string(text.substr(slash + 1));
+    if (*key.cls == "macro" || *key.cls == "weighted") *key.cls += " avg";
+  }
+  if (key.name == "sensitivity") key.name = "recall";
+  if (key.name == "ppv") key.name = "precision";
+  if (key.name == "auc") key.name = "roc_auc";
+  return key;
 }
 
 const MetricValue* FindMetric(const std::vector<MetricValue>& metrics,
                               std::string_view name) {
-  const std::size_t slash = name.find('/');
-  std::optional<std::string> cls;
-  if (slash != std::string_view::npos) {
-    cls = std::string(name.substr(slash + 1));
-    if (*cls == "macro" || *cls == "weighted") *cls += " avg";
-    name = name.substr(0, slash);
-  }
-  if (name == "sensitivity") name = "recall";
-  if (name == "ppv") name = "precision";
-  if (name == "auc") name = "roc_auc";
+  const MetricKey key = ParseMetricKey(name);
   const auto it =
       std::find_if(metrics.begin(), metrics.end(), [&](const MetricValue& m) {
-        return !m.epoch && m.name == name && m.cls == cls;
+        return !m.epoch && m.name == key.name && m.cls == key.cls;
       });
   return it == metrics.end() ? nullptr : &*it;
 }

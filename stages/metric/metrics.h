@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,25 @@ namespace besom::stages {
 /// REQUIRES: equal lengths, every index in [0, classes).
 ConfusionCounts CountConfusion(int classes, std::span<const int> actual,
                                std::span<const int> predicted);
+
+/// What names a figure in rows.
+struct MetricKey {
+  std::string name;
+  std::optional<std::string> cls;
+};
+
+/// The key of the name that YAML uses: METRIC[/CLASS|/macro|/weighted].
+/// "sensitivity" is recall, "ppv" is precision, "auc" is roc_auc.
+MetricKey ParseMetricKey(std::string_view text);
+
+/// A figure of predicted classes and how it comes from their counts.
+struct CountMetric {
+  MetricKey key;
+  std::function<std::optional<double>(const std::vector<ClassCounts>&)> of;
+};
+
+/// Those of MetricsOf but for the loss, in its order.
+std::vector<CountMetric> CountMetrics(const std::vector<std::string>& classes);
 
 /// The metrics of one set as rows, in a fixed order:
 /// - overall (no class): accuracy, balanced_accuracy, loss (when given),
@@ -33,9 +53,8 @@ std::vector<MetricValue> MetricsOf(const std::vector<std::string>& classes,
                                    const ConfusionCounts& counts,
                                    std::optional<double> loss);
 
-/// Finds a metric by the name that YAML uses: METRIC[/CLASS|/macro|/weighted]
-/// among the rows without epoch; null when there is none. "sensitivity" is
-/// recall, "ppv" is precision, "auc" is roc_auc.
+/// Finds a metric by the name that YAML uses among the rows without epoch; null
+/// when there is none.
 const MetricValue* FindMetric(const std::vector<MetricValue>& metrics,
                               std::string_view name);
 

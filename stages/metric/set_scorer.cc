@@ -4,7 +4,6 @@
 
 #include "pipeline/base/check.h"
 #include "stages/metric/calibration.h"
-#include "stages/metric/metrics.h"
 
 namespace besom::stages {
 namespace {
@@ -46,11 +45,18 @@ SetScorer::SetScorer(std::vector<std::string> classes, const ScoredSet& set,
   if (has_costs_)
     for (std::size_t i = 0; i < actual_.size(); ++i)
       cost_.push_back(decision.costs.at(actual_[i]).at(predicted_[i]));
-  if (!from_counts_only_) AddProbabilityFigures(set);
-  Visit({}, [&](Row row, const Figure&) { rows_.push_back(std::move(row)); });
+  if (!from_counts_only_) ReadProbabilities(set);
+  for (CountMetric& metric : CountMetrics(classes_))
+    Add(std::move(metric.key),
+        [of = std::move(metric.of)](const SetScorer&, const Weighted& w) {
+          return of(w.by_class);
+        });
+  AddOverall();
+  for (int c = 0; c < set.classes; ++c) AddByClass(c);
+  for (const bool weighted : {false, true}) AddAverages(weighted);
 }
 
-void SetScorer::AddProbabilityFigures(const ScoredSet& set) {
+void SetScorer::ReadProbabilities(const ScoredSet& set) {
   const std::size_t n = set.images();
   for (const int k : kTops)
     if (k < set.classes) top_k_.push_back(k);
@@ -77,101 +83,115 @@ void SetScorer::AddProbabilityFigures(const ScoredSet& set) {
   }
 }
 
-ConfusionCounts SetScorer::Count(std::span<const int> weights) const {
+SetScorer::Weighted SetScorer::Count(std::span<const int> weights) const {
   BESOM_CHECK(weights.empty() || weights.size() == actual_.size(),
               "one weight an image");
   ConfusionCounts counts(classes_.size(),
                          std::vector<std::int64_t>(classes_.size(), 0));
   for (std::size_t i = 0; i < actual_.size(); ++i)
     counts[actual_[i]][predicted_[i]] += weights.empty() ? 1 : weights[i];
-  return counts;
+  std::vector<ClassCounts> by_class = CountsByClass(counts);
+  return {std::move(counts), std::move(by_class), weights};
 }
 
-void SetScorer::VisitOverall(const ConfusionCounts& counts,
-                             std::span<const int> weights,
-                             const Visitor& visit) const {
-  const auto add = [&](std::string name, const Figure& figure) {
-    visit({std::move(name), std::nullopt}, figure);
+void SetScorer::Add(Row row, Figure figure) {
+  rows_.push_back(std::move(row));
+  figures_.push_back(std::move(figure));
+}
+
+void SetScorer::AddOverall() {
+  const auto add = [&](std::string name, Figure figure) {
+    Add({std::move(name), std::nullopt}, std::move(figure));
   };
-  add("kappa", [&] { return CohenKappa(counts); });
-  add("mcc", [&] { return MatthewsCorrelation(counts); });
+  add("kappa",
+      [](const SetScorer&, const Weighted& w) { return CohenKappa(w.counts); });
+  add("mcc", [](const SetScorer&, const Weighted& w) {
+    return MatthewsCorrelation(w.counts);
+  });
   if (has_costs_)
-    add("expected_cost", [&] { return WeightedMean(cost_, weights); });
+    add("expected_cost", [](const SetScorer& self, const Weighted& w) {
+      return WeightedMean(self.cost_, w.weights);
+    });
   if (from_counts_only_) return;
   for (std::size_t k = 0; k < top_k_.size(); ++k)
     add("top_" + std::to_string(top_k_[k]),
-        [&] { return WeightedMean(top_hits_[k], weights); });
-  add("log_loss", [&] { return WeightedMean(log_loss_, weights); });
-  add("brier", [&] { return WeightedMean(brier_, weights); });
-  add("ece", [&] {
+        [k](const SetScorer& self, const Weighted& w) {
+          return WeightedMean(self.top_hits_[k], w.weights);
+        });
+  add("log_loss", [](const SetScorer& self, const Weighted& w) {
+    return WeightedMean(self.log_loss_, w.weights);
+  });
+  add("brier", [](const SetScorer& self, const Weighted& w) {
+    return WeightedMean(self.brier_, w.weights);
+  });
+  add("ece", [](const SetScorer& self, const Weighted& w) {
     return ExpectedCalibrationError(
-        BinByConfidence(confidence_, is_right_, weights));
+        BinByConfidence(self.confidence_, self.is_right_, w.weights));
   });
 }
 
-void SetScorer::Visit(std::span<const int> weights,
-                      const Visitor& visit) const {
-  const ConfusionCounts counts = Count(weights);
-  for (const MetricValue& m : MetricsOf(classes_, counts, std::nullopt))
-    visit({m.name, m.cls}, [&] { return m.value; });
-  VisitOverall(counts, weights, visit);
-  const std::vector<ClassCounts> by_class = CountsByClass(counts);
-  for (std::size_t c = 0; c < classes_.size(); ++c) {
-    for (const auto& [name, of] : kCountFigures)
-      visit({name, classes_[c]}, [&, of = of] { return of(by_class[c]); });
-    if (from_counts_only_) continue;
-    for (const auto& [name, of] : kRankFigures)
-      visit({name, classes_[c]},
-            [&, of = of] { return (rankings_[c].*of)(weights); });
-    visit({"brier", classes_[c]},
-          [&] { return WeightedMean(class_brier_[c], weights); });
-  }
-  const auto average = [&](const char* name, bool weighted, const auto& of) {
-    visit({name, weighted ? "weighted avg" : "macro avg"}, [&] {
-      std::vector<Score> scores;
-      for (std::size_t c = 0; c < classes_.size(); ++c) scores.push_back(of(c));
-      return ClassAverage(by_class, scores, weighted);
-    });
-  };
-  for (const bool weighted : {false, true}) {
-    for (const auto& [name, of] : kCountFigures)
-      average(name, weighted,
-              [&, of = of](std::size_t c) { return of(by_class[c]); });
-    if (from_counts_only_) continue;
-    for (const auto& [name, of] : kRankFigures)
-      average(name, weighted, [&, of = of](std::size_t c) {
-        return (rankings_[c].*of)(weights);
+void SetScorer::AddByClass(int cls) {
+  for (const auto& [name, of] : kCountFigures)
+    Add({name, classes_[cls]},
+        [cls, of = of](const SetScorer&, const Weighted& w) {
+          return of(w.by_class[cls]);
+        });
+  if (from_counts_only_) return;
+  for (const auto& [name, of] : kRankFigures)
+    Add({name, classes_[cls]},
+        [cls, of = of](const SetScorer& self, const Weighted& w) {
+          return (self.rankings_[cls].*of)(w.weights);
+        });
+  Add({"brier", classes_[cls]},
+      [cls](const SetScorer& self, const Weighted& w) {
+        return WeightedMean(self.class_brier_[cls], w.weights);
       });
-  }
+}
+
+void SetScorer::AddAverages(bool weighted) {
+  /// `of`: the score of class c.
+  const auto add = [&](const char* name, auto of) {
+    Add({name, weighted ? "weighted avg" : "macro avg"},
+        [weighted, of](const SetScorer& self, const Weighted& w) {
+          std::vector<Score> scores;
+          for (std::size_t c = 0; c < self.classes_.size(); ++c)
+            scores.push_back(of(self, w, c));
+          return ClassAverage(w.by_class, scores, weighted);
+        });
+  };
+  for (const auto& [name, of] : kCountFigures)
+    add(name, [of = of](const SetScorer&, const Weighted& w, std::size_t c) {
+      return of(w.by_class[c]);
+    });
+  if (from_counts_only_) return;
+  for (const auto& [name, of] : kRankFigures)
+    add(name,
+        [of = of](const SetScorer& self, const Weighted& w, std::size_t c) {
+          return (self.rankings_[c].*of)(w.weights);
+        });
 }
 
 std::optional<std::size_t> SetScorer::Find(std::string_view name) const {
-  std::vector<MetricValue> metrics;
-  for (const Row& row : rows_)
-    metrics.push_back({row.name, row.cls, std::nullopt, std::nullopt});
-  const MetricValue* found = FindMetric(metrics, name);
-  if (found == nullptr) return std::nullopt;
-  return found - metrics.data();
+  const MetricKey key = ParseMetricKey(name);
+  for (std::size_t r = 0; r < rows_.size(); ++r)
+    if (rows_[r].name == key.name && rows_[r].cls == key.cls) return r;
+  return std::nullopt;
 }
 
 std::vector<std::optional<double>> SetScorer::Values(
     std::span<const int> weights) const {
+  const Weighted weighted = Count(weights);
   std::vector<Score> values;
-  values.reserve(rows_.size());
-  Visit(weights,
-        [&](const Row&, const Figure& figure) { values.push_back(figure()); });
+  values.reserve(figures_.size());
+  for (const Figure& figure : figures_)
+    values.push_back(figure(*this, weighted));
   return values;
 }
 
 std::optional<double> SetScorer::Value(std::size_t row,
                                        std::span<const int> weights) const {
-  BESOM_CHECK(row < rows_.size(), "a row");
-  std::optional<double> value;
-  std::size_t at = 0;
-  Visit(weights, [&](const Row&, const Figure& figure) {
-    if (at++ == row) value = figure();
-  });
-  return value;
+  BESOM_CHECK(row < figures_.size(), "a row");
+  return figures_[row](*this, Count(weights));
 }
 
 }  // namespace besom::stages

@@ -11,6 +11,7 @@
 
 #include "stages/metric/classification_scores.h"
 #include "stages/metric/decision.h"
+#include "stages/metric/metrics.h"
 #include "stages/metric/ranking_scores.h"
 #include "stages/metric/scored_set.h"
 
@@ -18,7 +19,8 @@ namespace besom::stages {
 
 /// All figures of one set, for any weighting of its images: what a bootstrap
 /// over groups and a test by swapping ask thousands of times. Sorts once, then
-/// each weighting costs one pass. Rows, in this order:
+/// each weighting costs one pass, and each figure no more than that. Rows, in
+/// this order:
 /// - those of MetricsOf without loss (metrics.h);
 /// - overall: kappa, mcc, expected_cost (where there are costs), top_2, top_3,
 ///   top_5 (for k < classes), log_loss, brier, ece (of the predicted class;
@@ -34,10 +36,7 @@ namespace besom::stages {
 /// Immutable: any thread.
 class SetScorer {
  public:
-  struct Row {
-    std::string name;
-    std::optional<std::string> cls;
-  };
+  using Row = MetricKey;
 
   /// REQUIRES: CheckScoredSet holds; classes.size() == set.classes; the
   /// decision fits the set.
@@ -59,13 +58,21 @@ class SetScorer {
   const std::vector<int>& predicted() const { return predicted_; }
 
  private:
-  using Figure = std::function<std::optional<double>()>;
-  using Visitor = std::function<void(Row, const Figure&)>;
-  void Visit(std::span<const int> weights, const Visitor& visit) const;
-  void VisitOverall(const ConfusionCounts& counts, std::span<const int> weights,
-                    const Visitor& visit) const;
-  ConfusionCounts Count(std::span<const int> weights) const;
-  void AddProbabilityFigures(const ScoredSet& set);
+  /// A weighting, counted once for all figures.
+  struct Weighted {
+    ConfusionCounts counts;
+    std::vector<ClassCounts> by_class;
+    std::span<const int> weights;
+  };
+  /// A function of the scorer that it belongs to.
+  using Figure =
+      std::function<std::optional<double>(const SetScorer&, const Weighted&)>;
+  void Add(Row row, Figure figure);
+  void AddOverall();
+  void AddByClass(int cls);
+  void AddAverages(bool weighted);
+  Weighted Count(std::span<const int> weights) const;
+  void ReadProbabilities(const ScoredSet& set);
 
   std::vector<std::string> classes_;
   std::vector<int> actual_, predicted_;
@@ -78,6 +85,7 @@ class SetScorer {
   std::vector<std::vector<double>> class_brier_;       ///< [classes][images]
   std::vector<Ranking> rankings_;                      ///< [classes]
   std::vector<Row> rows_;
+  std::vector<Figure> figures_;  ///< Parallel to `rows_`.
 };
 
 }  // namespace besom::stages
