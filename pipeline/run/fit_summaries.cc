@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "stages/metric/fit_summary.h"
+#include "stages/metric/metrics.h"
 
 namespace besom::run {
 namespace {
@@ -35,11 +36,6 @@ double TestToTrain(const db::FiguresOfFits& figures) {
   return sum / static_cast<double>(figures.fits.size());
 }
 
-/// Counts have a mean, and nothing to estimate.
-bool IsCount(std::string_view metric) {
-  return metric == "support" || metric == "predicted_classes";
-}
-
 }  // namespace
 
 db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
@@ -57,7 +53,8 @@ db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
                                      kLevel);
   row.value = summary.mean;
   row.sd = summary.sd;
-  if (figures.split == "train" || IsCount(figures.name) || !summary.interval)
+  if (figures.split == "train" || stages::IsCount(figures.name) ||
+      !summary.interval)
     return row;
   row.low = summary.interval->low;
   row.high = summary.interval->high;

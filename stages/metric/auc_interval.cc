@@ -9,6 +9,7 @@
 
 #include "pipeline/base/check.h"
 #include "stages/metric/distributions.h"
+#include "stages/metric/scored_set.h"
 
 namespace besom::stages {
 namespace {
@@ -120,11 +121,6 @@ AucEstimate EstimateOf(const Placements& placements,
   return result;
 }
 
-int CountGroups(std::span<const int> group) {
-  if (group.empty()) return 0;
-  return *std::max_element(group.begin(), group.end()) + 1;
-}
-
 std::vector<int> EachItsOwn(std::size_t images) {
   std::vector<int> group(images);
   std::iota(group.begin(), group.end(), 0);
@@ -148,7 +144,7 @@ AucEstimate ObuchowskiAuc(std::span<const double> scores,
                           std::span<const int> group) {
   BESOM_CHECK(scores.size() == positive.size() && scores.size() == group.size(),
               "unequal lengths");
-  const int groups = CountGroups(group);
+  const int groups = GroupCountOf(group);
   const Kinds kinds = CountKinds(positive);
   if (kinds.positive == 0 || kinds.negative == 0)
     return {std::nullopt, std::nullopt, std::nullopt, groups};
@@ -168,7 +164,7 @@ AucEstimate ObuchowskiDifference(std::span<const double> a,
   BESOM_CHECK(a.size() == b.size() && a.size() == positive.size() &&
                   a.size() == group.size(),
               "unequal lengths");
-  const int groups = CountGroups(group);
+  const int groups = GroupCountOf(group);
   const Kinds kinds = CountKinds(positive);
   if (kinds.positive == 0 || kinds.negative == 0)
     return {std::nullopt, std::nullopt, std::nullopt, groups};

@@ -1,5 +1,6 @@
 #include "stages/metric/curves.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -68,12 +69,9 @@ std::vector<CurvePoint> CurvesOf(const std::vector<std::string>& classes,
   BESOM_CHECK(static_cast<int>(classes.size()) == set.classes, "class names");
   std::vector<CurvePoint> points;
   if (set.images() == 0) return points;
-  std::vector<std::uint8_t> hit(set.images());
   for (int c = 0; c < set.classes; ++c) {
-    std::int64_t support = 0;
-    for (std::size_t i = 0; i < hit.size(); ++i)
-      support += hit[i] = set.actual[i] == c;
-    if (support == 0) continue;
+    const std::vector<std::uint8_t> hit = ClassMembers(set, c);
+    if (std::ranges::find(hit, 1) == hit.end()) continue;
     const std::vector<double> probabilities = ClassProbabilities(set, c);
     const Steps steps = Ranking(probabilities, hit).Steps();
     AddRoc(classes[c], steps, points);
@@ -81,6 +79,7 @@ std::vector<CurvePoint> CurvesOf(const std::vector<std::string>& classes,
     AddCalibration(classes[c], probabilities, hit, points);
   }
   const std::vector<int> predicted = PredictedClasses(set);
+  std::vector<std::uint8_t> hit(set.images());
   std::vector<double> top(hit.size());
   for (std::size_t i = 0; i < hit.size(); ++i) {
     top[i] = set.row(i)[predicted[i]];

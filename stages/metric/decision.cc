@@ -1,12 +1,11 @@
 #include "stages/metric/decision.h"
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include "pipeline/base/check.h"
 #include "stages/metric/classification_scores.h"
-#include "stages/metric/metrics.h"
+#include "stages/metric/ranking_scores.h"
 
 namespace besom::stages {
 namespace {
@@ -28,35 +27,6 @@ const TargetMetric& FindTarget(std::string_view name) {
   BESOM_CHECK(it != std::end(kTargets), std::string(name));
   return *it;
 }
-
-/// Counts of the class against the rest at each distinct probability of it as
-/// threshold, from the highest.
-class Sweep {
- public:
-  Sweep(const ScoredSet& set, int cls) {
-    for (std::size_t i = 0; i < set.images(); ++i) {
-      images_.emplace_back(set.row(i)[cls], set.actual[i] == cls);
-      counts_.support += set.actual[i] == cls;
-    }
-    counts_.total = static_cast<std::int64_t>(images_.size());
-    std::ranges::sort(images_, std::greater());
-  }
-
-  template <typename F>
-  void ForEach(const F& visit) {
-    for (std::size_t i = 0; i < images_.size(); ++i) {
-      ++counts_.predicted;
-      counts_.hits += images_[i].second;
-      const bool last_of_value =
-          i + 1 == images_.size() || images_[i + 1].first < images_[i].first;
-      if (last_of_value) visit(images_[i].first, counts_);
-    }
-  }
-
- private:
-  std::vector<std::pair<double, bool>> images_;
-  ClassCounts counts_;
-};
 
 }  // namespace
 
@@ -81,17 +51,25 @@ std::vector<std::vector<double>> CostsOf(
 std::optional<Threshold> ChooseThreshold(const ScoredSet& set,
                                          const ThresholdTarget& target) {
   const TargetMetric& metric = FindTarget(target.metric);
+  const std::vector<std::uint8_t> members = ClassMembers(set, target.cls);
   std::set<int> groups;
-  for (std::size_t i = 0; i < set.images(); ++i)
-    if (set.actual[i] == target.cls) groups.insert(set.group[i]);
+  ClassCounts counts{.total = static_cast<std::int64_t>(set.images())};
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (members[i] == 0) continue;
+    groups.insert(set.group[i]);
+    ++counts.support;
+  }
   if (groups.empty()) return std::nullopt;
   std::optional<Threshold> chosen;
-  Sweep(set, target.cls).ForEach([&](double value, const ClassCounts& counts) {
+  const Ranking ranking(ClassProbabilities(set, target.cls), members);
+  for (const Ranking::Step& step : ranking.Steps()) {
+    counts.hits = step.hits;
+    counts.predicted = step.hits + step.alarms;
     const Score score = metric.of(counts);
-    if (!score || *score < target.least) return;
-    if (chosen && metric.wants_largest) return;
-    chosen = Threshold{value, static_cast<int>(groups.size())};
-  });
+    if (!score || *score < target.least) continue;
+    if (chosen && metric.wants_largest) continue;
+    chosen = Threshold{step.score, static_cast<int>(groups.size())};
+  }
   return chosen;
 }
 

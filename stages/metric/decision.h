@@ -40,7 +40,6 @@ inline constexpr int kReliableGroups = 20;
 struct Threshold {
   double value = 0;         ///< Positive if the class's probability >= value.
   int positive_groups = 0;  ///< Groups with an image of the class.
-  bool reliable() const { return positive_groups >= kReliableGroups; }
 };
 
 /// The threshold among the set's probabilities that meets the target there: of

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "stages/metric/distributions.h"
+#include "stages/metric/metrics.h"
 #include "stages/metric/resampled_t.h"
 
 namespace besom::stages {
@@ -19,7 +20,7 @@ Range RangeOf(std::string_view metric) {
   if (metric == "kappa" || metric == "mcc") return {-1, 1};
   if (metric == "brier") return {0, 2};
   if (metric == "loss" || metric == "log_loss" || metric == "expected_cost" ||
-      metric == "support" || metric == "predicted_classes")
+      IsCount(metric))
     return {0, std::numeric_limits<double>::infinity()};
   return {};
 }

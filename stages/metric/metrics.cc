@@ -58,12 +58,19 @@ Value PredictedClassCount(const std::vector<ClassCounts>& classes) {
 }  // namespace
 
 ConfusionCounts CountConfusion(int classes, std::span<const int> actual,
-                               std::span<const int> predicted) {
+                               std::span<const int> predicted,
+                               std::span<const int> weights) {
   BESOM_CHECK(actual.size() == predicted.size(), "unequal lengths");
+  BESOM_CHECK(weights.empty() || weights.size() == actual.size(),
+              "one weight a pair");
   ConfusionCounts counts(classes, std::vector<std::int64_t>(classes, 0));
   for (std::size_t i = 0; i < actual.size(); ++i)
-    ++counts.at(actual[i]).at(predicted[i]);
+    counts.at(actual[i]).at(predicted[i]) += weights.empty() ? 1 : weights[i];
   return counts;
+}
+
+bool IsCount(std::string_view metric) {
+  return metric == "support" || metric == "predicted_classes";
 }
 
 std::vector<CountMetric> CountMetrics(const std::vector<std::string>& classes) {

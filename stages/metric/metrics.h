@@ -12,10 +12,15 @@
 
 namespace besom::stages {
 
-/// Counts pairs of class indices.
+/// Counts pairs of class indices, pair i weights[i] times (empty: once).
 /// REQUIRES: equal lengths, every index in [0, classes).
 ConfusionCounts CountConfusion(int classes, std::span<const int> actual,
-                               std::span<const int> predicted);
+                               std::span<const int> predicted,
+                               std::span<const int> weights = {});
+
+/// Whether a metric is a number of images or classes: nothing is estimated by
+/// it, so it has no interval.
+bool IsCount(std::string_view metric);
 
 /// What names a figure in rows.
 struct MetricKey {

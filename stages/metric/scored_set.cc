@@ -37,10 +37,19 @@ std::vector<double> ClassProbabilities(const ScoredSet& set, int cls) {
   return result;
 }
 
-int GroupCountOf(const ScoredSet& set) {
-  if (set.group.empty()) return 0;
-  return *std::max_element(set.group.begin(), set.group.end()) + 1;
+std::vector<std::uint8_t> ClassMembers(const ScoredSet& set, int cls) {
+  std::vector<std::uint8_t> members(set.images());
+  for (std::size_t i = 0; i < members.size(); ++i)
+    members[i] = set.actual[i] == cls;
+  return members;
 }
+
+int GroupCountOf(std::span<const int> group) {
+  if (group.empty()) return 0;
+  return *std::max_element(group.begin(), group.end()) + 1;
+}
+
+int GroupCountOf(const ScoredSet& set) { return GroupCountOf(set.group); }
 
 bool HasSharedGroups(const ScoredSet& set) {
   return static_cast<std::size_t>(GroupCountOf(set)) < set.images();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -30,7 +31,11 @@ std::vector<int> PredictedClasses(const ScoredSet& set);
 /// Probabilities of one class, by image.
 std::vector<double> ClassProbabilities(const ScoredSet& set, int cls);
 
-/// How many groups there are; each holds an image.
+/// [images]: 1 for an image of the class, else 0.
+std::vector<std::uint8_t> ClassMembers(const ScoredSet& set, int cls);
+
+/// How many groups there are; each holds an image. `group` as a set's.
+int GroupCountOf(std::span<const int> group);
 int GroupCountOf(const ScoredSet& set);
 
 /// Whether some group holds more than one image: then the group is the unit

@@ -13,11 +13,6 @@
 namespace besom::stages {
 namespace {
 
-bool UsesProbabilities(std::string_view name) {
-  return name.ends_with("_auc") || name.starts_with("top_") ||
-         name == "log_loss" || name == "brier" || name == "ece";
-}
-
 /// Images of a, then those of b: a figure of either, or of a mixture, is a
 /// weighting of this set.
 ScoredSet Stacked(const ScoredSet& a, const ScoredSet& b) {
@@ -74,7 +69,7 @@ class Pair {
   std::vector<std::uint8_t> DifferingGroups() const {
     std::vector<std::uint8_t> differs(GroupCountOf(a_));
     const std::size_t n = a_.images();
-    const bool by_probability = UsesProbabilities(name());
+    const bool by_probability = !scorer_.IsFromCounts(*row_);
     for (std::size_t i = 0; i < n; ++i) {
       const auto &row_a = a_.row(i), &row_b = b_.row(i);
       if (by_probability
@@ -86,9 +81,7 @@ class Pair {
   }
 
   AucEstimate AreaDifference(bool by_group) const {
-    std::vector<std::uint8_t> positive(a_.images());
-    for (std::size_t i = 0; i < positive.size(); ++i)
-      positive[i] = a_.actual[i] == *class_;
+    const std::vector<std::uint8_t> positive = ClassMembers(a_, *class_);
     const auto a = ClassProbabilities(a_, *class_);
     const auto b = ClassProbabilities(b_, *class_);
     return by_group ? ObuchowskiDifference(a, b, positive, a_.group)

@@ -47,7 +47,7 @@ SetScorer::SetScorer(std::vector<std::string> classes, const ScoredSet& set,
       cost_.push_back(decision.costs.at(actual_[i]).at(predicted_[i]));
   if (!from_counts_only_) ReadProbabilities(set);
   for (CountMetric& metric : CountMetrics(classes_))
-    Add(std::move(metric.key),
+    Add(std::move(metric.key), true,
         [of = std::move(metric.of)](const SetScorer&, const Weighted& w) {
           return of(w.by_class);
         });
@@ -70,12 +70,11 @@ void SetScorer::ReadProbabilities(const ScoredSet& set) {
     for (std::size_t k = 0; k < top_k_.size(); ++k)
       top_hits_[k][i] = IsAmongTop(row, actual_[i], top_k_[k]);
   }
-  std::vector<std::uint8_t> positive(n);
   for (int c = 0; c < set.classes; ++c) {
+    const std::vector<std::uint8_t> positive = ClassMembers(set, c);
     const std::vector<double> probabilities = ClassProbabilities(set, c);
     std::vector<double>& brier = class_brier_.emplace_back(n);
     for (std::size_t i = 0; i < n; ++i) {
-      positive[i] = actual_[i] == c;
       const double distance = probabilities[i] - positive[i];
       brier[i] = distance * distance;
     }
@@ -84,47 +83,51 @@ void SetScorer::ReadProbabilities(const ScoredSet& set) {
 }
 
 SetScorer::Weighted SetScorer::Count(std::span<const int> weights) const {
-  BESOM_CHECK(weights.empty() || weights.size() == actual_.size(),
-              "one weight an image");
-  ConfusionCounts counts(classes_.size(),
-                         std::vector<std::int64_t>(classes_.size(), 0));
-  for (std::size_t i = 0; i < actual_.size(); ++i)
-    counts[actual_[i]][predicted_[i]] += weights.empty() ? 1 : weights[i];
+  ConfusionCounts counts = CountConfusion(static_cast<int>(classes_.size()),
+                                          actual_, predicted_, weights);
   std::vector<ClassCounts> by_class = CountsByClass(counts);
-  return {std::move(counts), std::move(by_class), weights};
+  return {std::move(counts), std::move(by_class), weights, {}};
 }
 
-void SetScorer::Add(Row row, Figure figure) {
+std::optional<double> SetScorer::RankScore(const Weighted& weighted,
+                                           std::size_t figure,
+                                           std::size_t cls) const {
+  if (!weighted.ranked.empty()) return weighted.ranked[figure][cls];
+  return (rankings_[cls].*kRankFigures[figure].of)(weighted.weights);
+}
+
+void SetScorer::Add(Row row, bool from_counts, Figure figure) {
   rows_.push_back(std::move(row));
+  from_counts_.push_back(from_counts);
   figures_.push_back(std::move(figure));
 }
 
 void SetScorer::AddOverall() {
-  const auto add = [&](std::string name, Figure figure) {
-    Add({std::move(name), std::nullopt}, std::move(figure));
+  const auto add = [&](std::string name, bool from_counts, Figure figure) {
+    Add({std::move(name), std::nullopt}, from_counts, std::move(figure));
   };
-  add("kappa",
+  add("kappa", true,
       [](const SetScorer&, const Weighted& w) { return CohenKappa(w.counts); });
-  add("mcc", [](const SetScorer&, const Weighted& w) {
+  add("mcc", true, [](const SetScorer&, const Weighted& w) {
     return MatthewsCorrelation(w.counts);
   });
   if (has_costs_)
-    add("expected_cost", [](const SetScorer& self, const Weighted& w) {
+    add("expected_cost", true, [](const SetScorer& self, const Weighted& w) {
       return WeightedMean(self.cost_, w.weights);
     });
   if (from_counts_only_) return;
   for (std::size_t k = 0; k < top_k_.size(); ++k)
-    add("top_" + std::to_string(top_k_[k]),
+    add("top_" + std::to_string(top_k_[k]), false,
         [k](const SetScorer& self, const Weighted& w) {
           return WeightedMean(self.top_hits_[k], w.weights);
         });
-  add("log_loss", [](const SetScorer& self, const Weighted& w) {
+  add("log_loss", false, [](const SetScorer& self, const Weighted& w) {
     return WeightedMean(self.log_loss_, w.weights);
   });
-  add("brier", [](const SetScorer& self, const Weighted& w) {
+  add("brier", false, [](const SetScorer& self, const Weighted& w) {
     return WeightedMean(self.brier_, w.weights);
   });
-  add("ece", [](const SetScorer& self, const Weighted& w) {
+  add("ece", false, [](const SetScorer& self, const Weighted& w) {
     return ExpectedCalibrationError(
         BinByConfidence(self.confidence_, self.is_right_, w.weights));
   });
@@ -132,17 +135,17 @@ void SetScorer::AddOverall() {
 
 void SetScorer::AddByClass(int cls) {
   for (const auto& [name, of] : kCountFigures)
-    Add({name, classes_[cls]},
+    Add({name, classes_[cls]}, true,
         [cls, of = of](const SetScorer&, const Weighted& w) {
           return of(w.by_class[cls]);
         });
   if (from_counts_only_) return;
-  for (const auto& [name, of] : kRankFigures)
-    Add({name, classes_[cls]},
-        [cls, of = of](const SetScorer& self, const Weighted& w) {
-          return (self.rankings_[cls].*of)(w.weights);
+  for (std::size_t f = 0; f < std::size(kRankFigures); ++f)
+    Add({kRankFigures[f].name, classes_[cls]}, false,
+        [cls, f](const SetScorer& self, const Weighted& w) {
+          return self.RankScore(w, f, cls);
         });
-  Add({"brier", classes_[cls]},
+  Add({"brier", classes_[cls]}, false,
       [cls](const SetScorer& self, const Weighted& w) {
         return WeightedMean(self.class_brier_[cls], w.weights);
       });
@@ -150,8 +153,8 @@ void SetScorer::AddByClass(int cls) {
 
 void SetScorer::AddAverages(bool weighted) {
   /// `of`: the score of class c.
-  const auto add = [&](const char* name, auto of) {
-    Add({name, weighted ? "weighted avg" : "macro avg"},
+  const auto add = [&](const char* name, bool from_counts, auto of) {
+    Add({name, weighted ? "weighted avg" : "macro avg"}, from_counts,
         [weighted, of](const SetScorer& self, const Weighted& w) {
           std::vector<Score> scores;
           for (std::size_t c = 0; c < self.classes_.size(); ++c)
@@ -160,14 +163,15 @@ void SetScorer::AddAverages(bool weighted) {
         });
   };
   for (const auto& [name, of] : kCountFigures)
-    add(name, [of = of](const SetScorer&, const Weighted& w, std::size_t c) {
-      return of(w.by_class[c]);
-    });
+    add(name, true,
+        [of = of](const SetScorer&, const Weighted& w, std::size_t c) {
+          return of(w.by_class[c]);
+        });
   if (from_counts_only_) return;
-  for (const auto& [name, of] : kRankFigures)
-    add(name,
-        [of = of](const SetScorer& self, const Weighted& w, std::size_t c) {
-          return (self.rankings_[c].*of)(w.weights);
+  for (std::size_t f = 0; f < std::size(kRankFigures); ++f)
+    add(kRankFigures[f].name, false,
+        [f](const SetScorer& self, const Weighted& w, std::size_t c) {
+          return self.RankScore(w, f, c);
         });
 }
 
@@ -180,7 +184,13 @@ std::optional<std::size_t> SetScorer::Find(std::string_view name) const {
 
 std::vector<std::optional<double>> SetScorer::Values(
     std::span<const int> weights) const {
-  const Weighted weighted = Count(weights);
+  Weighted weighted = Count(weights);
+  if (!from_counts_only_)
+    for (const RankFigure& figure : kRankFigures) {
+      std::vector<Score>& scores = weighted.ranked.emplace_back();
+      for (const Ranking& ranking : rankings_)
+        scores.push_back((ranking.*figure.of)(weights));
+    }
   std::vector<Score> values;
   values.reserve(figures_.size());
   for (const Figure& figure : figures_)

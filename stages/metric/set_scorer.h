@@ -48,6 +48,9 @@ class SetScorer {
   /// that FindMetric knows; none if there is no such row.
   std::optional<std::size_t> Find(std::string_view name) const;
 
+  /// Whether a row comes from predicted classes alone.
+  bool IsFromCounts(std::size_t row) const { return from_counts_[row]; }
+
   /// The figures when image i counts weights[i] times (empty: once).
   std::vector<std::optional<double>> Values(
       std::span<const int> weights = {}) const;
@@ -63,15 +66,20 @@ class SetScorer {
     ConfusionCounts counts;
     std::vector<ClassCounts> by_class;
     std::span<const int> weights;
+    /// [kRankFigures][classes] where all are wanted, since averages take those
+    /// of the classes; else empty.
+    std::vector<std::vector<std::optional<double>>> ranked;
   };
   /// A function of the scorer that it belongs to.
   using Figure =
       std::function<std::optional<double>(const SetScorer&, const Weighted&)>;
-  void Add(Row row, Figure figure);
+  void Add(Row row, bool from_counts, Figure figure);
   void AddOverall();
   void AddByClass(int cls);
   void AddAverages(bool weighted);
   Weighted Count(std::span<const int> weights) const;
+  std::optional<double> RankScore(const Weighted& weighted, std::size_t figure,
+                                  std::size_t cls) const;
   void ReadProbabilities(const ScoredSet& set);
 
   std::vector<std::string> classes_;
@@ -85,7 +93,8 @@ class SetScorer {
   std::vector<std::vector<double>> class_brier_;       ///< [classes][images]
   std::vector<Ranking> rankings_;                      ///< [classes]
   std::vector<Row> rows_;
-  std::vector<Figure> figures_;  ///< Parallel to `rows_`.
+  std::vector<Figure> figures_;    ///< Parallel to `rows_`.
+  std::vector<bool> from_counts_;  ///< Parallel to `rows_`.
 };
 
 }  // namespace besom::stages

@@ -80,9 +80,7 @@ class Intervals {
 
   Interval Area(int c) const {
     const std::vector<double> scores = ClassProbabilities(set_, c);
-    std::vector<std::uint8_t> positive(set_.images());
-    for (std::size_t i = 0; i < positive.size(); ++i)
-      positive[i] = set_.actual[i] == c;
+    const std::vector<std::uint8_t> positive = ClassMembers(set_, c);
     if (!HasSharedGroups(set_))
       return LogitAucInterval(DeLongAuc(scores, positive), level_, "delong");
     return LogitAucInterval(ObuchowskiAuc(scores, positive, set_.group), level_,
@@ -119,7 +117,7 @@ std::vector<ScoreRow> ScoreSet(const std::vector<std::string>& classes,
     const SetScorer::Row& row = scorer.rows()[r];
     rows.push_back({row.name, row.cls, samples[r].value, std::nullopt});
     ScoreRow& result = rows.back();
-    if (row.name == "support" || row.name == "predicted_classes") continue;
+    if (IsCount(row.name)) continue;
     result.interval = intervals.Closed(row);
     if (!result.interval && options.draws > 0)
       result.interval = BcaInterval(samples[r], groups, options);

@@ -15,9 +15,9 @@ using ::testing::HasSubstr;
 Digest Named(std::string_view name) { return DigestOf(name); }
 
 bool Holds(const NearPairs& near, std::string_view a, std::string_view b) {
-  const auto [low, high] = std::minmax(Named(a), Named(b));
+  const std::pair<Digest, Digest> wanted = std::minmax({Named(a), Named(b)});
   for (const NearPair& pair : near.pairs)
-    if (pair.a == low && pair.b == high) return true;
+    if (std::pair(pair.a, pair.b) == wanted) return true;
   return false;
 }
 
