@@ -21,7 +21,12 @@ Status BatchWriter::Write(const CommitBatch& batch) {
   BESOM_RETURN_IF_ERROR(PutEvents(batch.events));
   if (batch.images) BESOM_RETURN_IF_ERROR(PutImages(*batch.images));
   if (batch.audit) BESOM_RETURN_IF_ERROR(PutAudit(*batch.audit));
+  if (batch.later_images)
+    BESOM_RETURN_IF_ERROR(PutLaterImages(*batch.later_images));
   BESOM_RETURN_IF_ERROR(PutFits(batch.fits));
+  BESOM_RETURN_IF_ERROR(PutLaterSets(batch.later_sets));
+  for (const std::int64_t trial : touched_)
+    BESOM_RETURN_IF_ERROR(PutAggregates(trial));
   return PutTrialChanges(batch.trials);
 }
 
@@ -125,20 +130,46 @@ Status BatchWriter::PutEvents(const std::vector<EventRow>& events) {
 Status BatchWriter::PutImages(const ImageTable& table) {
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement unlist,
-      connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ?"));
+      connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ? AND "
+                       "later = 0"));
   BESOM_RETURN_IF_ERROR(unlist->Run(sweep_));
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement clear,
-      connection_.Kept("DELETE FROM image_split WHERE image_id IN "
-                       "(SELECT image_id FROM image WHERE sweep_id = ?)"));
+      connection_.Kept(
+          "DELETE FROM image_split WHERE image_id IN (SELECT "
+          "image_id FROM image WHERE sweep_id = ? AND later = 0)"));
   BESOM_RETURN_IF_ERROR(clear->Run(sweep_));
+  return InsertImages(table, /*later=*/false);
+}
+
+Status BatchWriter::PutLaterImages(const ImageTable& table) {
+  std::set<std::string> sources;
+  for (const ImageRow& row : table.images) sources.insert(row.source);
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement unlist,
+      connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ? AND "
+                       "source = ? AND later = 1"));
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement clear,
+      connection_.Kept(
+          "DELETE FROM image_split WHERE image_id IN (SELECT image_id FROM "
+          "image WHERE sweep_id = ? AND source = ? AND later = 1)"));
+  for (const std::string& source : sources) {
+    BESOM_RETURN_IF_ERROR(unlist->Run(sweep_, source));
+    BESOM_RETURN_IF_ERROR(clear->Run(sweep_, source));
+  }
+  return InsertImages(table, /*later=*/true);
+}
+
+Status BatchWriter::InsertImages(const ImageTable& table, bool later) {
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement image,
       connection_.Kept(
           "INSERT INTO image(sweep_id, source, path, listed, label, patients, "
-          "group_name, left_out, duplicate_of, width, height, mode, content) "
-          "VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "group_name, left_out, duplicate_of, width, height, mode, content, "
+          "later) VALUES(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
           "ON CONFLICT(sweep_id, source, path) DO UPDATE SET listed = 1, "
+          "later=excluded.later, "
           "label=excluded.label, patients=excluded.patients, "
           "group_name=excluded.group_name, left_out=excluded.left_out, "
           "duplicate_of=excluded.duplicate_of, "
@@ -160,7 +191,7 @@ Status BatchWriter::PutImages(const ImageTable& table) {
                     NullIfEmpty(row.patients), NullIfEmpty(row.group),
                     NullIfEmpty(row.left_out), NullIfEmpty(row.duplicate_of),
                     NullIfZero(row.width), NullIfZero(row.height),
-                    NullIfEmpty(row.mode), NullIfEmpty(row.content)));
+                    NullIfEmpty(row.mode), NullIfEmpty(row.content), later));
     BESOM_ASSIGN_OR_RETURN(const bool returned, image->Step());
     BESOM_CHECK(returned, row.path);
     const std::int64_t id = image->Integer(0);

@@ -33,8 +33,12 @@ class BatchWriter {
   Status PutAttempts(const std::vector<AttemptRow>& attempts);
   Status PutEvents(const std::vector<EventRow>& events);
   Status PutImages(const ImageTable& table);
+  Status PutLaterImages(const ImageTable& table);
+  Status InsertImages(const ImageTable& table, bool later);
   Status PutAudit(const AuditTable& table);
   Status PutFits(const std::vector<FitRow>& fits);
+  Status PutLaterSets(const std::vector<FitRow>& fits);
+  Result<FitStatements> PrepareFits();
   Status PutFit(const FitRow& fit, FitStatements& statements);
   Status PutSet(const FitRow& fit, const SetRow& set, std::int64_t trial,
                 FitStatements& statements);
@@ -43,6 +47,8 @@ class BatchWriter {
   /// Deletes every row of one fit, so that no row of an older evaluation
   /// stays between those of the new one.
   Status ClearFit(std::int64_t trial, int repeat, int fold);
+  Status ClearSet(std::int64_t trial, const FitRow& fit,
+                  const std::string& set);
   /// Writes what stands for all fits of a trial once all are there.
   Status PutAggregates(std::int64_t trial);
   Result<std::vector<FiguresOfFits>> ReadFigures(std::int64_t trial,

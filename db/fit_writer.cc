@@ -48,8 +48,7 @@ struct BatchWriter::FitStatements {
       prediction, curve;
 };
 
-Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
-  if (fits.empty()) return Status::Ok();
+Result<BatchWriter::FitStatements> BatchWriter::PrepareFits() {
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement fit,
       connection_.Kept(
@@ -90,16 +89,38 @@ Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
       connection_.Kept(
           "INSERT INTO curve(trial_id, repeat, fold, split, class, kind, "
           "point, x, y, threshold) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  FitStatements statements{
+  return FitStatements{
       std::move(fit),       std::move(metric),     std::move(decided),
       std::move(threshold), std::move(epoch),      std::move(confusion),
       std::move(image),     std::move(prediction), std::move(curve)};
-  touched_.clear();
-  for (const FitRow& row : fits) {
-    BESOM_RETURN_IF_ERROR(PutFit(row, statements));
-  }
-  for (const std::int64_t trial : touched_) {
-    BESOM_RETURN_IF_ERROR(PutAggregates(trial));
+}
+
+Status BatchWriter::PutFits(const std::vector<FitRow>& fits) {
+  if (fits.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(FitStatements statements, PrepareFits());
+  for (const FitRow& row : fits) BESOM_RETURN_IF_ERROR(PutFit(row, statements));
+  return Status::Ok();
+}
+
+Status BatchWriter::PutLaterSets(const std::vector<FitRow>& fits) {
+  if (fits.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(FitStatements statements, PrepareFits());
+  BESOM_ASSIGN_OR_RETURN(KeptStatement there,
+                         connection_.Kept("SELECT 1 FROM fit WHERE trial_id = "
+                                          "? AND repeat = ? AND fold = ?"));
+  for (const FitRow& fit : fits) {
+    BESOM_ASSIGN_OR_RETURN(const TrialId trial, FindTrial(fit.trial));
+    BESOM_RETURN_IF_ERROR(there->Bind(trial.id, fit.repeat, fit.fold));
+    BESOM_ASSIGN_OR_RETURN(const bool found, there->Step());
+    if (!found)
+      return InternalError(
+          "trial " + fit.trial,
+          fmt::format("has no fit {}/{} to add sets to", fit.repeat, fit.fold));
+    if (trial.fits > 1) touched_.insert(trial.id);
+    for (const SetRow& set : fit.sets) {
+      BESOM_RETURN_IF_ERROR(ClearSet(trial.id, fit, set.split));
+      BESOM_RETURN_IF_ERROR(PutSet(fit, set, trial.id, statements));
+    }
   }
   return Status::Ok();
 }
@@ -168,6 +189,20 @@ Status BatchWriter::PutSet(const FitRow& fit, const SetRow& set,
         trial, fit.repeat, fit.fold, set.split, statements.image->Integer(0),
         class_of(row.actual), class_of(row.predicted),
         CanonicalText(row.probabilities)));
+  }
+  return Status::Ok();
+}
+
+Status BatchWriter::ClearSet(std::int64_t trial, const FitRow& fit,
+                             const std::string& set) {
+  for (const char* table :
+       {"metric", "rule_metric", "confusion", "prediction", "curve"}) {
+    BESOM_ASSIGN_OR_RETURN(
+        KeptStatement clear,
+        connection_.Kept(fmt::format("DELETE FROM {} WHERE trial_id = ? AND "
+                                     "repeat = ? AND fold = ? AND split = ?",
+                                     table)));
+    BESOM_RETURN_IF_ERROR(clear->Run(trial, fit.repeat, fit.fold, set));
   }
   return Status::Ok();
 }

@@ -59,7 +59,8 @@ Status SetJournalMode(Connection& connection, const StoreOptions& options) {
 
 bool CommitBatch::empty() const {
   return actions.empty() && hits.empty() && attempts.empty() &&
-         events.empty() && fits.empty() && trials.empty() && !images && !audit;
+         events.empty() && fits.empty() && trials.empty() &&
+         later_sets.empty() && !images && !later_images && !audit;
 }
 
 ResultsStore::ResultsStore(std::unique_ptr<Connection> connection)

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "db/commit_batch.h"
 #include "db/result_rows.h"
 #include "db/sweep_rows.h"
 #include "db/task_rows.h"
@@ -30,22 +31,6 @@ struct StoreOptions {
   JournalMode journal = JournalMode::kWal;
   /// How long to wait for another process's transaction.
   std::chrono::milliseconds busy_timeout{30000};
-};
-
-/// Everything that one commit window brought. Empty parts change nothing.
-struct CommitBatch {
-  std::vector<ActionRow> actions;
-  std::vector<CacheHit> hits;
-  std::vector<AttemptRow> attempts;
-  std::vector<EventRow> events;
-  std::vector<FitRow> fits;
-  std::vector<TrialChange> trials;  ///< Applied after `fits`.
-  /// All images of the sweep; those not listed are no longer shown.
-  std::optional<ImageTable> images;
-  /// The audit of the sweep; replaces the one before.
-  std::optional<AuditTable> audit;
-
-  bool empty() const;
 };
 
 /// A sweep as stored.

@@ -324,11 +324,17 @@ CREATE TABLE audit_figure(
   PRIMARY KEY(sweep_id, probe, class_a, class_b)) WITHOUT ROWID;
 )sql";
 
+// Images of sets that a trial was evaluated on later.
+constexpr std::string_view kVersion7 = R"sql(
+ALTER TABLE image ADD COLUMN later INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 }  // namespace
 
 const std::vector<std::string_view>& TableMigrations() {
   static const std::vector<std::string_view> steps = {
-      kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
+      kVersion1, kVersion2, kVersion3, kVersion4,
+      kVersion5, kVersion6, kVersion7};
   return steps;
 }
 

@@ -173,6 +173,13 @@ std::string TextAt(const Json& object, const char* key) {
   return it == object.end() || !it->is_string() ? "" : it->get<std::string>();
 }
 
+void FillPatients(Json& sources) {
+  for (Json& source : sources)
+    if (source.contains("patients") && source["patients"] == "" &&
+        source.contains("name"))
+      source["patients"] = source["name"];
+}
+
 std::vector<SourceRef> SourcesOf(const Json& config) {
   std::vector<SourceRef> sources;
   for (const char* list : {"ingest.sources", "evaluate.external"}) {

@@ -20,6 +20,9 @@ struct SourceRef {
 /// The pointers live as long as `config`.
 std::vector<SourceRef> SourcesOf(const Json& config);
 
+/// The default of `patients`, which depends on another key: the source's name.
+void FillPatients(Json& sources);
+
 /// The text at `key` of an object; empty when it is missing or no text.
 std::string TextAt(const Json& object, const char* key);
 

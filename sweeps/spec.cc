@@ -9,6 +9,7 @@
 #include "sweeps/parameters.h"
 #include "sweeps/proposals.h"
 #include "sweeps/section_reader.h"
+#include "sweeps/source_rules.h"
 #include "sweeps/variables.h"
 #include "sweeps/yaml_reader.h"
 
@@ -127,10 +128,7 @@ class SpecReader {
       const Json* found = FindPath(spec_.base, list);
       if (found == nullptr) continue;
       Json sources = *found;
-      for (Json& source : sources)
-        if (source.contains("patients") && source["patients"] == "" &&
-            source.contains("name"))
-          source["patients"] = source["name"];
+      FillPatients(sources);
       SetPath(spec_.base, list, std::move(sources));
     }
     const Json* metric = FindPath(spec_.base, "metric.name");

@@ -38,6 +38,7 @@ int Main(int argc, char** argv) {
   AddReportVerb(app, global, action);
   AddMistakesVerb(app, global, action);
   AddPredictVerb(app, global, action);
+  AddEvaluateVerb(app, global, action);
   AddSaliencyVerb(app, global, action);
   AddExportVerb(app, global, action);
   AddGcVerb(app, global, action);

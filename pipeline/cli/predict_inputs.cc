@@ -47,11 +47,9 @@ Status AddFolder(const std::string& folder, const LabelFolders& labels,
   std::sort(files.begin(), files.end());
   for (const Path& file : files) {
     const Path relative = file.lexically_relative(folder);
-    const auto label = relative.has_parent_path()
-                           ? labels.find(LowerCase(relative.begin()->string()))
-                           : labels.end();
     AddFile(file, list);
-    if (label != labels.end()) list.actual.back() = label->second;
+    if (relative.has_parent_path())
+      list.actual.back() = FindLabelFolder(labels, relative.begin()->string());
   }
   return Status::Ok();
 }
@@ -98,6 +96,30 @@ Status AddMatches(const std::string& pattern, const LabelFolders& labels,
 }
 
 }  // namespace
+
+LabelFolders LabelFoldersOf(const Json& config) {
+  const std::vector<std::string> classes = config.at("ingest").at("classes");
+  LabelFolders labels;
+  const auto index = [&](const std::string& name) {
+    return static_cast<int>(std::find(classes.begin(), classes.end(), name) -
+                            classes.begin());
+  };
+  for (const Json& source : config.at("ingest").at("sources"))
+    if (source.contains("labels") && source.at("labels").is_object())
+      for (const auto& [folder, label] : source.at("labels").items())
+        if (label.is_string() &&
+            index(label) < static_cast<int>(classes.size()))
+          labels[LowerCase(folder)] = index(label);
+  for (const std::string& name : classes) labels[LowerCase(name)] = index(name);
+  return labels;
+}
+
+std::optional<int> FindLabelFolder(const LabelFolders& labels,
+                                   const std::string& folder) {
+  const auto found = labels.find(LowerCase(folder));
+  if (found == labels.end()) return std::nullopt;
+  return found->second;
+}
 
 Result<ImageList> ListImages(const std::string& argument,
                              const LabelFolders& labels,

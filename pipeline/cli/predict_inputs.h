@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipeline/base/files.h"
+#include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
 
 namespace besom::cli {
@@ -20,6 +21,14 @@ struct ImageList {
 
 /// Folders that mean a class, their names in lower case.
 using LabelFolders = std::map<std::string, int>;
+
+/// Folder names that mean a class to a trial of this configuration: the
+/// classes' own names, in any case, and what the sources' `labels` map to them.
+LabelFolders LabelFoldersOf(const Json& config);
+
+/// The class index of a folder's name; none where it means no class.
+std::optional<int> FindLabelFolder(const LabelFolders& labels,
+                                   const std::string& folder);
 
 /// What standard input is, where a PATH is `-`.
 struct NamesInput {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -23,31 +22,6 @@
 
 namespace besom::cli {
 namespace {
-
-std::string LowerCase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-/// Folder names that mean a class: the classes' own names, in any case, and
-/// what the sources' `labels` map to them.
-LabelFolders LabelFoldersOf(const Json& config) {
-  const std::vector<std::string> classes = config.at("ingest").at("classes");
-  LabelFolders labels;
-  const auto index = [&](const std::string& name) {
-    return static_cast<int>(std::find(classes.begin(), classes.end(), name) -
-                            classes.begin());
-  };
-  for (const Json& source : config.at("ingest").at("sources"))
-    if (source.contains("labels") && source.at("labels").is_object())
-      for (const auto& [folder, label] : source.at("labels").items())
-        if (label.is_string() &&
-            index(label) < static_cast<int>(classes.size()))
-          labels[LowerCase(folder)] = index(label);
-  for (const std::string& name : classes) labels[LowerCase(name)] = index(name);
-  return labels;
-}
 
 /// Everything about the trial but which images.
 struct Model {

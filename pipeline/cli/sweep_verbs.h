@@ -13,6 +13,8 @@ void AddDataVerb(CLI::App& app, const GlobalOptions& global,
 void AddGcVerb(CLI::App& app, const GlobalOptions& global, VerbAction& action);
 void AddPredictVerb(CLI::App& app, const GlobalOptions& global,
                     VerbAction& action);
+void AddEvaluateVerb(CLI::App& app, const GlobalOptions& global,
+                     VerbAction& action);
 void AddExportVerb(CLI::App& app, const GlobalOptions& global,
                    VerbAction& action);
 

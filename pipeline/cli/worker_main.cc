@@ -18,6 +18,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/cli/capabilities.h"
 #include "pipeline/cli/engine_source.h"
+#include "pipeline/cli/evaluate/evaluate_worker.h"
 #include "pipeline/cli/export/export_worker.h"
 #include "pipeline/cli/looking/saliency_worker.h"
 #include "pipeline/cli/machine/machine_facts.h"
@@ -94,6 +95,13 @@ int RunAlone(const run::RunOptions& options) {
                           [](int code) { std::_Exit(code); }}));
 }
 
+int EvaluateAlone(const EvaluateArguments& arguments) {
+  cluster::Interrupt interrupt;
+  EngineSource engines(interrupt);
+  const stages::StageRegistry stages = AllStages(engines);
+  return engines.ExitCodeOf(RunEvaluate(arguments, stages));
+}
+
 int RunAsMpiRank(const run::RunOptions& options) {
   cluster::Interrupt interrupt;
   // Its mpirun may be killed: a rank then has no time to lose.
@@ -130,6 +138,7 @@ int Main(int argc, char** argv) {
   GlobalOptions global;
   RunArguments run_arguments;
   PredictArguments predict_arguments;
+  EvaluateArguments evaluate_arguments;
   ExportArguments export_arguments;
   SaliencyArguments saliency_arguments;
   bool capabilities = false;
@@ -141,6 +150,9 @@ int Main(int argc, char** argv) {
   AddRunOptions(*run, run_arguments);
   CLI::App* predict = app.add_subcommand("predict", "Classify image files");
   AddPredictOptions(*predict, predict_arguments);
+  CLI::App* evaluate =
+      app.add_subcommand("evaluate", "Evaluate a trial on a held-out set");
+  AddEvaluateOptions(*evaluate, evaluate_arguments);
   CLI::App* exporting = app.add_subcommand("export", "Write a trial's model");
   AddExportOptions(*exporting, export_arguments);
   CLI::App* saliency = app.add_subcommand("saliency", "Draw what counts");
@@ -154,6 +166,10 @@ int Main(int argc, char** argv) {
   if (predict->parsed()) {
     predict_arguments.workspace = WorkspaceOf(global);
     return RunPredict(predict_arguments);
+  }
+  if (evaluate->parsed()) {
+    evaluate_arguments.workspace = WorkspaceOf(global);
+    return EvaluateAlone(evaluate_arguments);
   }
   if (exporting->parsed()) {
     export_arguments.workspace = WorkspaceOf(global);

@@ -238,13 +238,14 @@ Status DatabaseSink::AddImages(TaskId split) {
   BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "split"));
   BESOM_ASSIGN_OR_RETURN(const stages::SplitTable table,
                          stages::SplitTable::FromJson(json));
-  std::vector<stages::PixelShard> shards;
+  std::vector<stages::PixelRecord> records;
   for (const TaskId task : sweep_.data[0].ingest) {
     if (!known_[task]) continue;
-    BESOM_ASSIGN_OR_RETURN(stages::PixelShard shard, TableOf(task));
-    shards.push_back(std::move(shard));
+    BESOM_ASSIGN_OR_RETURN(const stages::PixelShard shard, TableOf(task));
+    records.insert(records.end(), shard.records().begin(),
+                   shard.records().end());
   }
-  batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, shards)};
+  batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, records)};
   // What an audit of other data left is not of these.
   if (!sweep_.data[0].audit) batch_.audit = db::AuditTable{};
   return WriteFileAtomic(blobs_.layout().split_receipt(SweepName()),

@@ -441,10 +441,8 @@ Status Planner::AddTrial(const TrialConfig& trial) {
   if (of_model.at("backbone").is_object())  // Whatever becomes of the file.
     planned.config["model"]["backbone"]["sha256"] = backbone->second.weights;
   planned.parameters = trial.parameters;
-  planned.id = DigestOfJson({trial.identity, backbone->second.weights,
-                             out_.graph[out_.data[slot->data].split].key.Hex()})
-                   .Hex()
-                   .substr(0, 16);
+  planned.id = TrialIdOf(trial.identity, backbone->second.weights,
+                         out_.graph[out_.data[slot->data].split].key.Hex());
   const Json model = ModelParams(config.at("model"), backbone->second);
   const auto plain = AddFeatures(config, backbone->second, *slot, true);
   const auto views = AddFeatures(config, backbone->second, *slot, false);

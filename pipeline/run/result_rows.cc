@@ -57,11 +57,10 @@ db::FitRow FitRowOf(const stages::Evaluation& evaluation,
 
 std::vector<db::ImageRow> ImageRowsOf(
     const stages::SplitTable& table,
-    const std::vector<stages::PixelShard>& shards) {
+    const std::vector<stages::PixelRecord>& records) {
   std::unordered_map<Digest, const stages::PixelRecord*> decoded;
-  for (const stages::PixelShard& shard : shards)
-    for (const stages::PixelRecord& record : shard.records())
-      decoded.emplace(record.content, &record);
+  for (const stages::PixelRecord& record : records)
+    decoded.emplace(record.content, &record);
   std::vector<db::ImageRow> rows;
   rows.reserve(table.entries.size());
   for (const stages::SplitEntry& entry : table.entries) {

@@ -19,7 +19,7 @@ db::FitRow FitRowOf(const stages::Evaluation& evaluation,
 /// One row per image met, with what decoding found out about it.
 std::vector<db::ImageRow> ImageRowsOf(
     const stages::SplitTable& table,
-    const std::vector<stages::PixelShard>& shards);
+    const std::vector<stages::PixelRecord>& records);
 
 /// The rows of the view `comparisons`; lines without a test are left out.
 std::vector<db::ComparisonRow> ComparisonRowsOf(

@@ -33,6 +33,11 @@ double AreaOf(const Json& ingest, const ResolvedBackbone& backbone) {
   return side * side / backbone.input_size / backbone.input_size;
 }
 
+std::string TrialIdOf(const Json& identity, const std::string& weights,
+                      const std::string& split_key) {
+  return DigestOfJson({identity, weights, split_key}).Hex().substr(0, 16);
+}
+
 int ShardsOf(const Json& config) {
   const auto resources = config.find("resources");
   return resources == config.end() ? 1 : resources->value("ranks_per_trial", 1);

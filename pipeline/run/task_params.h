@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "pipeline/base/json.h"
 #include "pipeline/base/result.h"
 #include "pipeline/run/planner.h"
@@ -20,6 +22,11 @@ Result<int> ImageSizeOf(const Json& config);
 
 /// How many times the area of the images that its weights were trained at.
 double AreaOf(const Json& ingest, const ResolvedBackbone& backbone);
+
+/// What names a trial: `identity` as sweeps::IdentityOf, the digest of its
+/// base's weights, and the key of its split, hex. 16 hexadecimal digits.
+std::string TrialIdOf(const Json& identity, const std::string& weights,
+                      const std::string& split_key);
 
 /// Ranks that train one trial together.
 int ShardsOf(const Json& config);

@@ -139,14 +139,14 @@ Result<SourceScan> ScanSources(const Json& ingest, const Json& external,
   BESOM_RETURN_IF_ERROR(CheckClasses(ingest, scanner.scan.classes));
   BESOM_RETURN_IF_ERROR(scanner.Add(ingest.value("sources", Json::array()),
                                     "ingest.sources", /*external=*/false));
-  if (scanner.scan.entries.empty())
-    return InvalidError("ingest.sources", "there is no source");
   const auto limit = ingest.find("limit_per_class");
   if (limit != ingest.end() && limit->is_number_integer())
     BESOM_RETURN_IF_ERROR(
         LimitClasses(scanner.scan, limit->get<std::int64_t>(), options.seed));
   BESOM_RETURN_IF_ERROR(
       scanner.Add(external, "evaluate.external", /*external=*/true));
+  if (scanner.scan.entries.empty())
+    return InvalidError("ingest.sources", "there is no source");
   return std::move(scanner.scan);
 }
 

@@ -123,5 +123,89 @@ TEST_F(FitRowsTest, ASummarizerSeesAllThatFitsSayOfAFigure) {
       ElementsAre("0.5|0.25|0.75|some|2|0.125"));
 }
 
+/// A set of one image that a fit was evaluated on later.
+FitRow LaterSet(const std::string& trial, double recall, int fold = 0) {
+  FitRow fit;
+  fit.trial = trial;
+  fit.fold = fold;
+  fit.classes = {"covid", "normal"};
+  SetRow& set = fit.sets.emplace_back();
+  set.split = "ward";
+  set.metrics = {{"recall", "covid", recall}};
+  set.decided = {{"recall", "covid", recall / 2}};
+  set.confusion = {{1, 0}, {0, 0}};
+  set.predictions = {{"ward", "w.png", 0, 0, {0.75, 0.25}}};
+  set.curves = {{"covid", "roc", 0, 1, 0.75}};
+  return fit;
+}
+
+ImageTable LaterImages(const std::string& path) {
+  ImageRow image = testing::SampleImage(path, "ward");
+  image.source = "ward";
+  return {1, {image}};
+}
+
+TEST_F(FitRowsTest, ALaterSetStandsBesideTheOthersAndIsReplacedByItsName) {
+  ASSERT_OK(store_->RegisterTrials(sweep_, {SampleTrial(0, 2)}));
+  const std::string trial = SampleTrialId(0);
+  CommitBatch fits;
+  fits.fits = {SampleFit(trial, {.recall = 0.5}, 0, 0),
+               SampleFit(trial, {.recall = 0.5}, 0, 1)};
+  ASSERT_OK(store_->Commit(sweep_, fits));
+  const std::string others =
+      "SELECT * FROM metrics WHERE split <> 'ward' ORDER BY repeat, fold, "
+      "split, name, class, epoch";
+  const std::vector<std::string> before = Lines(path_, others);
+  for (const double recall : {0.25, 0.75}) {
+    CommitBatch batch;
+    batch.later_sets = {LaterSet(trial, recall, 0),
+                        LaterSet(trial, recall / 3, 1)};
+    batch.later_images = LaterImages("w.png");
+    ASSERT_OK(store_->Commit(sweep_, batch));
+  }
+  EXPECT_THAT(
+      Lines(path_,
+            "SELECT fold, rule, value FROM metrics WHERE split = "
+            "'ward' ORDER BY fold, rule"),
+      ElementsAre("NULL|largest|0.5", "NULL|threshold|0.25", "0|largest|0.75",
+                  "0|threshold|0.375", "1|largest|0.25", "1|threshold|0.125"));
+  for (const char* view : {"predictions", "curves"})
+    EXPECT_THAT(Lines(path_, fmt::format("SELECT count(*) FROM {} WHERE split "
+                                         "= 'ward'",
+                                         view)),
+                ElementsAre("2"))
+        << view;
+  EXPECT_EQ(Lines(path_, others), before);
+}
+
+TEST_F(FitRowsTest, ImagesOfALaterSetOutliveTheNextTableOfTheSweep) {
+  ASSERT_OK(store_->RegisterTrials(sweep_, {SampleTrial(0, 1)}));
+  ASSERT_OK(store_->Commit(sweep_, Done({SampleFit(SampleTrialId(0), {})})));
+  CommitBatch batch;
+  batch.later_sets = {LaterSet(SampleTrialId(0), 1)};
+  batch.later_images = LaterImages("w.png");
+  ASSERT_OK(store_->Commit(sweep_, batch));
+  CommitBatch own;
+  own.images = ImageTable{1, {testing::SampleImage("a.png", "train")}};
+  ASSERT_OK(store_->Commit(sweep_, own));
+  const std::string listed = "SELECT image, split FROM images ORDER BY image";
+  EXPECT_THAT(Lines(path_, listed),
+              ElementsAre("cohen/a.png|train", "ward/w.png|ward"));
+  // Evaluated again, on other images.
+  batch.later_sets.clear();
+  batch.later_images = LaterImages("v.png");
+  ASSERT_OK(store_->Commit(sweep_, batch));
+  EXPECT_THAT(Lines(path_, listed),
+              ElementsAre("cohen/a.png|train", "ward/v.png|ward"));
+}
+
+TEST_F(FitRowsTest, ALaterSetNeedsItsFit) {
+  ASSERT_OK(store_->RegisterTrials(sweep_, {SampleTrial(0, 1)}));
+  CommitBatch batch;
+  batch.later_sets = {LaterSet(SampleTrialId(0), 1)};
+  EXPECT_EQ(store_->Commit(sweep_, batch).code(), StatusCode::kInternal);
+  EXPECT_THAT(Lines(path_, "SELECT * FROM metrics"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace besom::db

@@ -93,6 +93,22 @@ TEST_F(SchemaTest, TheBlobsOfTheFourthSchemaAreAllThere) {
               ElementsAre("d|4|NULL"));
 }
 
+TEST_F(SchemaTest, TheImagesOfTheSixthSchemaAreTheSweepsOwn) {
+  {
+    Connection db = Open();
+    const auto& steps = TableMigrations();
+    ASSERT_OK(Migrate(db, {steps.begin(), steps.begin() + 6}, {}));
+    ASSERT_OK(db.Execute(
+        "INSERT INTO sweep(name, spec_yaml, spec_json, seed, numerics, "
+        "allow_test, version, created, updated) VALUES('s', '', '{}', 1, '', "
+        "0, '0', 1, 1); INSERT INTO image(sweep_id, source, "
+        "path, listed) SELECT sweep_id, 'a', 'b', 1 FROM sweep"));
+  }
+  ASSERT_TRUE(ResultsStore::Open(path_).ok());
+  EXPECT_THAT(Lines(path_, "SELECT source, later FROM image"),
+              ElementsAre("a|0"));
+}
+
 /// A commit asks for each of its blobs whether the same bytes were removed.
 TEST_F(SchemaTest, RemovedBlobsAreFoundByIndex) {
   ASSERT_TRUE(ResultsStore::Open(path_).ok());

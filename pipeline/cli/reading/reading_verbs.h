@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <string>
 
+#include "db/reader.h"
 #include "pipeline/base/result.h"
 #include "pipeline/cli/verb.h"
 
@@ -29,5 +30,10 @@ void AddReportVerb(CLI::App& app, const GlobalOptions& global,
 /// kNotFound when there is no database or no such sweep.
 Result<std::string> DataTables(const std::string& workspace,
                                const std::string& sweep);
+
+/// What `show` prints of one set of a trial; the trial's fits may have been
+/// evaluated on it later. "" where it holds no image.
+Result<std::string> SetFigures(db::Reader& reader, const db::TrialName& name,
+                               const std::string& set);
 
 }  // namespace besom::cli

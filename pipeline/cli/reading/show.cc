@@ -141,6 +141,18 @@ Status Show(db::Reader& reader, const ShowOptions& options) {
 
 }  // namespace
 
+Result<std::string> SetFigures(db::Reader& reader, const db::TrialName& name,
+                               const std::string& set) {
+  BESOM_ASSIGN_OR_RETURN(const TrialRecord record, LoadTrial(reader, name));
+  for (const SetRecord& found : record.sets) {
+    if (found.split != set) continue;
+    BESOM_ASSIGN_OR_RETURN(const std::string intervals,
+                           IntervalText(reader, record, set, "group"));
+    return SetText(record, found, /*zero_division=*/false) + intervals;
+  }
+  return std::string();
+}
+
 void AddShowVerb(CLI::App& app, const GlobalOptions& global,
                  VerbAction& action) {
   auto* verb = app.add_subcommand(

@@ -35,13 +35,15 @@ ScoredSet ScoredSetOf(const FitImages& images, const SetImages& set,
 }
 
 /// What the params' "evaluate" asks for: that of the spec, but for
-/// "threshold": {text, metric, class, least}, or null.
+/// "threshold": {text, metric, class, least, given?}, or null.
 struct Wanted {
   std::string predictions;  ///< all | held_out | none.
   int bootstrap = 0;
   std::vector<std::vector<double>> costs;
   std::optional<ThresholdTarget> target;
   std::string target_text;
+  /// The threshold itself, where the validation images are not at hand.
+  std::optional<double> given;
 };
 
 Wanted WantedOf(const Json& evaluate, const std::vector<std::string>& classes) {
@@ -58,6 +60,8 @@ Wanted WantedOf(const Json& evaluate, const std::vector<std::string>& classes) {
   wanted.target = ThresholdTarget{target.at("metric"),
                                   static_cast<int>(cls - classes.begin()),
                                   target.at("least")};
+  if (const auto given = target.find("given"); given != target.end())
+    wanted.given = given->get<double>();
   return wanted;
 }
 
@@ -126,11 +130,13 @@ Result<ScoredImages> ScoreImages(const FitImages& images,
   return result;
 }
 
-/// The threshold that the validation images ask for.
+/// The threshold that the validation images ask for, or that is given.
 FitThreshold ThresholdOf(const std::vector<std::string>& classes,
                          const Wanted& wanted,
                          const std::vector<ScoredImages>& sets) {
-  FitThreshold threshold{classes[wanted.target->cls], wanted.target_text};
+  FitThreshold threshold{classes[wanted.target->cls], wanted.target_text,
+                         wanted.given};
+  if (wanted.given) return threshold;
   for (const ScoredImages& set : sets) {
     if (set.evaluation.set != "validation") continue;
     const auto chosen = ChooseThreshold(set.scored, *wanted.target);

@@ -12,7 +12,9 @@ namespace besom::stages {
 /// always on view 0. A set without images is left out.
 ///
 /// params: {classes, evaluate, model, train, repeat, fold}; of a model with an
-/// unfrozen base also {size, numerics}, as of fine_tune.
+/// unfrozen base also {size, numerics}, as of fine_tune. evaluate.threshold is
+/// null or {text, metric, class, least, given?}: `given` is the threshold of a
+/// fit whose validation images are not in the split.
 /// artifacts: "split", "plain", "weights", "history" as fine_tune left them.
 /// blobs: "evaluation", an Evaluation. evaluate.predictions: all | held_out |
 /// none; `best` keeps what held_out keeps (which trial is best is known only

@@ -41,6 +41,19 @@ TEST_F(FitThresholdTest, AThresholdComesFromValidationAndDecidesEverywhere) {
   EXPECT_EQ(again->ToJson(), evaluation.ToJson());
 }
 
+TEST_F(FitThresholdTest, AGivenThresholdDecidesAsItIs) {
+  params_["evaluate"]["threshold"] = {{"text", "recall/covid >= 0.99"},
+                                      {"metric", "recall"},
+                                      {"class", "covid"},
+                                      {"least", 0.99},
+                                      {"given", 0.0}};
+  const Evaluation evaluation = RunBoth();
+  EXPECT_EQ(evaluation.threshold->value, 0.0);
+  const auto& decided = SetOf(evaluation, "test").decided;
+  EXPECT_EQ(*FindMetric(decided, "recall/covid")->value, 1);
+  EXPECT_EQ(*FindMetric(decided, "specificity/covid")->value, 0);
+}
+
 TEST_F(FitThresholdTest, WithoutATargetNothingIsDecided) {
   const Evaluation evaluation = RunBoth();
   EXPECT_FALSE(evaluation.threshold);
