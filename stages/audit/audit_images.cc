@@ -17,11 +17,15 @@ bool IsInAnyPart(const SplitEntry& entry) {
   });
 }
 
-/// Joins the images of one patient, and equal images; returns each one's root.
+/// Joins the images of one patient, and those of one picture; returns each
+/// one's root.
 std::vector<std::size_t> RelatedRoots(const std::vector<AuditMember>& members) {
   DisjointSets related(members.size());
   std::map<std::pair<std::string, std::string>, std::size_t> by_patient;
   std::unordered_map<Digest, std::size_t> by_content, by_pixels;
+  std::unordered_map<std::string, std::size_t> by_name;
+  for (std::size_t i = 0; i < members.size(); ++i)
+    by_name.emplace(members[i].entry->source + "/" + members[i].entry->path, i);
   for (std::size_t i = 0; i < members.size(); ++i) {
     const AuditMember& member = members[i];
     const SplitEntry& entry = *member.entry;
@@ -31,6 +35,9 @@ std::vector<std::size_t> RelatedRoots(const std::vector<AuditMember>& members) {
     related.Join(i, by_content.try_emplace(entry.content, i).first->second);
     related.Join(i,
                  by_pixels.try_emplace(member.record->pixels, i).first->second);
+    if (const auto near = by_name.find(entry.duplicate_of);
+        near != by_name.end())
+      related.Join(i, near->second);
   }
   std::vector<std::size_t> roots;
   for (std::size_t i = 0; i < members.size(); ++i)

@@ -55,7 +55,8 @@ inline constexpr int kAuditFolds = 5;
 /// Chooses the images that are in training, validation or test in some fit (no
 /// external ones) and of a class with at least two groups, and deals their
 /// groups to folds, class by class, by draws keyed by (seed, the group's name).
-/// Groups are joined where they share a file or equal pixels. Borrows `table`
+/// Groups are joined where they share a file, equal pixels or what the split
+/// found to be a near-duplicate (SplitEntry::duplicate_of). Borrows `table`
 /// and `decoded`. Pure.
 AuditSet ChooseAuditSet(const SplitTable& table, const DecodedImages& decoded,
                         std::uint64_t seed);

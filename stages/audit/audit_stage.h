@@ -23,7 +23,7 @@ Result<Audit> ComputeAudit(const AuditSet& set, const DecodedImages& decoded,
 class AuditStage final : public Stage {
  public:
   std::string_view name() const noexcept override { return "audit"; }
-  int version() const noexcept override { return 1; }
+  int version() const noexcept override { return 2; }
   Result<StageOutput> Run(const StageInput& input) override;
 };
 

@@ -39,15 +39,16 @@ class AuditImagesTest : public ::testing::Test {
       outcomes[record.content] = {"", decoded_.Find(record.content)->pixels};
     SplitOptions options;
     options.seed = seed;
-    table_ =
-        ComputeSplit(builder_.scan, builder_.scan.classes, outcomes, options)
-            .value();
+    table_ = ComputeSplit(builder_.scan, builder_.scan.classes, outcomes,
+                          options, near_)
+                 .value();
     return ChooseAuditSet(table_, decoded_, seed);
   }
 
   ScanBuilder builder_{{"a", "b", "c"}};
   std::vector<PixelRecord> records_;
   std::vector<std::vector<std::uint8_t>> pixels_;
+  NearPairs near_;
   DecodedImages decoded_;
   SplitTable table_;
 };
@@ -94,6 +95,25 @@ TEST_F(AuditImagesTest, EqualPixelsJoinPatients) {
     };
     EXPECT_EQ(find("copy").group, find("3").group);
     EXPECT_EQ(find("copy").fold, find("3").fold);
+  }
+}
+
+TEST_F(AuditImagesTest, NearDuplicatesJoinPatients) {
+  const char* classes[] = {"a", "b", "c"};
+  for (int i = 0; i < 45; ++i)
+    Add(std::to_string(i), classes[i % 3], fmt::format("p{}", i), i);
+  const auto& entries = builder_.scan.entries;
+  for (const int i : {0, 4, 10}) {  // Patients i and i + 3.
+    const auto [a, b] =
+        std::minmax({entries[i].content, entries[i + 3].content});
+    near_.pairs.push_back({a, b, 4, 0.97});
+  }
+  const AuditSet set = Choose();
+  ASSERT_EQ(set.members.size(), 45u);
+  EXPECT_EQ(set.groups, 42);
+  for (const int i : {0, 4, 10}) {
+    EXPECT_EQ(set.members[i].group, set.members[i + 3].group);
+    EXPECT_EQ(set.members[i].fold, set.members[i + 3].fold);
   }
 }
 
