@@ -123,6 +123,7 @@ Status BatchWriter::PutEvents(const std::vector<EventRow>& events) {
 }
 
 Status BatchWriter::PutImages(const ImageTable& table) {
+  BESOM_ASSIGN_OR_RETURN(const ImageGroups before, ReadGroups());
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement unlist,
       connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ?"));
@@ -171,7 +172,7 @@ Status BatchWriter::PutImages(const ImageTable& table) {
                                        index % table.folds, row.sets[fit]));
     }
   }
-  return Status::Ok();
+  return PoolAgain(before);
 }
 
 Status BatchWriter::PutAudit(const AuditTable& table) {
