@@ -12,6 +12,7 @@
 #include "db/reader.h"
 #include "db/results_store.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/cli/rank_places.h"
 #include "pipeline/cli/trained/refit_plan.h"
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/replan.h"
@@ -20,7 +21,6 @@
 #include "pipeline/run/task_runner.h"
 #include "pipeline/store/run_lock.h"
 #include "stages/model/engine_loader.h"
-#include "stages/model/numerics_tag.h"
 
 namespace besom::cli {
 namespace {
@@ -103,6 +103,9 @@ class RefitWork {
   Result<std::optional<run::TaskOutputs>> Find(TaskId task);
   Result<BlobRef> FindInput(const TaskInput& input);
   Result<run::TaskReport> Compute(run::TaskRunner& runner, TaskId task);
+  Result<run::TaskReport> MakeSplit();
+  Status CheckOffered(TaskId task,
+                      const std::vector<std::string>& offered) const;
   Status ComputeAll();
   Status Record(TaskId task, const run::TaskReport& report);
 
@@ -180,34 +183,46 @@ Status RefitWork::Record(TaskId task, const run::TaskReport& report) {
   return results_.Commit(sweep->id, batch);
 }
 
+/// The split of the refit, which is made here, as a task that has ended.
+Result<run::TaskReport> RefitWork::MakeSplit() {
+  BESOM_ASSIGN_OR_RETURN(const BlobRef blob, blobs_.Put(split_));
+  run::TaskReport report;
+  report.outputs = {{"split", blob}};
+  report.host = cluster::HostName();
+  return report;
+}
+
+/// Whether this machine has what the task is to be computed with.
+Status RefitWork::CheckOffered(TaskId task,
+                               const std::vector<std::string>& offered) const {
+  const std::string& tag = plan_.graph[task].numerics;
+  if (tag.empty()) return Status::Ok();
+  if (std::ranges::find(offered, tag) == offered.end())
+    return {StatusCode::kUnavailable, "--refit",
+            "it is to be computed with " + tag +
+                ", which this machine does not offer",
+            "call it once on a machine like those that ran the sweep"};
+  return stages::LoadEngines();
+}
+
 Status RefitWork::ComputeAll() {
-  const std::vector<std::string> offered = stages::OfferedNumerics("");
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
+                         NumericsHere());
   const stages::StageRegistry stages =
       run::StagesWith(stages::MakeFeatureEngines, stages::MakeTrainedBase);
   run::TaskRunner runner(blobs_, stages, clock_,
                          {.host = cluster::HostName(),
                           .threads = cluster::UsableCores(),
-                          .numerics = offered});
+                          .numerics = offered,
+                          .gpu = "cuda:0"});
   for (TaskId task = plan_.first; task < plan_.graph.size(); ++task) {
     BESOM_ASSIGN_OR_RETURN(const auto known, Find(task));
     if (known) continue;
-    run::TaskReport report;
-    if (task == plan_.refit_split) {
-      BESOM_ASSIGN_OR_RETURN(const BlobRef blob, blobs_.Put(split_));
-      report.outputs = {{"split", blob}};
-      report.counters = Json::object();
-      report.host = cluster::HostName();
-    } else {
-      const std::string& tag = plan_.graph[task].numerics;
-      if (!tag.empty() && std::ranges::find(offered, tag) == offered.end())
-        return {StatusCode::kUnavailable, "--refit",
-                "it is to be computed with " + tag +
-                    ", which this machine does not offer",
-                "call it once on a machine like those that ran the sweep"};
-      if (!tag.empty()) BESOM_RETURN_IF_ERROR(stages::LoadEngines());
-      BESOM_ASSIGN_OR_RETURN(report, Compute(runner, task));
-      BESOM_RETURN_IF_ERROR(report.status);
-    }
+    BESOM_RETURN_IF_ERROR(CheckOffered(task, offered));
+    BESOM_ASSIGN_OR_RETURN(
+        const run::TaskReport report,
+        task == plan_.refit_split ? MakeSplit() : Compute(runner, task));
+    BESOM_RETURN_IF_ERROR(report.status);
     BESOM_RETURN_IF_ERROR(Record(task, report));
   }
   return Status::Ok();
