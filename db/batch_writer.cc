@@ -128,6 +128,7 @@ Status BatchWriter::PutEvents(const std::vector<EventRow>& events) {
 }
 
 Status BatchWriter::PutImages(const ImageTable& table) {
+  BESOM_ASSIGN_OR_RETURN(const ImageGroups before, ReadGroups());
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement unlist,
       connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ? AND "
@@ -139,7 +140,8 @@ Status BatchWriter::PutImages(const ImageTable& table) {
           "DELETE FROM image_split WHERE image_id IN (SELECT "
           "image_id FROM image WHERE sweep_id = ? AND later = 0)"));
   BESOM_RETURN_IF_ERROR(clear->Run(sweep_));
-  return InsertImages(table, /*later=*/false);
+  BESOM_RETURN_IF_ERROR(InsertImages(table, /*later=*/false));
+  return PoolAgain(before);
 }
 
 Status BatchWriter::PutLaterImages(const ImageTable& table) {

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "db/connection.h"
 #include "db/results_store.h"
@@ -10,11 +13,14 @@
 
 namespace besom::db {
 
+/// repeat and fold of the rows that stand for all fits of a trial.
+inline constexpr int kAllFits = -1;
+
 /// Writes the parts of a CommitBatch inside a transaction that the caller
 /// holds. After an error the caller rolls back.
 class BatchWriter {
  public:
-  /// Borrows all; without `summarizer`, fits are summed up by their mean.
+  /// Borrows all.
   BatchWriter(Connection& connection, SweepId sweep,
               const FitSummarizer& summarizer)
       : connection_(connection), sweep_(sweep), summarizer_(summarizer) {}
@@ -53,6 +59,17 @@ class BatchWriter {
   Status PutAggregates(std::int64_t trial);
   Result<std::vector<FiguresOfFits>> ReadFigures(std::int64_t trial,
                                                  const char* table);
+  /// The threshold of all fits, where they have some. REQUIRES: all are there.
+  Status PutPooledThreshold(std::int64_t trial);
+  Result<PooledPredictions> ReadPool(std::int64_t trial, std::string cls,
+                                     std::string target);
+  /// (patients, group) by image_id: all of the sweep.
+  using ImageGroups =
+      std::map<std::int64_t, std::pair<std::string, std::string>>;
+  Result<ImageGroups> ReadGroups();
+  /// Where an image has another group than `before`: thresholds of all fits
+  /// anew, as if the images had come first.
+  Status PoolAgain(const ImageGroups& before);
   Result<TrialId> FindTrial(const std::string& trial);
 
   Connection& connection_;

@@ -9,9 +9,6 @@
 namespace besom::db {
 namespace {
 
-/// repeat and fold of the rows that stand for all fits of a trial.
-constexpr int kAllFits = -1;
-
 /// Figures of the largest probability, and of a threshold.
 constexpr std::array kMetricTables = {"metric", "rule_metric"};
 
@@ -223,7 +220,7 @@ Status BatchWriter::ClearFit(std::int64_t trial, int repeat, int fold) {
 }
 
 Status BatchWriter::PutAggregates(std::int64_t trial) {
-  for (const char* table : kMetricTables) {
+  for (const char* table : {"metric", "rule_metric", "threshold"}) {
     BESOM_ASSIGN_OR_RETURN(
         KeptStatement clear,
         connection_.Kept(fmt::format(
@@ -249,13 +246,14 @@ Status BatchWriter::PutAggregates(std::int64_t trial) {
                            connection_.Kept(InsertInto(table)));
     for (FiguresOfFits& of_fits : figures) {
       of_fits.all = static_cast<std::int64_t>(of_fits.fits.size()) == fits;
-      const MetricRow row =
-          summarizer_ ? summarizer_(of_fits, config) : MeanOf(of_fits);
+      const MetricRow row = summarizer_.figure
+                                ? summarizer_.figure(of_fits, config)
+                                : MeanOf(of_fits);
       BESOM_RETURN_IF_ERROR(
           PutMetric(insert, trial, kAllFits, kAllFits, of_fits.split, row));
     }
   }
-  return Status::Ok();
+  return PutPooledThreshold(trial);
 }
 
 Result<std::vector<FiguresOfFits>> BatchWriter::ReadFigures(std::int64_t trial,

@@ -1,12 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "pipeline/base/json.h"
 
 namespace besom::db {
 
@@ -57,7 +54,7 @@ struct SetRow {
   std::vector<MetricRow> decided;  ///< Under the threshold; empty without one.
 };
 
-/// The threshold of a fit.
+/// The threshold of a fit, or of all fits of a trial.
 struct ThresholdRow {
   std::string cls;
   std::string target;           ///< As the spec writes it.
@@ -80,23 +77,6 @@ struct FitRow {
   std::string head_digest;      ///< Of the blob with its weights; "" = none.
   std::uint64_t head_size = 0;  ///< Of that blob, bytes.
 };
-
-/// One figure in all fits of a trial, in the order of (repeat, fold).
-struct FiguresOfFits {
-  std::string split, cls, name;
-  struct Fit {
-    std::optional<double> value, low, high;
-    double images = 0;   ///< Of the set.
-    double trained = 0;  ///< Images that the fit was trained on.
-  };
-  std::vector<Fit> fits;  ///< Those that hold the set.
-  bool all = true;        ///< Every fit holds it.
-};
-
-/// Makes the row that stands for all fits of a trial of this configuration. A
-/// function of its arguments alone.
-using FitSummarizer =
-    std::function<MetricRow(const FiguresOfFits&, const Json& config)>;
 
 /// A comparison of two trials, as in the view `comparisons`.
 struct ComparisonRow {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "db/commit_batch.h"
-#include "db/result_rows.h"
+#include "db/fit_summarizer.h"
 #include "db/sweep_rows.h"
 #include "db/task_rows.h"
 #include "pipeline/base/files.h"
@@ -69,7 +69,7 @@ class ResultsStore {
   /// changes nothing and is kInterrupted.
   void WriteAs(std::string run) { writer_ = std::move(run); }
 
-  /// How figures of several fits become one; else by their plain mean.
+  /// How several fits become one; else only figures do, by their plain mean.
   void SummarizeBy(FitSummarizer how) { summarizer_ = std::move(how); }
 
   /// Makes the sweep or, where the name exists, updates everything but its

@@ -166,7 +166,8 @@ std::vector<Key> EvaluateKeys() {
        "",
        "METRIC/CLASS >= NUMBER that a threshold on the class's probability has "
        "to reach on validation (recall, specificity, precision, npv); figures "
-       "under it carry rule = threshold."},
+       "under it carry rule = threshold. Several fits also choose one "
+       "together, on the validation images of all."},
       {"evaluate.audit",
        {Boolean()},
        true,

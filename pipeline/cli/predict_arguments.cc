@@ -16,6 +16,11 @@ void AddPredictOptions(CLI::App& verb, PredictArguments& arguments) {
       ->type_name("PATH...");
   verb.add_option("--sweep", arguments.sweep,
                   "Sweep of the trial; default the only one");
+  verb.add_flag("--refit", arguments.refit,
+                "One network trained anew on all images that the fits trained "
+                "or validated on, instead of the mean of the fits; trained at "
+                "the first call. It has no held-out figures of its own: those "
+                "of the trial are of its fits");
   CLI::Option* csv =
       verb.add_flag("--csv", arguments.csv, "One line per image");
   verb.add_flag("--json", arguments.json, "One JSON object per image and line")
@@ -32,6 +37,7 @@ std::vector<std::string> PredictArguments::ForWorker() const {
   std::vector<std::string> words = {"predict", "--workspace",
                                     workspace.string()};
   if (!sweep.empty()) words.insert(words.end(), {"--sweep", sweep});
+  if (refit) words.push_back("--refit");
   if (csv) words.push_back("--csv");
   if (json) words.push_back("--json");
   if (null) words.push_back("--null");

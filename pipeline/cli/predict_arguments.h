@@ -13,6 +13,7 @@ struct PredictArguments {
   std::string trial;
   std::vector<std::string> paths;  ///< Files, folders, patterns, or `-`.
   std::string sweep;
+  bool refit = false;
   bool csv = false;
   bool json = false;
   bool null = false;  ///< Names of standard input end with NUL.

@@ -8,97 +8,27 @@
 #include <optional>
 
 #include "cluster/cpu.h"
-#include "db/trial_model.h"
 #include "pipeline/cli/predict_inputs.h"
 #include "pipeline/cli/report_status.h"
-#include "pipeline/run/sweep_numerics.h"
-#include "pipeline/store/blob_store.h"
+#include "pipeline/cli/trained/refit.h"
 #include "stages/metric/prediction_table.h"
-#include "stages/model/backbone_catalog.h"
-#include "stages/model/numerics_tag.h"
 #include "stages/model/predict/predictor.h"
-#include "stages/model/torch_script.h"
-#include "stages/model/weights_store.h"
 
 namespace besom::cli {
 namespace {
 
-/// Everything about the trial but which images.
-struct Model {
-  db::TrialModel trial;
+stages::PredictorSettings SettingsOf(const TrainedTrial& trial) {
+  const stages::ModelParts parts = trial.Parts();
   stages::PredictorSettings settings;
-  std::vector<std::string> classes;
-};
-
-/// The engine that computed the trial's features; of those of a GPU, the one
-/// that is preferred here.
-std::string EngineFor(const db::TrialModel& trial) {
-  const Json& model = trial.config.at("model");
-  if (!stages::TorchScriptOf(model).empty()) return "libtorch";
-  const std::string precision = model.at("precision");
-  const auto numerics = run::SweepNumerics::FromText(trial.numerics);
-  const auto tag = numerics.tags().find(precision);
-  if (tag == numerics.tags().end() ||
-      stages::DeviceKindOf(tag->second) != "cpu")
-    return std::string(stages::EngineOf(stages::NumericsTag("fp32")));
-  return std::string(stages::EngineOf(tag->second));
-}
-
-/// What the trial's base is made from; of a TorchScript file the digest that it
-/// had then, which the predictor holds it to.
-Result<stages::WeightsInfo> WeightsOf(const Json& section) {
-  const Path script = stages::TorchScriptOf(section);
-  if (script.empty())
-    return stages::ResolveWeights(section.at("backbone"),
-                                  section.at("weights"));
-  BESOM_ASSIGN_OR_RETURN(stages::WeightsInfo info,
-                         stages::ResolveTorchScript(script));
-  info.digest = section.at("backbone").at("sha256");
-  return info;
-}
-
-Result<int> SizeOf(const Json& config) {
-  const Json& size = config.at("ingest").at("image_size");
-  if (size.is_number()) return size.get<int>();
-  BESOM_ASSIGN_OR_RETURN(
-      const stages::Backbone backbone,
-      stages::DescribeBackbone(stages::BackboneOf(config.at("model"))));
-  return backbone.input_size;
-}
-
-Result<Model> LoadModel(const PredictArguments& arguments) {
-  const WorkspaceLayout layout(arguments.workspace);
-  Model model;
-  BESOM_ASSIGN_OR_RETURN(
-      model.trial,
-      db::FindTrialModel(layout.database(), arguments.sweep, arguments.trial));
-  const Json& config = model.trial.config;
-  const Json& section = config.at("model");
-  BESOM_ASSIGN_OR_RETURN(const stages::WeightsInfo weights, WeightsOf(section));
-  BESOM_ASSIGN_OR_RETURN(
-      const stages::Preprocessing preprocessing,
-      stages::ResolvePreprocessing(section.at("preprocessing"),
-                                   weights.preprocessing));
-  const Json& ingest = config.at("ingest");
-  model.classes = ingest.at("classes").get<std::vector<std::string>>();
-  model.settings.model = section;
-  model.settings.model["preprocessing"] = preprocessing.ToJson();
-  model.settings.ingest = ingest;
-  BESOM_ASSIGN_OR_RETURN(model.settings.size, SizeOf(config));
-  model.settings.weights = weights.digest;
-  model.settings.weights_path = weights.path;
-  model.settings.engine = EngineFor(model.trial);
-  model.settings.threads = cluster::UsableCores();
-  BlobStore blobs(layout);
-  for (const db::BlobRow& head : model.trial.heads) {
-    BESOM_ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(head.digest));
-    const Result<Artifact> blob = blobs.Get({digest, head.size});
-    if (blob.status().code() == StatusCode::kNotFound)
-      return db::NoModelError(model.trial.trial);
-    if (!blob.ok()) return blob.status();
-    model.settings.heads.emplace_back(blob->text());
-  }
-  return model;
+  settings.model = parts.model;
+  settings.ingest = trial.config().at("ingest");
+  settings.size = parts.size;
+  settings.weights = parts.weights;
+  settings.weights_path = parts.weights_path;
+  settings.heads = parts.heads;
+  settings.engine = trial.Engine();
+  settings.threads = cluster::UsableCores();
+  return settings;
 }
 
 Result<std::vector<ImageList>> ListAll(const PredictArguments& arguments,
@@ -134,21 +64,23 @@ Result<std::vector<std::vector<stages::ImagePrediction>>> PredictAll(
 }
 
 Status PredictAndPrint(const PredictArguments& arguments) {
-  BESOM_ASSIGN_OR_RETURN(const Model model, LoadModel(arguments));
-  BESOM_ASSIGN_OR_RETURN(
-      const std::vector<ImageList> lists,
-      ListAll(arguments, LabelFoldersOf(model.trial.config)));
-  BESOM_ASSIGN_OR_RETURN(const auto images, PredictAll(model.settings, lists));
-  if (arguments.csv)
-    fmt::print("{}", stages::PredictionCsvHeader(model.classes));
+  BESOM_ASSIGN_OR_RETURN(const TrainedTrial trial,
+                         LoadFitsOrRefit(arguments.workspace, arguments.sweep,
+                                         arguments.trial, arguments.refit));
+  const std::vector<std::string> classes = trial.classes();
+  BESOM_ASSIGN_OR_RETURN(const std::vector<ImageList> lists,
+                         ListAll(arguments, LabelFoldersOf(trial.config())));
+  BESOM_ASSIGN_OR_RETURN(const auto images,
+                         PredictAll(SettingsOf(trial), lists));
+  if (arguments.csv) fmt::print("{}", stages::PredictionCsvHeader(classes));
   for (std::size_t i = 0; i < lists.size(); ++i) {
     if (arguments.json)
-      fmt::print("{}", stages::PredictionJson(model.classes, images[i]));
+      fmt::print("{}", stages::PredictionJson(classes, images[i]));
     else if (arguments.csv)
-      fmt::print("{}", stages::PredictionCsvLines(model.classes, images[i]));
+      fmt::print("{}", stages::PredictionCsvLines(classes, images[i]));
     else
-      fmt::print("{}", stages::PredictionTable(lists[i].title, model.classes,
-                                               images[i]));
+      fmt::print("{}",
+                 stages::PredictionTable(lists[i].title, classes, images[i]));
   }
   return Status::Ok();
 }

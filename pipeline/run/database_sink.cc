@@ -91,19 +91,8 @@ Status DatabaseSink::AddAttempt(const AttemptRecord& record) {
   if (record.outcome == "done") {
     known_[report.task] = KnownTask{report.outputs, report.seconds};
     BESOM_RETURN_IF_ERROR(AddRows(report.task, /*is_new=*/true));
-    db::ActionRow& action = batch_.actions.emplace_back();
-    action.key = key;
-    action.stage = node.stage;
-    action.space = node.space;
-    action.params = CanonicalText(node.params);
-    action.label = node.label;
-    action.seconds = report.seconds;
-    if (!report.counters.is_null()) action.counters = report.counters;
-    action.host = report.host;
-    action.rank = record.rank;
-    action.finished = clock_.Wall();
-    for (const auto& [port, ref] : report.outputs)
-      action.blobs.push_back({port, ref.digest.Hex(), ref.size});
+    batch_.actions.push_back(
+        ActionRowOf(node, report, record.rank, clock_.Wall()));
   }
   db::AttemptRow& attempt = batch_.attempts.emplace_back();
   attempt.key = key;

@@ -1,9 +1,12 @@
 #include "pipeline/run/fit_summaries.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <vector>
 
+#include "pipeline/run/task_params.h"
+#include "stages/metric/decision.h"
 #include "stages/metric/fit_summary.h"
 #include "stages/metric/metrics.h"
 
@@ -60,6 +63,29 @@ db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
   row.high = summary.interval->high;
   row.method = std::move(summary.interval->method);
   row.groups = summary.interval->groups;
+  return row;
+}
+
+db::ThresholdRow PoolThreshold(const db::PooledPredictions& pool,
+                               const Json& config) {
+  // The class and the rest.
+  stages::ScoredSet set{.classes = 2};
+  std::set<int> positive;
+  for (const db::PooledPredictions::Image& image : pool.images) {
+    set.actual.push_back(image.positive ? 0 : 1);
+    set.probabilities.insert(set.probabilities.end(),
+                             {image.probability, 1 - image.probability});
+    set.group.push_back(image.group);
+    if (image.positive) positive.insert(image.group);
+  }
+  const Json target = EvaluateParams(config).at("threshold");
+  const auto chosen = stages::ChooseThreshold(
+      set,
+      {.metric = target.at("metric"), .cls = 0, .least = target.at("least")});
+  db::ThresholdRow row{pool.cls, pool.target};
+  if (chosen) row.value = chosen->value;
+  row.positive_groups = static_cast<std::int64_t>(positive.size());
+  row.reliable = row.positive_groups >= stages::kReliableGroups;
   return row;
 }
 

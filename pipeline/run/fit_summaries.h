@@ -1,6 +1,6 @@
 #pragma once
 
-#include "db/result_rows.h"
+#include "db/fit_summarizer.h"
 
 namespace besom::run {
 
@@ -11,5 +11,13 @@ namespace besom::run {
 /// images trained on have no interval. Pure.
 db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
                             const Json& config);
+
+/// The threshold that a trial's fits choose together: the one that meets
+/// `evaluate.threshold` on all of their validation images at once
+/// (stages/metric/decision.h), each judged by a fit that was not trained on it.
+/// No value where none does, or where no predictions are kept. Pure. REQUIRES:
+/// `config` asks for a threshold.
+db::ThresholdRow PoolThreshold(const db::PooledPredictions& pool,
+                               const Json& config);
 
 }  // namespace besom::run

@@ -23,6 +23,24 @@ db::ThresholdRow ThresholdRowOf(const stages::FitThreshold& threshold) {
 
 }  // namespace
 
+db::ActionRow ActionRowOf(const TaskNode& node, const TaskReport& report,
+                          int rank, double finished) {
+  db::ActionRow action;
+  action.key = node.key.Hex();
+  action.stage = node.stage;
+  action.space = node.space;
+  action.params = CanonicalText(node.params);
+  action.label = node.label;
+  action.seconds = report.seconds;
+  if (!report.counters.is_null()) action.counters = report.counters;
+  action.host = report.host;
+  action.rank = rank;
+  action.finished = finished;
+  for (const auto& [port, ref] : report.outputs)
+    action.blobs.push_back({port, ref.digest.Hex(), ref.size});
+  return action;
+}
+
 db::FitRow FitRowOf(const stages::Evaluation& evaluation,
                     const std::string& trial, double seconds) {
   db::FitRow row;

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "db/result_rows.h"
+#include "db/task_rows.h"
+#include "pipeline/graph/task_graph.h"
+#include "pipeline/run/task_messages.h"
 #include "pipeline/run/trial_comparison.h"
 #include "stages/audit/audit.h"
 #include "stages/data/pixel_shard.h"
@@ -11,6 +14,11 @@
 #include "stages/metric/evaluation.h"
 
 namespace besom::run {
+
+/// A task that was computed, as what later runs find; `finished` in seconds
+/// since 1970.
+db::ActionRow ActionRowOf(const TaskNode& node, const TaskReport& report,
+                          int rank, double finished);
 
 /// The rows of one fit's evaluation, for trial `trial`.
 db::FitRow FitRowOf(const stages::Evaluation& evaluation,

@@ -315,7 +315,7 @@ Status SweepRun::OpenWorkspace() {
       TakeSweepLock(sweep_.spec.name, options_, services_, judge_));
   lock_.emplace(std::move(lock));
   BESOM_ASSIGN_OR_RETURN(results_, db::ResultsStore::Open(layout_.database()));
-  results_->SummarizeBy(SummarizeFits);
+  results_->SummarizeBy({SummarizeFits, PoolThreshold});
   BESOM_RETURN_IF_ERROR(OpenLogFile(layout_.rank_log(0)));
   BESOM_ASSIGN_OR_RETURN(WorkspaceLock shared,
                          WorkspaceLock::TakeShared(layout_));

@@ -95,7 +95,7 @@ TEST_F(FitRowsTest, ASummarizerSeesAllThatFitsSayOfAFigure) {
     if (fold == 1) fit.sets[1].metrics.pop_back();  // The loss on test.
   }
   std::vector<std::string> seen;
-  store_->SummarizeBy([&](const FiguresOfFits& figures, const Json& config) {
+  const auto figure = [&](const FiguresOfFits& figures, const Json& config) {
     MetricRow row{figures.name, figures.cls, 0.5, 0.25, 0.75, "some", 2, 0.125};
     const bool told = figures.cls == "covid" && figures.name == "recall";
     if (!told && figures.name != "loss") return row;
@@ -106,7 +106,8 @@ TEST_F(FitRowsTest, ASummarizerSeesAllThatFitsSayOfAFigure) {
                           fit.high.value_or(-1), fit.images, fit.trained);
     seen.push_back(line);
     return row;
-  });
+  };
+  store_->SummarizeBy({.figure = figure});
   ASSERT_OK(store_->Commit(sweep_, Done(fits)));
   EXPECT_THAT(
       seen, ElementsAre("test/loss {\"n\":0} false 1 -1 -1 0 40",

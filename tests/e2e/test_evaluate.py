@@ -84,8 +84,12 @@ class Evaluate(unittest.TestCase):
         self.run_sweep(folds, SOURCE.format(name="named",
                                             folder=XRAY / "test"))
         before = same_rows(self.workspace)
+        thresholds = select(self.workspace, "select * from thresholds")
+        self.assertEqual(len(thresholds), 1 if folds == 1 else folds + 1)
         said = self.evaluate(SOURCE.format(name="later", folder=XRAY / "test"))
         self.assertIn("95 % intervals on later", said)
+        self.assertEqual(select(self.workspace, "select * from thresholds"),
+                         thresholds)
         self.assertIn("what later is taken for", said)
         named, later = self.rows_of("named"), self.rows_of("later")
         for view, rows in named.items():

@@ -272,10 +272,53 @@ class Evaluation(SmokeCase):
         images, = select(workspace, "select count(distinct image) from "
                          "predictions where split = 'validation'")[0]
         self.assertEqual(pooled, [(images,), (images,)])
+        self.check_pooled_thresholds(workspace)
         (other,), = select(workspace, "select trial from leaderboard where "
                            "rank = 2")
         compared = besom("compare", "best", other, "-w", workspace)
         self.assertIn("fits", compared.stdout)
+
+    def check_pooled_thresholds(self, workspace):
+        """That of all fits together: the largest one that leaves a recall of
+        0.8 over all images, each by the fit that held it out."""
+        rows = select(workspace, "select trial, value, positive_groups, "
+                      "reliable from thresholds where repeat is null and fold "
+                      "is null")
+        self.assertEqual(len(rows), 2)
+        for trial, value, groups, reliable in rows:
+            pool = select(
+                workspace, "select distinct p.image, actual, probabilities, "
+                "i.patients || ' ' || i.\"group\" from predictions p join "
+                "images i on i.sweep = p.sweep and i.image = p.image where "
+                f"p.trial = '{trial}' and p.split = 'validation'")
+            self.assertEqual(len(pool), len({image for image, *_ in pool}))
+            hazy = numpy.array([json.loads(said)[2] for _, actual, said, _ in
+                                pool if actual == "hazy"])
+            self.assertGreaterEqual(numpy.mean(hazy >= value), 0.8)
+            higher = [p for p in (json.loads(said)[2] for _, _, said, _ in pool)
+                      if p > value]
+            if higher:
+                self.assertLess(numpy.mean(hazy >= min(higher)), 0.8)
+            patients = {group for _, actual, _, group in pool
+                        if actual == "hazy"}
+            self.assertLess(len(patients), len(hazy))
+            self.assertEqual(groups, len(patients))
+            self.assertEqual(reliable, int(len(patients) >= 20))
+            shown = besom("show", trial, "-w", workspace).stdout
+            self.assertIn("pooled over the fits: hazy where its probability is "
+                          f"at least {value:.6g} (recall/hazy >= 0.8 on "
+                          "validation)", shown)
+
+    def test_without_predictions_there_is_no_pooled_threshold(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, *SETTINGS, "--set", "split.folds=2",
+                       "--set", "evaluate.predictions=none", "--set",
+                       "train.epochs=1", "--set", "parameters={}")
+        self.assertEqual(select(workspace, "select value, positive_groups from "
+                                "thresholds where repeat is null"), [(None, 0)])
+        shown = besom("show", "best", "-w", workspace).stdout
+        self.assertIn("pooled over the fits: no predictions of hazy on "
+                      "validation are kept", shown)
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ Status Store(const WorkspaceLayout& layout, const Subject& subject,
              db::CommitBatch batch) {
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<db::ResultsStore> results,
                          db::ResultsStore::Open(layout.database()));
-  results->SummarizeBy(run::SummarizeFits);
+  results->SummarizeBy({run::SummarizeFits, run::PoolThreshold});
   BESOM_ASSIGN_OR_RETURN(const auto sweep,
                          results->FindSweep(subject.trial.record.sweep));
   BESOM_CHECK(sweep.has_value(), subject.trial.record.sweep);

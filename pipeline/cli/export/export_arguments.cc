@@ -20,8 +20,10 @@ void AddExportOptions(CLI::App& verb, ExportArguments& arguments) {
   verb.add_option("--sweep", arguments.sweep,
                   "Sweep of the trial; default the only one");
   verb.add_flag("--refit", arguments.refit,
-                "One network trained on all images instead of the mean of the "
-                "fits (not built yet)");
+                "One network trained anew on all images that the fits trained "
+                "or validated on, instead of the mean of the fits; trained at "
+                "the first call. It has no held-out figures of its own: those "
+                "of the trial are of its fits");
 }
 
 std::vector<std::string> ExportArguments::ForWorker() const {

@@ -9,7 +9,7 @@
 #include "pipeline/cli/export/model_facts.h"
 #include "pipeline/cli/export/precision_gap.h"
 #include "pipeline/cli/report_status.h"
-#include "pipeline/cli/trained/trained_trial.h"
+#include "pipeline/cli/trained/refit.h"
 #include "pipeline/store/workspace_layout.h"
 #include "stages/model/export/model_files.h"
 
@@ -17,19 +17,17 @@ namespace besom::cli {
 namespace {
 
 Status Export(const ExportArguments& arguments) {
-  if (arguments.refit)
-    return InvalidError("--refit", "is not built yet",
-                        "leave it out: the mean of the fits is exported");
   BESOM_ASSIGN_OR_RETURN(const stages::ExportFormat format,
                          stages::ParseExportFormat(arguments.format));
-  BESOM_ASSIGN_OR_RETURN(
-      const TrainedTrial trial,
-      LoadTrainedTrial(arguments.workspace, arguments.sweep, arguments.trial));
+  BESOM_ASSIGN_OR_RETURN(const TrainedTrial trial,
+                         LoadFitsOrRefit(arguments.workspace, arguments.sweep,
+                                         arguments.trial, arguments.refit));
   const WorkspaceLayout layout(arguments.workspace);
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<db::Reader> reader,
                          db::Reader::Open(layout.database()));
   BESOM_ASSIGN_OR_RETURN(Json facts, ModelFacts(trial, *reader));
-  if (trial.Precision() != "fp32") {
+  // What was recorded is of the fits.
+  if (trial.Precision() != "fp32" && !trial.refit) {
     BESOM_ASSIGN_OR_RETURN(const auto gap,
                            MeasurePrecisionGap(layout, trial, *reader));
     if (gap)

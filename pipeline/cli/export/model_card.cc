@@ -30,6 +30,16 @@ std::string TextOr(const Json& object, const char* key) {
   return found == object.end() ? "" : ValueText(*found);
 }
 
+std::string RefitText(const TrainedTrial& trial) {
+  if (!trial.refit) return "";
+  return fmt::format(
+      "\nIt is one network in place of the {} fits of the trial: trained anew, "
+      "as they were, on all {} images that any of them trained or validated "
+      "on, for {} epochs (as many as they trained until what they kept, on "
+      "average).\n",
+      trial.record.heads.size(), trial.refit->images, trial.refit->epochs);
+}
+
 std::string ModelSection(const TrainedTrial& trial, const Json& facts) {
   const Json& base = facts.at("base");
   const Json& model = trial.config().at("model");
@@ -54,7 +64,7 @@ std::string ModelSection(const TrainedTrial& trial, const Json& facts) {
                                                fits)},
               {"features were computed in", trial.Precision()},
               {"this file computes in", "fp32"}}) +
-         "\n";
+         RefitText(trial) + "\n";
 }
 
 std::string InputSection(const TrainedTrial& trial, const Json& facts) {
@@ -100,9 +110,10 @@ Result<std::string> DataSection(const TrainedTrial& trial, db::Reader& reader) {
                    "AS images FROM images WHERE sweep = ? AND left_out IS NOT "
                    "NULL GROUP BY left_out ORDER BY images DESC LIMIT 20",
                    {trial.record.sweep}));
-  std::string text = "## Data\n\n" + Markdown(sources) + "\n" +
-                     (trial.heads.size() > 1 ? "Of the first fit:\n\n" : "") +
-                     Markdown(counts) + "\n";
+  std::string text =
+      "## Data\n\n" + Markdown(sources) + "\n" +
+      (trial.record.heads.size() > 1 ? "Of the first fit:\n\n" : "") +
+      Markdown(counts) + "\n";
   if (!left.rows.empty()) text += Markdown(left) + "\n";
   return text +
          "Images without a patient's name count as patients of their "
@@ -171,10 +182,15 @@ Result<std::string> FiguresSection(const TrainedTrial& trial, const Json& facts,
       const TrialRecord record,
       LoadTrial(reader, {trial.record.sweep, trial.record.trial}));
   std::string text = "## Figures\n\n";
-  text += trial.heads.size() > 1
-              ? "Means over the fits, each on what its own fit held out; the "
-                "exported mean of the fits itself was not measured on them. "
-              : "";
+  if (trial.refit)
+    text +=
+        "**None of them is of the exported network:** it was trained anew on "
+        "all images of the fits, so nothing was held out to measure it on. "
+        "They are of the trial's fits, each on what its own fit held out. ";
+  else if (trial.heads.size() > 1)
+    text +=
+        "Means over the fits, each on what its own fit held out; the "
+        "exported mean of the fits itself was not measured on them. ";
   text += "Where a figure has no interval, none was computed.\n\n";
   for (const SetRecord& set : record.sets) {
     text += FiguresOfSet(set.split, facts.at("metrics").at(set.split));
@@ -215,6 +231,7 @@ std::string PrecisionLimit(const TrainedTrial& trial, const Json& facts) {
       trial.Precision());
   const Json& precision = facts.at("precision");
   const auto gap = precision.find("difference");
+  if (trial.refit) return text + "\n";
   if (gap == precision.end())
     return text +
            " How far they are apart was not measured: no predictions "

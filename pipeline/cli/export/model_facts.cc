@@ -66,6 +66,18 @@ Json NumberOrNull(const db::Cell& cell) {
   return db::IsNull(cell) ? Json() : Json(db::NumberOf(cell));
 }
 
+std::string CombinedOf(const TrainedTrial& trial) {
+  if (trial.refit) return "one network trained anew on all images of the fits";
+  return trial.heads.size() > 1 ? "mean probability of the fits" : "one fit";
+}
+
+Json RefitOf(const Refit& refit) {
+  return {{"epochs", refit.epochs},
+          {"images", refit.images},
+          {"weights_sha256", refit.weights},
+          {"metrics", "none of its own: `metrics` are of the fits"}};
+}
+
 /// {set: {metric: {value, low, high, method, n_groups}}}: of the only fit, or
 /// over all.
 Result<Json> FiguresOf(const TrainedTrial& trial, db::Reader& reader) {
@@ -77,7 +89,7 @@ Result<Json> FiguresOf(const TrainedTrial& trial, db::Reader& reader) {
               "value, low, high, method, n_groups FROM metrics WHERE sweep = ? "
               "AND trial = ? AND epoch IS NULL AND coalesce(repeat, "
               "-1) = {0} AND coalesce(fold, -1) = {0}",
-              trial.heads.size() > 1 ? -1 : 0),
+              trial.record.heads.size() > 1 ? -1 : 0),
           {trial.record.sweep, trial.record.trial}));
   Json figures = Json::object();
   for (const auto& row : rows.rows) {
@@ -109,11 +121,11 @@ Result<Json> ModelFacts(const TrainedTrial& trial, db::Reader& reader) {
       {"input", InputOf(trial)},
       {"preprocessing", trial.preprocessing.ToJson()},
       {"outputs", {"logits", "probabilities"}},
-      {"combined",
-       trial.heads.size() > 1 ? "mean probability of the fits" : "one fit"},
+      {"combined", CombinedOf(trial)},
       {"precision", {{"features", trial.Precision()}, {"file", "fp32"}}},
       {"positive", trial.config().at("evaluate").at("positive")},
       {"use", "education and research; not for diagnosis"}};
+  if (trial.refit) facts["refit"] = RefitOf(*trial.refit);
   BESOM_ASSIGN_OR_RETURN(facts["fits"], FitsOf(trial, reader));
   BESOM_ASSIGN_OR_RETURN(facts["metrics"], FiguresOf(trial, reader));
   return facts;

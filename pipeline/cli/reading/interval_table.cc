@@ -122,14 +122,22 @@ Result<std::string> ThresholdLines(db::Reader& reader,
       const db::Table found,
       reader.Query("SELECT class, target, value, positive_groups, reliable, "
                    "repeat, fold FROM thresholds WHERE sweep = ? AND trial = ? "
-                   "ORDER BY repeat, fold",
+                   "ORDER BY repeat IS NULL, repeat, fold",
                    {record.name.sweep, record.name.trial}));
   std::string text;
   for (const auto& row : found.rows) {
+    const bool pooled = db::IsNull(row[5]);
     const std::string fit =
-        record.fits > 1 ? fmt::format("repeat {} fold {}: ", PlainText(row[5]),
-                                      PlainText(row[6]))
-                        : "";
+        pooled ? "pooled over the fits: "
+        : record.fits > 1
+            ? fmt::format("repeat {} fold {}: ", PlainText(row[5]),
+                          PlainText(row[6]))
+            : "";
+    if (pooled && db::IsNull(row[2]) && db::IntegerOf(row[3]) == 0) {
+      text += fmt::format("{}no predictions of {} on validation are kept\n",
+                          fit, PlainText(row[0]));
+      continue;
+    }
     if (db::IsNull(row[2])) {
       text += fmt::format("{}no threshold on {} reaches {} on validation\n",
                           fit, PlainText(row[0]), PlainText(row[1]));

@@ -48,6 +48,18 @@ std::string TrainedTrial::Precision() const {
              : std::string(stages::PrecisionOf(tag->second));
 }
 
+std::string TrainedTrial::Engine() const {
+  const Json& model = config().at("model");
+  if (!stages::TorchScriptOf(model).empty()) return "libtorch";
+  const auto numerics = run::SweepNumerics::FromText(record.numerics);
+  const auto tag =
+      numerics.tags().find(model.at("precision").get<std::string>());
+  if (tag == numerics.tags().end() ||
+      stages::DeviceKindOf(tag->second) != "cpu")
+    return std::string(stages::EngineOf(stages::NumericsTag("fp32")));
+  return std::string(stages::EngineOf(tag->second));
+}
+
 stages::ModelParts TrainedTrial::Parts() const {
   stages::ModelParts parts{.model = config().at("model"),
                            .size = size,
@@ -58,7 +70,7 @@ stages::ModelParts TrainedTrial::Parts() const {
   return parts;
 }
 
-Result<TrainedTrial> LoadTrainedTrial(const Path& workspace,
+Result<TrainedTrial> FindTrainedTrial(const Path& workspace,
                                       const std::string& sweep,
                                       const std::string& trial) {
   const WorkspaceLayout layout(workspace);
@@ -72,7 +84,15 @@ Result<TrainedTrial> LoadTrainedTrial(const Path& workspace,
       stages::ResolvePreprocessing(section.at("preprocessing"),
                                    loaded.weights.preprocessing));
   BESOM_ASSIGN_OR_RETURN(loaded.size, run::ImageSizeOf(loaded.config()));
-  BlobStore blobs(layout);
+  return loaded;
+}
+
+Result<TrainedTrial> LoadTrainedTrial(const Path& workspace,
+                                      const std::string& sweep,
+                                      const std::string& trial) {
+  BESOM_ASSIGN_OR_RETURN(TrainedTrial loaded,
+                         FindTrainedTrial(workspace, sweep, trial));
+  BlobStore blobs{WorkspaceLayout(workspace)};
   for (const db::BlobRow& head : loaded.record.heads) {
     BESOM_ASSIGN_OR_RETURN(std::string bytes,
                            ReadHead(blobs, head, loaded.record.trial));
