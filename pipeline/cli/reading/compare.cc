@@ -181,23 +181,6 @@ db::Table TableOf(const std::vector<run::TrialComparison>& lines) {
   return table;
 }
 
-/// The sentences, and how to read them.
-std::string Words(const std::vector<run::TrialComparison>& lines,
-                  const std::string& chosen_on) {
-  std::string text = "\n";
-  bool any = false;
-  for (const run::TrialComparison& line : lines) {
-    text += ComparisonSentence(line) + "\n";
-    any |= line.split == chosen_on;
-  }
-  if (any)
-    text += fmt::format(
-        "note: trials are chosen on {}, so that the best of several looks "
-        "better there than it is\n",
-        PlainText(chosen_on));
-  return text;
-}
-
 Status CompareTrials(db::Reader& reader, const CompareOptions& options) {
   BESOM_ASSIGN_OR_RETURN(const std::vector<db::TrialName> trials,
                          TrialsOf(reader, options));
@@ -218,7 +201,11 @@ Status CompareTrials(db::Reader& reader, const CompareOptions& options) {
       const db::Table chosen,
       reader.Query("SELECT split FROM sweeps WHERE sweep = ?",
                    {trials[0].sweep}));
-  return Print(text + Words(lines, db::TextOf(chosen.rows.at(0)[0])));
+  text += "\n";
+  for (const std::string& words :
+       ComparisonLines(lines, db::TextOf(chosen.rows.at(0)[0])))
+    text += words + "\n";
+  return Print(text);
 }
 
 /// The axis that `text` means: its dotted path or, where unique, its last word.
