@@ -6,6 +6,7 @@ import html
 import json
 import math
 import re
+import sqlite3
 import unittest
 from collections import defaultdict
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy
 from sklearn import metrics as sk
 
 from besom_process import besom, select
-from smoke_case import SmokeCase
+from smoke_case import SMOKE, SmokeCase
 
 CLASSES = ["clear", "consolidation", "hazy"]
 COSTS = numpy.array([[0, 1, 1], [1, 0, 1], [20, 1, 0]])
@@ -204,6 +205,16 @@ class Evaluation(SmokeCase):
             self.assertEqual(p is None, adjusted is None)
             if p is not None:
                 self.assertTrue(0 < p <= adjusted <= 1)
+        # As a run leaves it that is killed after its last trial.
+        database = sqlite3.connect(workspace / "besom.db")
+        with database:
+            database.execute("delete from comparison")
+        database.close()
+        done = besom("run", SMOKE, "-w", workspace, *SETTINGS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("nothing to do", done.stdout)
+        self.assertEqual(select(workspace, "select a, b, metric, split, p, "
+                                "p_adjusted from comparisons"), rows)
 
     def check_ranking(self, workspace):
         rows = select(workspace, "select trial, violation from leaderboard "
