@@ -138,4 +138,17 @@ std::vector<std::string> AuditLines(const AuditFindings& findings) {
   return lines;
 }
 
+std::string AuditCard(const AuditFindings& findings, const std::string& trial) {
+  if (findings.rows.empty()) return "Not run.\n";
+  std::string text =
+      "What can be told of the images of its sweep without seeing a lung:\n\n";
+  for (const std::string& line : AuditLines(findings))
+    text += "- " + line + ".\n";
+  const std::string& model = findings.rows.front().model;
+  if (!model.empty() && model != trial)
+    text += fmt::format(
+        "\nThe best model is trial `{}` of the sweep, not this one.\n", model);
+  return text;
+}
+
 }  // namespace besom::cli
