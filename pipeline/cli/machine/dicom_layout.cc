@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "stages/data/dicom/header.h"
@@ -24,6 +26,10 @@ constexpr std::size_t kMostClasses = 20;
 
 bool BeginsAsDicom(const Path& file) {
   std::array<char, 132> begin{};
+  std::error_code error;
+  // What a kernel shows as an empty file may never answer.
+  const auto size = std::filesystem::file_size(file, error);
+  if (error || size < begin.size()) return false;
   std::ifstream stream(file, std::ios::binary);
   stream.read(begin.data(), begin.size());
   return static_cast<std::size_t>(stream.gcount()) == begin.size() &&

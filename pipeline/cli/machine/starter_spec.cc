@@ -41,19 +41,18 @@ std::string GroupLines(const FolderLayout& layout) {
       layout.group_pattern, layout.all_names_match ? "error" : "own");
 }
 
-/// The source of one class folder of DICOM images.
+/// The source `source` of one class folder of DICOM images.
 std::string DicomClassSource(const ClassFolders& part, const std::string& cls,
-                             int images, const std::string& name,
+                             const std::string& source, const std::string& name,
                              const Path& yaml_folder) {
-  const std::string use = part.use == "auto" ? "" : part.use + "-";
   return fmt::format(
       "    - name: {}\n"
       "      format: dicom_folder  # {} images\n"
       "      path: {}\n"
       "      label: {}\n"
       "      patients: {}  # PatientID means the same in all of these\n",
-      SweepName(fmt::format("{}-{}{}", name, use, cls)), images,
-      PathFrom(part.path / cls, yaml_folder), YamlText(cls), name);
+      source, part.images.at(cls), PathFrom(part.path / cls, yaml_folder),
+      YamlText(cls), name);
 }
 
 std::string DicomTagSource(const FolderLayout& layout, const std::string& name,
@@ -99,9 +98,17 @@ std::string PartSources(const FolderLayout& layout, const ClassFolders& part,
                         const std::string& last) {
   if (!layout.dicom)
     return FolderSource(layout, part, name, yaml_folder) + last;
+  const std::string use = part.use == "auto" ? "" : part.use + "-";
   std::string text;
-  for (const auto& [cls, images] : part.images)
-    text += DicomClassSource(part, cls, images, name, yaml_folder) + last;
+  std::set<std::string> taken;
+  for (const auto& [cls, images] : part.images) {
+    std::string source = SweepName(fmt::format("{}-{}{}", name, use, cls));
+    // Of names in other scripts little is left.
+    if (!taken.insert(source).second)
+      source += fmt::format("-{}", taken.size() + 1);
+    taken.insert(source);
+    text += DicomClassSource(part, cls, source, name, yaml_folder) + last;
+  }
   return text;
 }
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <set>
+#include <string>
+
 #include "pipeline/cli/machine/starter_spec.h"
 #include "tests/pipeline/cli/machine/image_tree.h"
 #include "tests/pipeline/cli/machine/small_dicom.h"
@@ -63,6 +66,18 @@ TEST_F(DicomLayoutTest, ClassFoldersOfSeveralPatients) {
                               "      path: CLEAR\n      label: CLEAR\n"));
   EXPECT_THAT(yaml, HasSubstr("-ill\n"));
   EXPECT_THAT(yaml, Not(HasSubstr("group_pattern")));
+}
+
+TEST_F(DicomLayoutTest, ClassesInOtherScriptsAreSourcesOfTheirOwn) {
+  for (const char* cls : {"\u80ba\u708e", "\u6b63\u5e38", "\u7d50\u6838"})
+    for (int i = 0; i < 2; ++i)
+      Put(fmt::format("{}/{}", cls, i),
+          SmallDicom("thorax", fmt::format("P{}", i)));
+  const std::string yaml = StarterYaml(Inspect(), root_);
+  std::set<std::string> names;
+  for (std::size_t at = 0; (at = yaml.find("- name: ", at)) != yaml.npos; ++at)
+    names.insert(yaml.substr(at, yaml.find('\n', at) - at));
+  EXPECT_EQ(names.size(), 3u) << yaml;
 }
 
 TEST_F(DicomLayoutTest, ATestFolderWithSharedPatientsIsExternal) {
