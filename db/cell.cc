@@ -23,4 +23,13 @@ std::int64_t IntegerOf(const Cell& cell) {
   return 0;
 }
 
+std::optional<double> ValueOf(const Cell& cell) {
+  if (IsNull(cell)) return std::nullopt;
+  return NumberOf(cell);
+}
+
+Cell CellOf(const std::optional<double>& value) {
+  return value ? Cell(*value) : Cell();
+}
+
 }  // namespace besom::db

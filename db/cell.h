@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,5 +25,9 @@ std::string TextOf(const Cell& cell);
 double NumberOf(const Cell& cell);
 /// The integer of an integer cell (a real is cut); 0 for anything else.
 std::int64_t IntegerOf(const Cell& cell);
+/// The number of a cell; none of NULL.
+std::optional<double> ValueOf(const Cell& cell);
+/// The other way round: NULL for none.
+Cell CellOf(const std::optional<double>& value);
 
 }  // namespace besom::db

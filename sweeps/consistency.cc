@@ -246,10 +246,21 @@ class Checker {
   void CheckMetricName(const std::string& path, const std::string& text) {
     const auto metric = MetricName::Parse(text, classes_);
     AddIfBad(path, metric);
-    if (metric.ok() && metric->name == "expected_cost" && !HasCosts())
+    if (metric.ok()) CheckHasValue(path, *metric);
+  }
+
+  /// No trial would have a value of a figure that is not made.
+  void CheckHasValue(const std::string& path, const MetricName& metric) {
+    if (metric.name == "expected_cost" && !HasCosts())
       Add({path, "evaluate.costs"},
           "`expected_cost` needs costs, and there are none",
           "give evaluate.costs, as {covid: {normal: 20}}");
+    const std::optional<int> top = metric.top();
+    if (top && static_cast<std::size_t>(*top) >= classes_.size())
+      Add({path, "ingest.classes"},
+          fmt::format("`{}` of {} classes is no figure: all are among them",
+                      metric.name, classes_.size()),
+          classes_.size() > 2 ? "write top_2 or accuracy" : "write accuracy");
   }
 
   bool HasCosts() const {
@@ -273,9 +284,13 @@ class Checker {
   void CheckBounds() {
     if (classes_.empty()) return;
     const Json bounds = ListAt("metric.subject_to");
-    for (std::size_t i = 0; i < bounds.size(); ++i)
-      AddIfBad(fmt::format("metric.subject_to.{}", i),
-               MetricBound::Parse(bounds[i].get<std::string>(), classes_));
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const std::string path = fmt::format("metric.subject_to.{}", i);
+      const auto bound =
+          MetricBound::Parse(bounds[i].get<std::string>(), classes_);
+      AddIfBad(path, bound);
+      if (bound.ok()) CheckHasValue(path, bound->metric);
+    }
     constexpr const char* kTarget = "evaluate.threshold.target";
     const std::string target = TextOf(kTarget);
     if (target.empty()) return;

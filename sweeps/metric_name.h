@@ -28,6 +28,12 @@ struct MetricName {
     return name == "loss" || name == "log_loss" || name == "brier" ||
            name == "ece" || name == "expected_cost";
   }
+  /// k of `top_k`, which is made where there are more than k classes.
+  /// REQUIRES: made by Parse.
+  std::optional<int> top() const {
+    if (!name.starts_with("top_")) return std::nullopt;
+    return std::stoi(name.substr(4));
+  }
   bool operator==(const MetricName&) const = default;
 };
 

@@ -16,6 +16,7 @@
 #include "pipeline/cli/say_audit.h"
 #include "pipeline/cli/sweep_verbs.h"
 #include "pipeline/cli/worker_program.h"
+#include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/run_sweep.h"
 
 namespace besom::cli {
@@ -87,6 +88,13 @@ Result<int> Run(const RunArguments& arguments) {
   BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
                          StandingOf(arguments.options));
   if (standing.complete) {
+    const Path database =
+        WorkspaceLayout(arguments.options.workspace).database();
+    BESOM_ASSIGN_OR_RETURN(const bool lacks,
+                           run::LacksComparisons(database, sweep.spec.name));
+    // A run may have been ended after its last trial.
+    if (lacks)
+      BESOM_RETURN_IF_ERROR(run::RecordComparisons(database, sweep.spec.name));
     std::printf("%s: nothing to do, all %zu trials have ended",
                 sweep.spec.name.c_str(), sweep.trials.trials.size());
     if (standing.failed > 0)

@@ -18,6 +18,7 @@
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/holder_judge.h"
 #include "pipeline/run/known_outputs.h"
+#include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/prior_rows.h"
 #include "pipeline/run/progress_observer.h"
 #include "pipeline/run/result_rows.h"
@@ -267,7 +268,7 @@ class SweepRun {
   Status Register();
   Result<std::vector<TaskId>> ViewsToMake();
   Result<RunOutcome> Execute();
-  Status RecordComparisons();
+  Status Compare(bool has_news);
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer);
 
   const RunOptions& options_;
@@ -414,8 +415,8 @@ Result<RunOutcome> SweepRun::Execute() {
     outcome.why = "the lock of the sweep is not ours any more";
   BESOM_RETURN_IF_ERROR(book->ReleaseAll(run_.run));
   // One that was asked to stop does so at once.
-  if (outcome.tasks_run > 0 && !outcome.interrupted)
-    BESOM_RETURN_IF_ERROR(RecordComparisons());
+  if (!outcome.interrupted)
+    BESOM_RETURN_IF_ERROR(Compare(outcome.tasks_run > 0));
   // From here on nothing more can be written.
   run_.ended = services_.clock.Wall();
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
@@ -427,12 +428,11 @@ Result<RunOutcome> SweepRun::Execute() {
 }
 
 /// How sure the first place of the leaderboard is.
-Status SweepRun::RecordComparisons() {
-  BESOM_ASSIGN_OR_RETURN(const auto reader,
-                         db::Reader::Open(layout_.database()));
-  BESOM_ASSIGN_OR_RETURN(const std::vector<TrialComparison> lines,
-                         CompareLeader(*reader, sweep_.spec.name));
-  return results_->PutComparisons(id_, ComparisonRowsOf(lines));
+Status SweepRun::Compare(bool has_news) {
+  BESOM_ASSIGN_OR_RETURN(
+      const bool lacks, LacksComparisons(layout_.database(), sweep_.spec.name));
+  if (!has_news && !lacks) return Status::Ok();
+  return RecordComparisons(layout_.database(), sweep_.spec.name);
 }
 
 }  // namespace

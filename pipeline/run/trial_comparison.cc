@@ -51,11 +51,9 @@ Result<FitValues> FitValuesOf(db::Reader& reader, const db::TrialName& trial,
   return values;
 }
 
-/// Compares fit by fit.
-Status CompareFits(db::Reader& reader, const db::TrialName& a,
+/// Compares fit by fit; `left`: of the first trial.
+Status CompareFits(db::Reader& reader, const FitValues& left,
                    const db::TrialName& b, TrialComparison& line) {
-  BESOM_ASSIGN_OR_RETURN(const FitValues left,
-                         FitValuesOf(reader, a, line.test.metric, line.split));
   BESOM_ASSIGN_OR_RETURN(const FitValues right,
                          FitValuesOf(reader, b, line.test.metric, line.split));
   line.test.method = "resampled_t";
@@ -167,8 +165,10 @@ Result<std::vector<TrialComparison>> CompareTrialsBy(
     const TrialComparisonOptions& options) {
   BESOM_ASSIGN_OR_RETURN(const std::vector<bool> by_fit,
                          PairsByFit(reader, trials, options.method));
-  const bool has_images =
-      std::find(by_fit.begin() + 1, by_fit.end(), false) != by_fit.end();
+  const auto has_pair = [&](bool of_fits) {
+    return std::find(by_fit.begin() + 1, by_fit.end(), of_fits) != by_fit.end();
+  };
+  const bool has_images = has_pair(false), has_fits = has_pair(true);
   std::vector<TrialComparison> lines;
   for (const std::string& split : options.splits) {
     std::vector<TrialSet> sets(trials.size());
@@ -178,15 +178,22 @@ Result<std::vector<TrialComparison>> CompareTrialsBy(
       if (!is_read) continue;
       BESOM_ASSIGN_OR_RETURN(sets[i], LoadTrialSet(reader, trials[i], split));
     }
+    std::map<std::string, FitValues> fits;  // Of the first one, by metric.
+    for (const std::string& metric : options.metrics) {
+      if (!has_fits) break;
+      BESOM_ASSIGN_OR_RETURN(fits[metric],
+                             FitValuesOf(reader, trials[0], metric, split));
+    }
     for (std::size_t other = 1; other < trials.size(); ++other)
       for (const std::string& metric : options.metrics) {
         TrialComparison line{
             .a = trials[0].trial, .b = trials[other].trial, .split = split};
         line.test.metric = metric;
         BESOM_RETURN_IF_ERROR(
-            by_fit[other] ? CompareFits(reader, trials[0], trials[other], line)
-                          : ComparePredictions(sets[0], sets[other],
-                                               options.method, line));
+            by_fit[other]
+                ? CompareFits(reader, fits[metric], trials[other], line)
+                : ComparePredictions(sets[0], sets[other], options.method,
+                                     line));
         lines.push_back(std::move(line));
       }
   }

@@ -9,20 +9,6 @@
 namespace besom::run {
 namespace {
 
-Result<std::vector<std::string>> ClassesOf(db::Reader& reader,
-                                           const db::TrialName& trial) {
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table rows,
-      reader.Query("SELECT classes FROM fits WHERE sweep = ? AND trial = ? "
-                   "LIMIT 1",
-                   {trial.sweep, trial.trial}));
-  if (rows.rows.empty()) return std::vector<std::string>();
-  BESOM_ASSIGN_OR_RETURN(
-      const Json classes,
-      ParseJson(db::TextOf(rows.rows[0][0]), "classes of a fit"));
-  return classes.get<std::vector<std::string>>();
-}
-
 /// Adds rows up, those of one image side by side.
 class Builder {
  public:
@@ -84,10 +70,24 @@ class Builder {
 
 }  // namespace
 
+Result<std::vector<std::string>> ClassesOfTrial(db::Reader& reader,
+                                                const db::TrialName& trial) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table rows,
+      reader.Query("SELECT classes FROM fits WHERE sweep = ? AND trial = ? "
+                   "LIMIT 1",
+                   {trial.sweep, trial.trial}));
+  if (rows.rows.empty()) return std::vector<std::string>();
+  BESOM_ASSIGN_OR_RETURN(
+      const Json classes,
+      ParseJson(db::TextOf(rows.rows[0][0]), "classes of a fit"));
+  return classes.get<std::vector<std::string>>();
+}
+
 Result<TrialSet> LoadTrialSet(db::Reader& reader, const db::TrialName& trial,
                               const std::string& split) {
   BESOM_ASSIGN_OR_RETURN(std::vector<std::string> classes,
-                         ClassesOf(reader, trial));
+                         ClassesOfTrial(reader, trial));
   Builder builder(std::move(classes));
   BESOM_RETURN_IF_ERROR(reader.Stream(
       "SELECT image, actual, probabilities, patients, \"group\" FROM "

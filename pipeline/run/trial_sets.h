@@ -17,6 +17,11 @@ struct TrialSet {
   stages::ScoredSet scored;         ///< Parallel to `images`.
 };
 
+/// The classes of a trial in the order of its outputs; none before a fit of it
+/// is recorded.
+Result<std::vector<std::string>> ClassesOfTrial(db::Reader& reader,
+                                                const db::TrialName& trial);
+
 /// Reads the kept predictions of a trial for a set. Where several fits saw an
 /// image, its probabilities are their mean, as `predict` takes it; groups are
 /// those of the images. Empty where no predictions are kept.

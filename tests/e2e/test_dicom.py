@@ -141,6 +141,28 @@ class Dicom(SmokeCase):
             for secret in SECRETS:
                 self.assertNotIn(secret.encode(), content, path)
 
+    def test_init_writes_a_sweep_that_can_be_planned(self):
+        by_class = Path(self.folder.name) / "by class"
+        for path in self.dicom.iterdir():
+            label = CLASSES[path.name[0] == "P"]
+            (by_class / label).mkdir(parents=True, exist_ok=True)
+            (by_class / label / path.name).symlink_to(path)
+        for folder, told in ((self.dicom, "label_tag: StudyDescription"),
+                             (by_class, "label: PNEUMONIA")):
+            file = folder.parent / f"{folder.name[:2]}.yaml"
+            done = besom("init", folder, "-o", file)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("48 images, classes NORMAL, PNEUMONIA", done.stdout)
+            text = file.read_text()
+            self.assertIn("format: dicom_folder", text)
+            self.assertIn(told, text)
+            for secret in SECRETS:
+                self.assertNotIn(secret, text + done.stdout)
+            done = besom("plan", file, "-w", self.workspace(), "--set",
+                         "model.weights=random")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("6 trials", done.stdout)
+
     def test_numbers_of_patients_are_stored_where_asked_for(self):
         workspace = self.run_sweep(
             "--until", "split",

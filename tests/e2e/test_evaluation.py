@@ -2,16 +2,20 @@
 predictions: several patients' images a group, folds, thresholds, costs, bounds.
 """
 
+import html
 import json
 import math
+import re
+import sqlite3
 import unittest
 from collections import defaultdict
+from pathlib import Path
 
 import numpy
 from sklearn import metrics as sk
 
 from besom_process import besom, select
-from smoke_case import SmokeCase
+from smoke_case import SMOKE, SmokeCase
 
 CLASSES = ["clear", "consolidation", "hazy"]
 COSTS = numpy.array([[0, 1, 1], [1, 0, 1], [20, 1, 0]])
@@ -83,6 +87,11 @@ def at_threshold(probabilities, cls, threshold):
     rest[:, cls] = -1
     return numpy.where(probabilities[:, cls] >= threshold, cls,
                        rest.argmax(axis=1))
+
+
+def words_of(page):
+    """A page without its markup, every gap one space."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
 
 
 class Evaluation(SmokeCase):
@@ -181,6 +190,7 @@ class Evaluation(SmokeCase):
         self.check_ranking(workspace)
         self.check_words(workspace)
         self.check_comparisons(workspace)
+        self.check_report(workspace)
 
     def check_comparisons(self, workspace):
         order = [trial for trial, in select(
@@ -195,6 +205,16 @@ class Evaluation(SmokeCase):
             self.assertEqual(p is None, adjusted is None)
             if p is not None:
                 self.assertTrue(0 < p <= adjusted <= 1)
+        # As a run leaves it that is killed after its last trial.
+        database = sqlite3.connect(workspace / "besom.db")
+        with database:
+            database.execute("delete from comparison")
+        database.close()
+        done = besom("run", SMOKE, "-w", workspace, *SETTINGS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("nothing to do", done.stdout)
+        self.assertEqual(select(workspace, "select a, b, metric, split, p, "
+                                "p_adjusted from comparisons"), rows)
 
     def check_ranking(self, workspace):
         rows = select(workspace, "select trial, violation from leaderboard "
@@ -238,6 +258,38 @@ class Evaluation(SmokeCase):
                   table.stdout.replace("[", "").replace("]", "").splitlines()
                   if line.strip(" ,")]
         self.assertIn(row["method"], ("mcnemar_exact", "mcnemar"))
+
+    def check_report(self, workspace):
+        """The page says what the views hold."""
+        page = Path(self.folder.name) / "report.html"
+        self.assertEqual(besom("report", "-o", page, "-w",
+                               workspace).returncode, 0)
+        text = words_of(page.read_text())
+        (best,), = select(workspace, "select trial from leaderboard where "
+                          "rank = 1")
+        shown = select(
+            workspace, "select name, class, value, low, high, method, "
+            f"n_groups from metrics where trial = '{best}' and split = 'test' "
+            "and epoch is null and method is not null and name in ('recall', "
+            "'accuracy') and rule = 'largest' and coalesce(class, '') not "
+            "like '% avg'")
+        self.assertEqual(len(shown), 4)
+        for name, cls, value, low, high, method, n in shown:
+            figure = f"{name}/{cls}" if cls else name
+            self.assertIn(f" {figure} {value:.4f} {low:.4f} {high:.4f} "
+                          f"{method} {n} ", text)
+        for a, b, metric, split, method, difference, p in select(
+                workspace, "select a, b, metric, split, method, difference, p "
+                "from comparisons"):
+            sentence = text.split(f"{metric} on {split}, {a} against {b}: ")[1]
+            sentence = sentence.split(" against ")[0]
+            self.assertIn(f"difference {difference:+.4f}", sentence)
+            self.assertIn("not estimable" if p is None else
+                          f"{method} of 12 ", sentence)
+        for line in besom("compare", "best", b, "-w", workspace, "--metric",
+                          metric).stdout.splitlines():
+            if " against " in line:
+                self.assertIn(line.split("p = ")[0], text)
 
     def test_fits_are_summed_up(self):
         workspace = self.workspace()

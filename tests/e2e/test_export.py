@@ -224,7 +224,10 @@ class Export(SmokeCase):
 
     def test_what_is_told_of_the_model(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 12)
-        workspace = self.run_smoke(self.workspace(), *data)
+        # A threshold that decides otherwise than the largest probability.
+        workspace = self.run_smoke(
+            self.workspace(), *data, "--set",
+            "evaluate.threshold.target=recall/dark >= 0.5")
         _, folder = self.export(workspace, "best", "safetensors")
         facts = json.loads((folder / "model.json").read_text())
         ((trial, value, test),) = select(
@@ -237,18 +240,57 @@ class Export(SmokeCase):
         self.assertEqual(facts["input"]["size"], 64)
         card = (folder / "MODEL_CARD.md").read_text()
         for text in ("Not for diagnosis", trial, "## Data", "## Split",
-                     "## Training", "## Figures", "## Audit", "Not run",
+                     "## Training", "## Figures", "## Audit",
                      "## Limits", "optimistic", f"{value:.4f}",
                      "Confusion matrix"):
             self.assertIn(text, card)
         for text in card, json.dumps(facts):
             self.assertNotIn(str(self.folder.name), text)
+        self.check_card_figures(workspace, trial, card, facts)
+        # What the audit of this sweep has found, as `best` says it.
+        audit = card.split("## Audit")[1].split("## Limits")[0]
+        alarms, = select(workspace, "select count(*) from audit where alarm")[0]
+        self.assertEqual("- An alarm: " in audit, alarms > 0, audit)
+        self.assertEqual("- No alarm: " in audit, alarms == 0, audit)
+        said = besom("best", "-w", workspace).stdout.split("shortcut audit\n")
+        for line in said[1].split("\n\n")[0].splitlines():
+            self.assertIn(f"- {line.strip()}.\n", audit)
         # The numbers of the matrix are the database's.
         for (count,) in select(
                 workspace, "select count from confusion_matrix where trial = "
                 f"'{trial}' and split = 'test' and actual = 'dark' and "
                 "predicted = 'dark'"):
             self.assertRegex(card, rf"\| *dark *\| *{count} *\|")
+
+    def check_card_figures(self, workspace, trial, card, facts):
+        """Values and intervals of the card are those of the view."""
+        part = card.split("### test\n")[1].split("###")[0]
+        by_threshold = part.split("By the threshold:")[1]
+        rows = select(
+            workspace, "select rule, name || coalesce('/' || class, ''), "
+            "value, low, high, method, n_groups from metrics where trial = "
+            f"'{trial}' and split = 'test' and epoch is null and class = "
+            "'dark' and name in ('recall', 'specificity')")
+        self.assertEqual(len(rows), 4)
+        for rule, name, value, low, high, method, n in rows:
+            numbers = [f"{v:.4f}" for v in (value, low, high)]
+            row = r" *\| *".join([name, *numbers, method, str(n)])
+            self.assertRegex(part.split("By the threshold:")[0]
+                             if rule == "largest" else by_threshold,
+                             rf"\| *{row} *\|")
+            if rule == "largest":
+                figure = facts["metrics"]["test"][name]
+                self.assertEqual([figure[key] for key in (
+                    "value", "low", "high", "method", "n_groups")],
+                    [value, low, high, method, n])
+
+    def test_a_sweep_without_audit_says_so_in_the_card(self):
+        images, data = self.draw_images({"dark": 60, "bright": 180}, 8)
+        workspace = self.run_smoke(self.workspace(), *data, "--set",
+                                   "evaluate.audit=false")
+        _, folder = self.export(workspace, "best", "safetensors")
+        self.assertIn("## Audit\n\nNot run.\n",
+                      (folder / "MODEL_CARD.md").read_text())
 
     def test_what_cannot_be_exported_is_refused_and_leaves_files_alone(self):
         images, data = self.draw_images({"dark": 60, "bright": 180}, 8)

@@ -160,6 +160,17 @@ class XraySweep(unittest.TestCase):
         text = page.read_text()
         self.assertIn(self.best(), text)
         self.assertNotIn("http://", text.replace("http://www.w3.org", ""))
+        # The external set: what it is taken for, and what was left out of it.
+        actual, predicted = self.predictions(self.best(), "nih-test")
+        n = sum(p != "covid" for p in predicted)
+        self.assertIn(f"<td>not covid</td><td class=number>{n}</td>"
+                      f"<td>{n / len(predicted):.4f}</td>", text)
+        left_out, overlap = select(
+            self.workspace, "select count(*), sum(left_out like '%trained or "
+            "validated on%') from images where source = 'nih-test' and "
+            "left_out is not null")[0]
+        self.assertIn(f"nih-test: {len(predicted)} images are used; {left_out} "
+                      f"are left out, {overlap} of them because", text)
         self.assertIn("cohen", self.verb(
             "data", EXAMPLES / "covid-xray.yaml", *QUICK))
 

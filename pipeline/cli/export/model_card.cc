@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/cli/reading/audit_words.h"
+#include "pipeline/cli/reading/interval_table.h"
+#include "pipeline/cli/reading/set_tables.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/trial_record.h"
 
@@ -156,12 +159,33 @@ db::Cell Fixed(const Json& figure, const char* key) {
 }
 
 std::string FiguresOfSet(const std::string& set, const Json& figures) {
-  db::Table table{{"figure", "value", "low", "high", "interval"}, {}};
+  db::Table table{{"figure", "value", "low", "high", "interval", "n"}, {}};
   for (const auto& [name, figure] : figures.items())
     if (!name.starts_with("support") && name != "predicted_classes")
       table.rows.push_back({name, Fixed(figure, "value"), Fixed(figure, "low"),
-                            Fixed(figure, "high"), TextOr(figure, "method")});
+                            Fixed(figure, "high"), TextOr(figure, "method"),
+                            TextOr(figure, "n_groups")});
   return fmt::format("### {}\n\n{}\n", PlainText(set), Markdown(table));
+}
+
+/// What an external set is taken for, and the figures of the threshold.
+Result<std::string> MoreOfSet(db::Reader& reader, const TrialRecord& record,
+                              const std::string& set) {
+  std::string text;
+  if (IsExternal(set)) {
+    BESOM_ASSIGN_OR_RETURN(const std::string counts,
+                           ExternalCounts(reader, record.name.sweep, set));
+    BESOM_ASSIGN_OR_RETURN(const db::Table shares,
+                           ShareTable(reader, record, set));
+    if (!shares.rows.empty())
+      text += "What its images are taken for:\n\n" + Markdown(shares) + "\n";
+    text += counts + ".\n\n";
+  }
+  BESOM_ASSIGN_OR_RETURN(const db::Table decided,
+                         IntervalTable(reader, record, set, "threshold"));
+  if (!decided.rows.empty())
+    text += "By the threshold:\n\n" + Markdown(decided) + "\n";
+  return text;
 }
 
 std::string CountsOf(const SetRecord& set,
@@ -191,9 +215,14 @@ Result<std::string> FiguresSection(const TrainedTrial& trial, const Json& facts,
     text +=
         "Means over the fits, each on what its own fit held out; the "
         "exported mean of the fits itself was not measured on them. ";
-  text += "Where a figure has no interval, none was computed.\n\n";
+  text +=
+      "Intervals are of 95 %; n: patient groups, images or fits that they "
+      "rest on. Where a figure has no interval, none was computed.\n\n";
   for (const SetRecord& set : record.sets) {
     text += FiguresOfSet(set.split, facts.at("metrics").at(set.split));
+    BESOM_ASSIGN_OR_RETURN(const std::string more,
+                           MoreOfSet(reader, record, set.split));
+    text += more;
     text += CountsOf(set, record.classes);
   }
   return text;
@@ -244,7 +273,7 @@ std::string PrecisionLimit(const TrainedTrial& trial, const Json& facts) {
 }
 
 std::string LimitsSection(const TrainedTrial& trial, const Json& facts) {
-  return "## Audit\n\nNot run.\n\n## Limits\n\n"
+  return "## Limits\n\n"
          "- Not for diagnosis, nor any decision about a patient: it was never "
          "tested for that.\n"
          "- It says one of its classes for every image, also for one that is "
@@ -264,6 +293,8 @@ Result<std::string> ModelCard(const TrainedTrial& trial, const Json& facts,
                          FiguresSection(trial, facts, reader));
   BESOM_ASSIGN_OR_RETURN(const std::string choice,
                          ChoiceSection(trial, reader));
+  BESOM_ASSIGN_OR_RETURN(const AuditFindings audit,
+                         AuditOf(reader, trial.record.sweep));
   return fmt::format(
              "# Model card: {}\n\nTrial `{}` of the sweep `{}`, trained with "
              "besom to tell {}.\n\n**For education and research. Not for "
@@ -272,7 +303,8 @@ Result<std::string> ModelCard(const TrainedTrial& trial, const Json& facts,
              trial.record.sweep, fmt::join(trial.classes(), ", ")) +
          ModelSection(trial, facts) + InputSection(trial, facts) + data +
          SplitSection(trial) + TrainingSection(trial, facts) + figures +
-         choice + LimitsSection(trial, facts);
+         choice + "## Audit\n\n" + AuditCard(audit, trial.record.trial) + "\n" +
+         LimitsSection(trial, facts);
 }
 
 }  // namespace besom::cli

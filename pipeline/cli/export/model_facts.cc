@@ -86,7 +86,8 @@ Result<Json> FiguresOf(const TrainedTrial& trial, db::Reader& reader) {
       reader.Query(
           fmt::format(
               "SELECT split, name || coalesce('/' || class, ''), "
-              "value, low, high, method, n_groups FROM metrics WHERE sweep = ? "
+              "value, low, high, method, n_groups FROM metrics WHERE rule = "
+              "'largest' AND sweep = ? "
               "AND trial = ? AND epoch IS NULL AND coalesce(repeat, "
               "-1) = {0} AND coalesce(fold, -1) = {0}",
               trial.record.heads.size() > 1 ? -1 : 0),
@@ -98,7 +99,7 @@ Result<Json> FiguresOf(const TrainedTrial& trial, db::Reader& reader) {
       figure["low"] = NumberOrNull(row[3]);
       figure["high"] = NumberOrNull(row[4]);
       figure["method"] = db::TextOf(row[5]);
-      figure["n_groups"] = NumberOrNull(row[6]);
+      figure["n_groups"] = db::IntegerOf(row[6]);
     }
     figures[db::TextOf(row[0])][db::TextOf(row[1])] = std::move(figure);
   }

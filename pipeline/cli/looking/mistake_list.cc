@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "pipeline/base/json.h"
+#include "pipeline/run/trial_sets.h"
 
 namespace besom::cli {
 namespace {
@@ -31,26 +32,15 @@ Status NoPredictions(db::Reader& reader, const db::TrialName& name,
                              fmt::join(splits, ", ")));
 }
 
-Result<std::vector<std::string>> ClassesOf(db::Reader& reader,
-                                           const db::TrialName& name) {
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table rows,
-      reader.Query("SELECT classes FROM fits WHERE sweep = ? AND trial = ?",
-                   {name.sweep, name.trial}));
-  if (rows.rows.empty())
-    return InvalidError("trial " + name.trial, "is not evaluated yet",
-                        "run the sweep to its end first");
-  BESOM_ASSIGN_OR_RETURN(const Json classes, ParseJson(TextOf(rows.rows[0][0]),
-                                                       "classes of a fit"));
-  return classes.get<std::vector<std::string>>();
-}
-
 }  // namespace
 
 Result<MistakeList> LoadMistakes(db::Reader& reader, const db::TrialName& name,
                                  const std::string& split) {
   BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> classes,
-                         ClassesOf(reader, name));
+                         run::ClassesOfTrial(reader, name));
+  if (classes.empty())
+    return InvalidError("trial " + name.trial, "is not evaluated yet",
+                        "run the sweep to its end first");
   BESOM_ASSIGN_OR_RETURN(
       const db::Table rows,
       reader.Query(

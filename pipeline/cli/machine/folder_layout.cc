@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <functional>
 #include <optional>
 #include <regex>
 #include <set>
 
+#include "pipeline/cli/machine/dicom_layout.h"
 #include "pipeline/cli/machine/image_csv.h"
 
 namespace besom::cli {
@@ -44,10 +46,14 @@ std::vector<std::string> ImageNames(const Path& folder) {
   return names;
 }
 
-ClassFolders ClassFoldersOf(const Path& folder, const std::string& use) {
+/// The names of the images in a folder.
+using NamesIn = std::function<std::vector<std::string>(const Path&)>;
+
+ClassFolders ClassFoldersOf(const Path& folder, const std::string& use,
+                            const NamesIn& names_in) {
   ClassFolders part{folder, use, {}, {}};
   for (const Path& child : Children(folder, /*folders=*/true)) {
-    const std::vector<std::string> images = ImageNames(child);
+    const std::vector<std::string> images = names_in(child);
     if (images.empty()) continue;
     part.images[child.filename().string()] = static_cast<int>(images.size());
     part.names.insert(part.names.end(), images.begin(), images.end());
@@ -65,12 +71,13 @@ std::string UseOfFolder(const std::string& name) {
   return "";
 }
 
-std::vector<ClassFolders> GivenParts(const Path& folder) {
+std::vector<ClassFolders> GivenParts(const Path& folder,
+                                     const NamesIn& names_in) {
   std::vector<ClassFolders> parts;
   for (const Path& child : Children(folder, /*folders=*/true)) {
     const std::string use = UseOfFolder(child.filename().string());
     if (use.empty()) continue;
-    ClassFolders part = ClassFoldersOf(child, use);
+    ClassFolders part = ClassFoldersOf(child, use, names_in);
     if (!part.images.empty()) parts.push_back(std::move(part));
   }
   const auto has = [&](const char* use) {
@@ -89,9 +96,58 @@ std::vector<ClassFolders> GivenParts(const Path& folder) {
 Status Unrecognised(const Path& folder) {
   return InvalidError(
       folder.string(), "no images were found in a layout that is known",
-      "wanted is one of: a folder per class with .jpg or .png files; train and "
-      "test folders of such folders; a .csv file whose rows name images and "
-      "their labels");
+      "wanted is one of: a folder per class with .jpg, .png or DICOM files; "
+      "train and test folders of such folders; a .csv file whose rows name "
+      "images and their labels; DICOM files with a tag that tells classes");
+}
+
+/// Given parts, else class folders.
+std::vector<ClassFolders> PartsOf(const Path& folder, const NamesIn& names_in) {
+  std::vector<ClassFolders> parts = GivenParts(folder, names_in);
+  if (!parts.empty()) return parts;
+  ClassFolders all = ClassFoldersOf(folder, "auto", names_in);
+  if (all.images.size() >= 2) parts.push_back(std::move(all));
+  return parts;
+}
+
+/// Whether a folder is one patient's: archives have one for each.
+bool HasFolderOfOnePatient(const std::vector<ClassFolders>& parts,
+                           const DicomFiles& files) {
+  for (const ClassFolders& part : parts)
+    for (const auto& [name, count] : part.images)
+      if (files.PatientsBelow(part.path / name).size() == 1) return true;
+  return false;
+}
+
+bool TestSharesPatients(const std::vector<ClassFolders>& parts,
+                        const DicomFiles& files) {
+  std::set<std::string> test, other;
+  for (const ClassFolders& part : parts)
+    (part.use == "test" ? test : other).merge(files.PatientsBelow(part.path));
+  return std::any_of(test.begin(), test.end(), [&](const std::string& patient) {
+    return other.count(patient) != 0;
+  });
+}
+
+/// kInvalid when the DICOM files of the folder tell no classes.
+Status FindDicom(FolderLayout& layout) {
+  BESOM_ASSIGN_OR_RETURN(const DicomFiles files, DicomFiles::Find(layout.path));
+  if (files.empty()) return Status::Ok();
+  layout.parts = PartsOf(layout.path, [&](const Path& folder) {
+    return files.NamesBelow(folder);
+  });
+  if (!layout.parts.empty() && !HasFolderOfOnePatient(layout.parts, files)) {
+    layout.dicom = true;
+    layout.test_shares_patients = TestSharesPatients(layout.parts, files);
+    return Status::Ok();
+  }
+  layout.parts.clear();
+  layout.dicom_labels = files.GuessLabels();
+  if (!layout.dicom_labels.tag.empty()) return Status::Ok();
+  return InvalidError(
+      layout.path.string(), "nothing tells the classes of its DICOM files",
+      "give a folder per class, or write a sweep with label_tag or table: see "
+      "dicom_folder in sweeps/SWEEP_YAML.md");
 }
 
 /// Adds the first CSV file whose rows name images.
@@ -144,6 +200,7 @@ std::vector<std::string> FolderLayout::Classes() const {
   for (const ImageTableFile& file : table) {
     for (const auto& [name, count] : file.labels) classes.insert(name);
   }
+  for (const auto& [name, count] : dicom_labels.images) classes.insert(name);
   return {classes.begin(), classes.end()};
 }
 
@@ -155,6 +212,7 @@ int FolderLayout::Images() const {
   for (const ImageTableFile& file : table) {
     for (const auto& [name, count] : file.labels) images += count;
   }
+  for (const auto& [name, count] : dicom_labels.images) images += count;
   return images;
 }
 
@@ -192,12 +250,9 @@ Result<FolderLayout> InspectFolder(const Path& folder) {
     return InvalidError(folder.string(), "there is no such folder");
   FolderLayout layout;
   layout.path = folder;
-  layout.parts = GivenParts(folder);
-  if (layout.parts.empty()) {
-    ClassFolders all = ClassFoldersOf(folder, "auto");
-    if (all.images.size() >= 2) layout.parts.push_back(std::move(all));
-  }
+  layout.parts = PartsOf(folder, ImageNames);
   if (layout.parts.empty()) FindTable(layout);
+  if (layout.Classes().empty()) BESOM_RETURN_IF_ERROR(FindDicom(layout));
   const std::vector<std::string> classes = layout.Classes();
   if (classes.empty()) return Unrecognised(folder);
   if (classes.size() == 1)
@@ -207,7 +262,8 @@ Result<FolderLayout> InspectFolder(const Path& folder) {
                     classes[0]),
         "name a folder with images of two classes or more; a sweep may also "
         "join several sources, see sweeps/examples/covid-xray.yaml");
-  GuessGroups(layout);
+  // DICOM files say themselves whose they are.
+  if (!layout.dicom) GuessGroups(layout);
   return layout;
 }
 

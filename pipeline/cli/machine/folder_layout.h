@@ -27,11 +27,20 @@ struct ImageTableFile {
   std::map<std::string, int> labels;  ///< Label -> rows.
 };
 
-/// How a folder of images is laid out; one of `parts` and `table` is filled.
+/// A DICOM tag that tells classes.
+struct DicomLabels {
+  std::string tag;                    ///< Its keyword.
+  std::map<std::string, int> images;  ///< Value -> images.
+};
+
+/// How a folder of images is laid out; one of `parts`, `table` and
+/// `dicom_labels` is filled.
 struct FolderLayout {
   Path path;
   std::vector<ClassFolders> parts;
   std::vector<ImageTableFile> table;  ///< At most one.
+  bool dicom = false;                 ///< The images of `parts` are DICOM.
+  DicomLabels dicom_labels;           ///< Of DICOM images below `path`.
   /// A regular expression whose first group tells the patient, when the file
   /// names look like it; else empty.
   std::string group_pattern;
@@ -44,8 +53,10 @@ struct FolderLayout {
 };
 
 /// Looks for class folders, for train / validation / test folders of class
-/// folders, and for a CSV file beside images, in this order. Reads names, and
-/// of CSV files the rows; no image. kInvalid says what was expected.
+/// folders, and for a CSV file beside images, in this order; then for DICOM
+/// files, in class folders (such hold several patients) or with a tag that
+/// tells classes. Reads names, of CSV files the rows, of DICOM files the
+/// headers; no image. kInvalid says what was expected.
 Result<FolderLayout> InspectFolder(const Path& folder);
 
 /// True for a name that ends like a JPEG or PNG image.

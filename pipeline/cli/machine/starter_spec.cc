@@ -41,6 +41,39 @@ std::string GroupLines(const FolderLayout& layout) {
       layout.group_pattern, layout.all_names_match ? "error" : "own");
 }
 
+/// The source `source` of one class folder of DICOM images.
+std::string DicomClassSource(const ClassFolders& part, const std::string& cls,
+                             const std::string& source, const std::string& name,
+                             const Path& yaml_folder) {
+  return fmt::format(
+      "    - name: {}\n"
+      "      format: dicom_folder  # {} images\n"
+      "      path: {}\n"
+      "      label: {}\n"
+      "      patients: {}  # PatientID means the same in all of these\n",
+      source, part.images.at(cls), PathFrom(part.path / cls, yaml_folder),
+      YamlText(cls), name);
+}
+
+std::string DicomTagSource(const FolderLayout& layout, const std::string& name,
+                           const Path& yaml_folder) {
+  std::vector<std::string> counts;
+  for (const auto& [label, count] : layout.dicom_labels.images)
+    counts.push_back(fmt::format("{} {}", count, YamlText(label)));
+  return fmt::format(
+      "    - name: {}\n"
+      "      format: dicom_folder\n"
+      "      path: {}\n"
+      "      # Its values look like classes: {}.\n"
+      "      # Another tag, or a CSV file (table: and label_column:), may be "
+      "what you want.\n"
+      "      label_tag: {}\n"
+      "      # Patients are told apart by PatientID, of which a digest is "
+      "stored.\n",
+      name, PathFrom(layout.path, yaml_folder), fmt::join(counts, ", "),
+      layout.dicom_labels.tag);
+}
+
 /// One element of a list of sources.
 std::string FolderSource(const FolderLayout& layout, const ClassFolders& part,
                          const std::string& name, const Path& yaml_folder) {
@@ -59,6 +92,26 @@ std::string FolderSource(const FolderLayout& layout, const ClassFolders& part,
   return text + GroupLines(layout);
 }
 
+/// The sources of a part; `last` ends each of them.
+std::string PartSources(const FolderLayout& layout, const ClassFolders& part,
+                        const std::string& name, const Path& yaml_folder,
+                        const std::string& last) {
+  if (!layout.dicom)
+    return FolderSource(layout, part, name, yaml_folder) + last;
+  const std::string use = part.use == "auto" ? "" : part.use + "-";
+  std::string text;
+  std::set<std::string> taken;
+  for (const auto& [cls, images] : part.images) {
+    std::string source = SweepName(fmt::format("{}-{}{}", name, use, cls));
+    // Of names in other scripts little is left.
+    if (!taken.insert(source).second)
+      source += fmt::format("-{}", taken.size() + 1);
+    taken.insert(source);
+    text += DicomClassSource(part, cls, source, name, yaml_folder) + last;
+  }
+  return text;
+}
+
 /// A test part that shares patients with training is a set of its own, less
 /// the images of those patients.
 bool IsExternal(const FolderLayout& layout, const ClassFolders& part) {
@@ -70,8 +123,9 @@ std::string FolderSources(const FolderLayout& layout, const std::string& name,
   std::string text;
   for (const ClassFolders& part : layout.parts) {
     if (IsExternal(layout, part)) continue;
-    text += FolderSource(layout, part, name, yaml_folder);
-    if (part.use != "auto") text += fmt::format("      use: {}\n", part.use);
+    text += PartSources(
+        layout, part, name, yaml_folder,
+        part.use == "auto" ? "" : fmt::format("      use: {}\n", part.use));
   }
   return text;
 }
@@ -87,8 +141,8 @@ std::string ExternalSets(const FolderLayout& layout, const std::string& name,
         "are left\n"
         "  # out. Its numbers stand beside those of the drawn test images.\n"
         "  external:\n" +
-        FolderSource(layout, part, name, yaml_folder) +
-        "      overlap: exclude\n";
+        PartSources(layout, part, name, yaml_folder,
+                    "      overlap: exclude\n");
   }
   return text;
 }
@@ -112,6 +166,14 @@ std::string TableSource(const ImageTableFile& table, const std::string& name,
            "      # group_column: patient\n";
   return text +
          fmt::format("      group_column: {}\n", YamlText(table.group_column));
+}
+
+std::string SourcesOf(const FolderLayout& layout, const std::string& name,
+                      const Path& yaml_folder) {
+  if (!layout.table.empty())
+    return TableSource(layout.table[0], name, yaml_folder);
+  return layout.parts.empty() ? DicomTagSource(layout, name, yaml_folder)
+                              : FolderSources(layout, name, yaml_folder);
 }
 
 /// Shares that are to be drawn; parts that the data set ships are not.
@@ -173,9 +235,7 @@ std::string StarterYaml(const FolderLayout& layout, const Path& yaml_folder) {
   std::error_code error;
   Path folder = std::filesystem::weakly_canonical(layout.path, error);
   const std::string name = SweepName(folder);
-  const std::string sources =
-      layout.table.empty() ? FolderSources(layout, name, yaml_folder)
-                           : TableSource(layout.table[0], name, yaml_folder);
+  const std::string sources = SourcesOf(layout, name, yaml_folder);
   return fmt::format(
       "# A first sweep over {} images of {} classes. Relative paths start at "
       "this file.\n"

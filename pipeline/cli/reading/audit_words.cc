@@ -9,11 +9,6 @@
 namespace besom::cli {
 namespace {
 
-std::optional<double> ValueOf(const db::Cell& cell) {
-  if (db::IsNull(cell)) return std::nullopt;
-  return db::NumberOf(cell);
-}
-
 /// What a probe looks at and does, and what the model may then go by.
 struct ProbeWords {
   const char* tells;
@@ -68,13 +63,13 @@ Result<AuditFindings> AuditOf(db::Reader& reader, const std::string& sweep) {
     finding.class_a = db::TextOf(row[1]);
     finding.class_b = db::TextOf(row[2]);
     finding.balanced_accuracy = db::NumberOf(row[3]);
-    finding.low = ValueOf(row[4]);
-    finding.high = ValueOf(row[5]);
-    finding.bound = ValueOf(row[6]);
+    finding.low = db::ValueOf(row[4]);
+    finding.high = db::ValueOf(row[5]);
+    finding.bound = db::ValueOf(row[6]);
     finding.chance = db::NumberOf(row[7]);
     finding.model = db::TextOf(row[8]);
     finding.model_split = db::TextOf(row[9]);
-    finding.model_value = ValueOf(row[10]);
+    finding.model_value = db::ValueOf(row[10]);
     if (!db::IsNull(row[11])) finding.alarm = db::IntegerOf(row[11]) != 0;
   }
   BESOM_ASSIGN_OR_RETURN(
@@ -141,6 +136,19 @@ std::vector<std::string> AuditLines(const AuditFindings& findings) {
             : "No alarm: neither file facts nor the border of the image tell "
               "the classes apart beyond chance");
   return lines;
+}
+
+std::string AuditCard(const AuditFindings& findings, const std::string& trial) {
+  if (findings.rows.empty()) return "Not run.\n";
+  std::string text =
+      "What can be told of the images of its sweep without seeing a lung:\n\n";
+  for (const std::string& line : AuditLines(findings))
+    text += "- " + line + ".\n";
+  const std::string& model = findings.rows.front().model;
+  if (!model.empty() && model != trial)
+    text += fmt::format(
+        "\nThe best model is trial `{}` of the sweep, not this one.\n", model);
+  return text;
 }
 
 }  // namespace besom::cli

@@ -50,4 +50,8 @@ std::string OwnSourceText(const OwnSource& source);
 /// are none; classes with a source of their own. Nothing without an audit.
 std::vector<std::string> AuditLines(const AuditFindings& findings);
 
+/// These lines as the Markdown of the card of the model `trial`, with a word on
+/// which model they compare with; that there was no audit.
+std::string AuditCard(const AuditFindings& findings, const std::string& trial);
+
 }  // namespace besom::cli

@@ -53,10 +53,6 @@ const SetRecord* FindSet(const TrialRecord& record, const std::string& split) {
   return nullptr;
 }
 
-Cell CellOf(const std::optional<double>& value) {
-  return value ? Cell(*value) : Cell();
-}
-
 /// Appends the figures of one set, a column per trial.
 void AddFigures(const std::vector<TrialRecord>& records,
                 const std::string& split, db::Table& table) {
@@ -73,12 +69,12 @@ void AddFigures(const std::vector<TrialRecord>& records,
       [](const SetRecord& set) { return set.balanced_accuracy; });
   add("loss", [](const SetRecord& set) { return set.loss; });
   add("f1/macro", [](const SetRecord& set) {
-    return CellOf(set.report.averages.at(0).f1);
+    return db::CellOf(set.report.averages.at(0).f1);
   });
   for (const std::string& name : records[0].classes) {
     add("recall/" + name, [&name](const SetRecord& set) {
       for (const ClassFigures& figures : set.report.classes) {
-        if (figures.name == PlainText(name)) return CellOf(figures.recall);
+        if (figures.name == PlainText(name)) return db::CellOf(figures.recall);
       }
       return Cell();
     });
@@ -169,8 +165,6 @@ Result<run::TrialComparisonOptions> WhatToTest(db::Reader& reader,
   return what;
 }
 
-Cell CellOf(std::string_view text) { return std::string(text); }
-
 db::Table TableOf(const std::vector<run::TrialComparison>& lines) {
   db::Table table;
   table.columns = {"a",       "b",          "metric",     "split", "method",
@@ -178,30 +172,13 @@ db::Table TableOf(const std::vector<run::TrialComparison>& lines) {
                    "p",       "p_adjusted", "units",      "unit",  "note"};
   for (const run::TrialComparison& line : lines)
     table.rows.push_back(
-        {CellOf(line.a), CellOf(line.b), CellOf(line.test.metric),
-         CellOf(line.split), CellOf(line.test.method), CellOf(line.value_a),
-         CellOf(line.value_b), CellOf(line.test.difference),
-         CellOf(line.test.low), CellOf(line.test.high), CellOf(line.test.p),
-         CellOf(line.p_adjusted), line.units, CellOf(line.unit),
-         line.why_not.empty() ? Cell() : CellOf(line.why_not)});
+        {line.a, line.b, line.test.metric, line.split, line.test.method,
+         db::CellOf(line.value_a), db::CellOf(line.value_b),
+         db::CellOf(line.test.difference), db::CellOf(line.test.low),
+         db::CellOf(line.test.high), db::CellOf(line.test.p),
+         db::CellOf(line.p_adjusted), line.units, line.unit,
+         line.why_not.empty() ? Cell() : Cell(line.why_not)});
   return table;
-}
-
-/// The sentences, and how to read them.
-std::string Words(const std::vector<run::TrialComparison>& lines,
-                  const std::string& chosen_on) {
-  std::string text = "\n";
-  bool any = false;
-  for (const run::TrialComparison& line : lines) {
-    text += ComparisonSentence(line) + "\n";
-    any |= line.split == chosen_on;
-  }
-  if (any)
-    text += fmt::format(
-        "note: trials are chosen on {}, so that the best of several looks "
-        "better there than it is\n",
-        PlainText(chosen_on));
-  return text;
 }
 
 Status CompareTrials(db::Reader& reader, const CompareOptions& options) {
@@ -224,7 +201,11 @@ Status CompareTrials(db::Reader& reader, const CompareOptions& options) {
       const db::Table chosen,
       reader.Query("SELECT split FROM sweeps WHERE sweep = ?",
                    {trials[0].sweep}));
-  return Print(text + Words(lines, db::TextOf(chosen.rows.at(0)[0])));
+  text += "\n";
+  for (const std::string& words :
+       ComparisonLines(lines, db::TextOf(chosen.rows.at(0)[0])))
+    text += words + "\n";
+  return Print(text);
 }
 
 /// The axis that `text` means: its dotted path or, where unique, its last word.

@@ -41,4 +41,21 @@ std::string ComparisonSentence(const run::TrialComparison& line) {
                                             : "no more than chance explains");
 }
 
+std::vector<std::string> ComparisonLines(
+    const std::vector<run::TrialComparison>& lines,
+    const std::string& chosen_on) {
+  std::vector<std::string> words;
+  bool any = false;
+  for (const run::TrialComparison& line : lines) {
+    words.push_back(ComparisonSentence(line));
+    any |= line.split == chosen_on;
+  }
+  if (any)
+    words.push_back(fmt::format(
+        "note: trials are chosen on {}, so that the best of several looks "
+        "better there than it is",
+        PlainText(chosen_on)));
+  return words;
+}
+
 }  // namespace besom::cli

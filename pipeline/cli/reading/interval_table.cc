@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
 
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/run/trial_sets.h"
+#include "stages/metric/decision.h"
 #include "stages/metric/set_scores.h"
 #include "stages/metric/set_shares.h"
 
@@ -47,10 +47,6 @@ db::Table TableOf(const Rows& rows, const std::vector<std::string>& classes) {
   return table;
 }
 
-Cell CellOf(const std::optional<double>& value) {
-  return value ? Cell(*value) : Cell();
-}
-
 }  // namespace
 
 Result<db::Table> IntervalTable(db::Reader& reader, const TrialRecord& record,
@@ -87,8 +83,9 @@ Result<db::Table> ImageIntervalTable(db::Reader& reader,
            set.classes, stages::WithImagesAsGroups(set.scored), {})) {
     if (!row.interval) continue;
     rows[{row.name, row.cls.value_or("")}] = {
-        CellOf(row.value), CellOf(row.interval->low),
-        CellOf(row.interval->high), row.interval->method, row.interval->groups};
+        db::CellOf(row.value), db::CellOf(row.interval->low),
+        db::CellOf(row.interval->high), row.interval->method,
+        row.interval->groups};
   }
   return TableOf(rows, set.classes);
 }
@@ -108,11 +105,11 @@ Result<db::Table> ShareTable(db::Reader& reader, const TrialRecord& record,
   for (const stages::ClassShare& row : stages::SharesOf(
            set.classes, set.scored, db::TextOf(positive.rows.at(0)[0]), {}))
     table.rows.push_back({row.name, row.predicted, Fixed4(row.share),
-                          Fixed4(CellOf(row.share_interval.low)),
-                          Fixed4(CellOf(row.share_interval.high)),
+                          Fixed4(db::CellOf(row.share_interval.low)),
+                          Fixed4(db::CellOf(row.share_interval.high)),
                           Fixed4(row.mean_probability),
-                          Fixed4(CellOf(row.probability_interval.low)),
-                          Fixed4(CellOf(row.probability_interval.high))});
+                          Fixed4(db::CellOf(row.probability_interval.low)),
+                          Fixed4(db::CellOf(row.probability_interval.high))});
   return table;
 }
 
@@ -151,8 +148,8 @@ Result<std::string> ThresholdLines(db::Reader& reader,
                 ? "\n"
                 : fmt::format(
                       "; not reliable: only {} patients or images of "
-                      "that class chose it, 20 are wanted\n",
-                      db::IntegerOf(row[3]));
+                      "that class chose it, {} are wanted\n",
+                      db::IntegerOf(row[3]), stages::kReliableGroups);
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "pipeline/cli/reading/audit_section.h"
+#include "pipeline/cli/reading/figures_section.h"
 #include "pipeline/cli/reading/html.h"
 #include "pipeline/cli/reading/line_chart.h"
 #include "pipeline/cli/reading/report_style.h"
@@ -122,7 +123,9 @@ Result<std::string> BestSection(db::Reader& reader,
                     EscapeHtml(set.split), EscapeHtml(ReportText(set.report)));
   }
   html += "</div>\n<h3>Confusion matrices</h3>\n" + Matrices(record);
-  return html;
+  BESOM_ASSIGN_OR_RETURN(const std::string figures,
+                         FiguresSection(reader, record));
+  return html + figures;
 }
 
 Result<std::string> Leaderboard(db::Reader& reader, const std::string& sweep) {
@@ -259,9 +262,11 @@ Result<std::string> ReportPage(db::Reader& reader,
   BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
                          SummaryOf(reader, options.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string header, Header(reader, summary));
-  std::string best = "<p>No trial is ranked yet.</p>\n";
+  std::string rivals, best = "<p>No trial is ranked yet.</p>\n";
   if (summary.best) {
     BESOM_ASSIGN_OR_RETURN(best, BestSection(reader, summary));
+    BESOM_ASSIGN_OR_RETURN(
+        rivals, RivalsSection(reader, options.sweep, summary.best->split));
   }
   BESOM_ASSIGN_OR_RETURN(const std::string leaderboard,
                          Leaderboard(reader, options.sweep));
@@ -282,6 +287,7 @@ Result<std::string> ReportPage(db::Reader& reader,
          EscapeHtml(options.sweep) + "</title>\n<style>" + kReportStyle +
          "</style>\n</head>\n<body>\n<main>\n" + header +
          Section("Best trial", best) + Section("Leaderboard", leaderboard) +
+         Section("Is the best one better?", rivals) +
          Section("Learning curves", top) + Section("Shortcut audit", audit) +
          data + sheet + work +
          "<footer>Made by besom. For education and research, not for "

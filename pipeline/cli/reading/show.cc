@@ -6,6 +6,7 @@
 
 #include "pipeline/cli/reading/interval_table.h"
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/set_tables.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/trial_record.h"
 #include "pipeline/cli/reading/workspace_reader.h"
@@ -77,34 +78,20 @@ std::string SetText(const TrialRecord& record, const SetRecord& set,
       CountsText(labels, set.counts));
 }
 
-/// What is printed of a set below its matrix: intervals, and the figures of
-/// the threshold. Nothing for what the trial was trained on.
+/// What is printed of a set below its matrix.
 Result<std::string> IntervalText(db::Reader& reader, const TrialRecord& record,
                                  const std::string& split,
                                  const std::string& unit) {
-  if (split == "train") return std::string();
+  BESOM_ASSIGN_OR_RETURN(const std::vector<TitledTable> tables,
+                         TablesOfSet(reader, record, split, unit));
   std::string text;
-  if (split != "validation" && split != "test") {
-    BESOM_ASSIGN_OR_RETURN(const db::Table shares,
-                           ShareTable(reader, record, split));
-    if (!shares.rows.empty())
-      text += fmt::format("\nwhat {} is taken for, with 95 % intervals\n{}",
-                          PlainText(split),
-                          FormatTable(shares, TableFormat::kTable));
-  }
-  BESOM_ASSIGN_OR_RETURN(const db::Table table,
-                         unit == "image"
-                             ? ImageIntervalTable(reader, record, split)
-                             : IntervalTable(reader, record, split, "largest"));
-  if (!table.rows.empty())
-    text += fmt::format("\n95 % intervals on {}\n{}", PlainText(split),
-                        FormatTable(table, TableFormat::kTable));
-  BESOM_ASSIGN_OR_RETURN(const db::Table decided,
-                         IntervalTable(reader, record, split, "threshold"));
-  if (!decided.rows.empty())
-    text += fmt::format("\nby the threshold on {}\n{}", PlainText(split),
-                        FormatTable(decided, TableFormat::kTable));
-  return text;
+  for (const TitledTable& titled : tables)
+    text += fmt::format("\n{}\n{}", titled.title,
+                        FormatTable(titled.table, TableFormat::kTable));
+  if (!IsExternal(split)) return text;
+  BESOM_ASSIGN_OR_RETURN(const std::string counts,
+                         ExternalCounts(reader, record.name.sweep, split));
+  return text + "\n" + counts + "\n";
 }
 
 Status Show(db::Reader& reader, const ShowOptions& options) {

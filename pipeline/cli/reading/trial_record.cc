@@ -16,11 +16,6 @@ std::string FitCondition(int fits) {
                   : " AND repeat = 0 AND fold = 0";
 }
 
-std::optional<double> ValueOf(const Cell& cell) {
-  if (db::IsNull(cell)) return std::nullopt;
-  return db::NumberOf(cell);
-}
-
 Result<Json> ParseCell(const Cell& cell, const char* what) {
   return ParseJson(db::TextOf(cell), what);
 }
@@ -68,7 +63,7 @@ Status LoadOverall(db::Reader& reader, TrialRecord& record) {
     if (name == "balanced_accuracy") set.balanced_accuracy = row[2];
     if (name != "accuracy") continue;
     set.accuracy = row[2];
-    set.report.accuracy = ValueOf(row[2]);
+    set.report.accuracy = db::ValueOf(row[2]);
   }
   for (auto& [place, set] : sets) record.sets.push_back(std::move(set));
   return Status::Ok();
@@ -84,9 +79,9 @@ Status LoadClassFigures(db::Reader& reader, TrialRecord& record) {
   std::map<std::pair<std::string, std::string>, ClassFigures> figures;
   for (const auto& row : rows.rows) {
     const std::string name = db::TextOf(row[1]);
-    figures[{db::TextOf(row[0]), name}] = {PlainText(name), ValueOf(row[2]),
-                                           ValueOf(row[3]), ValueOf(row[4]),
-                                           db::NumberOf(row[5])};
+    figures[{db::TextOf(row[0]), name}] = {
+        PlainText(name), db::ValueOf(row[2]), db::ValueOf(row[3]),
+        db::ValueOf(row[4]), db::NumberOf(row[5])};
   }
   for (SetRecord& set : record.sets) {
     for (const std::string& name : record.classes) {

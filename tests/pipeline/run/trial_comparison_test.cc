@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/result_rows.h"
 #include "pipeline/run/trial_sets.h"
 #include "tests/db/sample_sweep.h"
@@ -194,6 +195,32 @@ TEST_F(TrialComparisonTest, TheLeaderMeetsTheNextOfTheLeaderboard) {
                                "SELECT b, difference FROM comparisons WHERE "
                                "split = 'validation' ORDER BY b")[0],
             SampleTrialId(1) + "|0.5");
+}
+
+TEST_F(TrialComparisonTest, WhatAKilledRunDidNotCompareIsMissed) {
+  const auto lacks = [&] { return *LacksComparisons(path_, "covid"); };
+  EXPECT_FALSE(lacks()) << "no trial";
+  Add({{"++++++++++++"}, {"+++---+++---"}, {"++++--++++--"}});
+  EXPECT_TRUE(lacks());
+  ASSERT_OK(RecordComparisons(path_, "covid"));
+  EXPECT_FALSE(lacks());
+  const std::string all = "SELECT * FROM comparisons ORDER BY split, b";
+  const auto rows = db::testing::Lines(path_, all);
+  // Of a sweep that had two trials when it was compared.
+  const auto reader = *db::Reader::Open(path_);
+  auto some = ComparisonRowsOf(*CompareLeader(*reader, "covid"));
+  std::erase_if(some, [](const db::ComparisonRow& row) {
+    return row.b == SampleTrialId(2);
+  });
+  ASSERT_OK(store_->PutComparisons(sweep_, some));
+  EXPECT_TRUE(lacks());
+  ASSERT_OK(RecordComparisons(path_, "covid"));
+  EXPECT_EQ(db::testing::Lines(path_, all), rows);
+}
+
+TEST_F(TrialComparisonTest, ATrialAloneLacksNoComparison) {
+  Add({{"++++++++++++"}});
+  EXPECT_FALSE(*LacksComparisons(path_, "covid"));
 }
 
 }  // namespace

@@ -45,6 +45,20 @@ TEST(AuditWordsTest, WithoutAModelItSaysSoAndWhatChanceIs) {
             "model to compare with yet");
 }
 
+TEST(AuditWordsTest, TheCardOfAModelHoldsTheLines) {
+  AuditFindings findings;
+  EXPECT_EQ(AuditCard(findings, "0123456789abcdef"), "Not run.\n");
+  findings.rows = {Finding("ring", true)};
+  findings.own_sources = {{"covid", "cohen", 317, 317}};
+  const std::string card = AuditCard(findings, "0123456789abcdef");
+  EXPECT_THAT(card, HasSubstr("\n- An alarm: the border of the image alone "));
+  EXPECT_THAT(card, HasSubstr("\n- All 317 images of covid come from cohen"));
+  EXPECT_THAT(card, ::testing::Not(HasSubstr("not this one")));
+  EXPECT_THAT(AuditCard(findings, "fedcba9876543210"),
+              HasSubstr("best model is trial `0123456789abcdef` of the sweep, "
+                        "not this one"));
+}
+
 TEST(AuditWordsTest, EachThingIsSaidOnce) {
   AuditFindings findings;
   findings.rows = {Finding("facts", true, "", ""), Finding("facts", true),
