@@ -153,7 +153,7 @@ class Evaluate(unittest.TestCase):
             self.workspace, "select path from predictions where "
             "split = 'Ward 7'")}
         self.assertEqual(predicted, used)
-        self.assertIn(f"{len(used)} evaluated", said)
+        self.assertIn(f"{len(used)} images are used", said)
         # Without the pictures' thumbnails, equal files are still found.
         cleaned = besom("gc", "-w", self.workspace, "--max-size", "1")
         self.assertEqual(cleaned.returncode, 0, cleaned.stderr)

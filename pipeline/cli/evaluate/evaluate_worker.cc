@@ -101,28 +101,6 @@ Result<stages::SplitTable> Place(const KnownImages& known,
   return placed;
 }
 
-/// "ward: 40 images, 36 evaluated; 3 cannot be used, ..."
-std::string CountsText(const std::string& set, const stages::SourceScan& scan,
-                       const LaterImages& later,
-                       const stages::SplitTable& placed) {
-  int images = 0, used = 0, unusable = 0;
-  for (std::size_t i = 0; i < scan.entries.size(); ++i) {
-    if (scan.entries[i].source != set) continue;
-    ++images;
-    const auto decoded = later.decoded.find(scan.entries[i].content);
-    if (placed.entries[i].left_out.empty())
-      ++used;
-    else if (!scan.entries[i].left_out.empty() ||
-             decoded == later.decoded.end() || !decoded->second.error.empty())
-      ++unusable;
-  }
-  return fmt::format(
-      "{}: {} images, {} evaluated; {} left out for what they share with "
-      "training or with another label, {} that cannot be used (view images, "
-      "left_out)\n",
-      set, images, used, images - used - unusable, unusable);
-}
-
 /// What is known of the trial before anything is computed. The database is not
 /// open any more: where it has no write-ahead log, a reader keeps writers out.
 struct Subject {
@@ -196,9 +174,9 @@ Status Evaluate(const EvaluateArguments& arguments,
                          PlanLaterSets(subject.trial, subject.sets, threads));
   BESOM_ASSIGN_OR_RETURN(const LaterImages later,
                          ComputeImages(graph, stages, threads));
-  const stages::SourceScan& scan = graph.data.front().scan;
-  BESOM_ASSIGN_OR_RETURN(const stages::SplitTable placed,
-                         Place(subject.known, later, scan, threads));
+  BESOM_ASSIGN_OR_RETURN(
+      const stages::SplitTable placed,
+      Place(subject.known, later, graph.data.front().scan, threads));
   db::CommitBatch batch;
   batch.later_images =
       db::ImageTable{placed.folds, run::ImageRowsOf(placed, later.records)};
@@ -210,7 +188,6 @@ Status Evaluate(const EvaluateArguments& arguments,
   std::string text;
   for (const Json& set : subject.sets) {
     const std::string name = set.at("name");
-    text += CountsText(name, scan, later, placed);
     BESOM_ASSIGN_OR_RETURN(
         const std::string figures,
         SetFigures(*reader,

@@ -31,8 +31,8 @@ void AddReportVerb(CLI::App& app, const GlobalOptions& global,
 Result<std::string> DataTables(const std::string& workspace,
                                const std::string& sweep);
 
-/// What `show` prints of one set of a trial; the trial's fits may have been
-/// evaluated on it later. "" where it holds no image.
+/// What `show` prints of an external set of a trial; of one without any used
+/// image, how many were left out.
 Result<std::string> SetFigures(db::Reader& reader, const db::TrialName& name,
                                const std::string& set);
 

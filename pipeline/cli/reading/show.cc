@@ -137,7 +137,9 @@ Result<std::string> SetFigures(db::Reader& reader, const db::TrialName& name,
                            IntervalText(reader, record, set, "group"));
     return SetText(record, found, /*zero_division=*/false) + intervals;
   }
-  return std::string();
+  BESOM_ASSIGN_OR_RETURN(const std::string counts,
+                         ExternalCounts(reader, name.sweep, set));
+  return counts + "\n";
 }
 
 void AddShowVerb(CLI::App& app, const GlobalOptions& global,
