@@ -99,7 +99,14 @@ int EvaluateAlone(const EvaluateArguments& arguments) {
   cluster::Interrupt interrupt;
   EngineSource engines(interrupt);
   const stages::StageRegistry stages = AllStages(engines);
-  return engines.ExitCodeOf(RunEvaluate(arguments, stages));
+  interrupt.SetCallback([&] {
+    // Nothing is half-written whenever it ends.
+    if (interrupt.count() > 1) std::_Exit(3);
+  });
+  const int code =
+      RunEvaluate(arguments, stages, [&] { return interrupt.requested(); });
+  interrupt.SetCallback({});
+  return engines.ExitCodeOf(code);
 }
 
 int RunAsMpiRank(const run::RunOptions& options) {

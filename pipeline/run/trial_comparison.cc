@@ -123,6 +123,34 @@ Status ComparePredictions(const TrialSet& a, const TrialSet& b,
   return Status::Ok();
 }
 
+/// By trial: whether it was evaluated on a set. kInvalid where none was.
+Result<std::vector<bool>> AreEvaluated(db::Reader& reader,
+                                       const std::vector<db::TrialName>& trials,
+                                       const std::string& split) {
+  std::vector<bool> evaluated;
+  std::string sets;
+  for (const db::TrialName& trial : trials) {
+    BESOM_ASSIGN_OR_RETURN(
+        const db::Table rows,
+        reader.Query("SELECT DISTINCT split FROM confusion_matrix WHERE sweep "
+                     "= ? AND trial = ? ORDER BY split",
+                     {trial.sweep, trial.trial}));
+    bool found = false;
+    for (const auto& row : rows.rows) {
+      const std::string set = db::TextOf(row[0]);
+      found = found || set == split;
+      if (trial.trial == trials[0].trial)
+        sets += (sets.empty() ? "" : ", ") + set;
+    }
+    evaluated.push_back(found);
+  }
+  if (std::find(evaluated.begin(), evaluated.end(), true) == evaluated.end())
+    return InvalidError("set '" + split + "'",
+                        "none of these trials was evaluated on such a set",
+                        "there is: " + sets);
+  return evaluated;
+}
+
 /// By trial: whether the first one and it are compared fit by fit.
 Result<std::vector<bool>> PairsByFit(db::Reader& reader,
                                      const std::vector<db::TrialName>& trials,
@@ -171,6 +199,8 @@ Result<std::vector<TrialComparison>> CompareTrialsBy(
   const bool has_images = has_pair(false), has_fits = has_pair(true);
   std::vector<TrialComparison> lines;
   for (const std::string& split : options.splits) {
+    BESOM_ASSIGN_OR_RETURN(const std::vector<bool> evaluated,
+                           AreEvaluated(reader, trials, split));
     std::vector<TrialSet> sets(trials.size());
     for (std::size_t i = 0; i < trials.size(); ++i) {
       // The first one is in every pair.
@@ -189,11 +219,16 @@ Result<std::vector<TrialComparison>> CompareTrialsBy(
         TrialComparison line{
             .a = trials[0].trial, .b = trials[other].trial, .split = split};
         line.test.metric = metric;
-        BESOM_RETURN_IF_ERROR(
-            by_fit[other]
-                ? CompareFits(reader, fits[metric], trials[other], line)
-                : ComparePredictions(sets[0], sets[other], options.method,
-                                     line));
+        if (!evaluated[0] || !evaluated[other]) {
+          line.why_not = trials[evaluated[0] ? other : 0].trial +
+                         " was not evaluated on this set";
+        } else {
+          BESOM_RETURN_IF_ERROR(
+              by_fit[other]
+                  ? CompareFits(reader, fits[metric], trials[other], line)
+                  : ComparePredictions(sets[0], sets[other], options.method,
+                                       line));
+        }
         lines.push_back(std::move(line));
       }
   }

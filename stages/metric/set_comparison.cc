@@ -129,6 +129,9 @@ void AddInterval(Pair& pair, int groups, const ComparisonOptions& options,
   const Interval interval = BcaInterval(samples.front(), groups, bootstrap);
   result.low = interval.low;
   result.high = interval.high;
+  if (!result.low || (result.p && *result.p <= 1 - options.level)) return;
+  result.low = std::min(*result.low, 0.0);
+  result.high = std::max(*result.high, 0.0);
 }
 
 }  // namespace
@@ -165,7 +168,9 @@ Result<Comparison> CompareSets(const std::vector<std::string>& classes,
       return InvalidError(method, "compares accuracy only", "use sign_flip");
     test = pair.McNemar();
   } else if (method == "sign_flip") {
-    test = SignFlipTest(pair.DifferingGroups(),
+    const std::vector<std::uint8_t> differs = pair.DifferingGroups();
+    result.differing = std::ranges::count(differs, 1);
+    test = SignFlipTest(differs,
                         [&](std::span<const std::uint8_t> swapped) {
                           return pair.Difference({}, swapped);
                         },

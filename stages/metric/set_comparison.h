@@ -19,6 +19,9 @@ struct Comparison {
   std::optional<double> difference;  ///< a minus b.
   std::optional<double> low, high;   ///< None = not estimable.
   std::optional<double> p;           ///< None = not estimable; never 0.
+  /// Groups with an image that a and b answer differently; nothing else tells
+  /// them apart. Of tests by swapping alone.
+  std::optional<std::int64_t> differing;
 };
 
 struct ComparisonOptions {
@@ -34,7 +37,9 @@ struct ComparisonOptions {
 
 /// Compares two trials on one set by one metric (METRIC[/CLASS|...]). The
 /// difference's interval is the BCa bootstrap over groups, for "delong" and
-/// "obuchowski" that of the test. kInvalid: no such metric or
+/// "obuchowski" that of the test. A bootstrap knows little of few groups: where
+/// the test does not exclude 0 at this level, the interval is widened to hold
+/// it. kInvalid: no such metric or
 /// method, a method that is not for this metric. REQUIRES: both sets hold the
 /// same images in the same order: equal `actual` and `group`. A function of
 /// its arguments alone; any thread.

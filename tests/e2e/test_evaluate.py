@@ -4,13 +4,14 @@ sweep had named them.
 
 import random
 import shutil
+import signal
 import tempfile
 import unittest
 from pathlib import Path
 
 from PIL import Image
 
-from besom_process import SHARED, besom, same_rows, select
+from besom_process import SHARED, besom, same_rows, select, start, wait_for
 
 XRAY = SHARED / "data/xray/chest_xray"
 SOURCE = """{{name: {name}, format: image_folder, path: {folder},
@@ -157,6 +158,69 @@ class Evaluate(unittest.TestCase):
         # Without the pictures' thumbnails, equal files are still found.
         cleaned = besom("gc", "-w", self.workspace, "--max-size", "1")
         self.assertEqual(cleaned.returncode, 0, cleaned.stderr)
+
+    def test_a_signal_stops_it_and_nothing_is_stored(self):
+        self.run_sweep()
+        before = same_rows(self.workspace)
+        running = start(
+            "evaluate", "best", "-w", self.workspace, "--data",
+            "{name: drawn, format: phantom, images: 3000, size: 512, "
+            "labels: {clear: normal, hazy: pneumonia, consolidation: null}}")
+        self.addCleanup(running.communicate)
+        self.addCleanup(running.kill)
+
+        def listens():
+            status = Path(f"/proc/{running.pid}/status").read_text()
+            caught = status.split("SigCgt:")[1].split()[0]
+            return int(caught, 16) >> (signal.SIGINT - 1) & 1
+        wait_for(listens, 60, "a handler of SIGINT")
+        running.send_signal(signal.SIGINT)
+        self.assertEqual(running.wait(120), 3)
+        self.assertIn("before anything was stored", running.stderr.read())
+        self.assertEqual(same_rows(self.workspace), before)
+
+    def test_the_name_of_a_set_stands_for_its_images(self):
+        self.run_sweep(dropout="[0.2, 0.7]")
+        ward, _ = self.plant()
+        (other,), = select(self.workspace, "select trial from leaderboard "
+                           "where rank = 2")
+        self.evaluate(ward)
+        before = same_rows(self.workspace)
+        compared = besom("compare", "best", other, "-w", self.workspace,
+                         "--tests", "--split", "Ward 7")
+        self.assertIn("was not evaluated on this set",
+                      compared.stdout + compared.stderr)
+        unknown = besom("compare", "best", other, "-w", self.workspace,
+                        "--tests", "--split", "nowhere")
+        self.assertEqual(unknown.returncode, 2)
+        self.assertIn("Ward 7", unknown.stderr)
+        gone = ward / "PNEUMONIA" / sorted(
+            path.name for path in (ward / "PNEUMONIA").iterdir())[0]
+        kept = gone.read_bytes()
+        gone.unlink()
+        done = besom("evaluate", other, "-w", self.workspace, "--data", ward)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("another name", done.stderr)
+        self.assertEqual(same_rows(self.workspace), before)
+        gone.write_bytes(kept)
+        done = besom("evaluate", other, "-w", self.workspace, "--data", ward)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        compared = besom("compare", "best", other, "-w", self.workspace,
+                         "--tests", "--split", "Ward 7")
+        self.assertNotIn("not evaluated", compared.stdout)
+
+    def test_a_set_without_an_image_is_an_error(self):
+        self.run_sweep()
+        before = same_rows(self.workspace)
+        bad = self.folder / "bad"
+        for name, content in (("normal/x.png", b"junk"),
+                              ("pneumonia/y.jpg", b"")):
+            path = bad / name
+            path.parent.mkdir(parents=True)
+            path.write_bytes(content)
+        said = self.evaluate(bad, code=2)
+        self.assertIn("the file is empty", said)
+        self.assertEqual(same_rows(self.workspace), before)
 
     def test_what_is_wrong_stores_nothing(self):
         self.run_sweep()

@@ -1,7 +1,9 @@
 #include "pipeline/cli/evaluate/evaluate_worker.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -47,21 +49,23 @@ Result<std::vector<StoredFit>> FitsOf(db::Reader& reader,
   return fits;
 }
 
+Status StoppedError() {
+  return {StatusCode::kInterrupted, "evaluate",
+          "stopped before anything was stored", "run the same command again"};
+}
+
 /// What a fit says about the sets, by the stage that scores every fit.
 Result<stages::Evaluation> Score(const TaskNode& task, const StoredFit& fit,
                                  const std::string& weights,
                                  const Artifact& split,
                                  const LaterImages& images,
-                                 const stages::StageRegistry& stages,
-                                 int threads) {
+                                 const Computer& computer) {
   Json params = task.params;
   Json& threshold = params.at("evaluate").at("threshold");
   if (!fit.threshold)
     threshold = nullptr;
   else if (!threshold.is_null())
     threshold["given"] = *fit.threshold;
-  const Json hints = {{"threads", threads}, {"device", "cpu"}};
-  const std::function<bool(double)> progress = [](double) { return false; };
   // Epochs are figures of the sets that the sweep itself knows.
   const Json history = {{"epochs", Json::array()}, {"chosen_epoch", 0}};
   const ArtifactMap artifacts = {
@@ -71,7 +75,7 @@ Result<stages::Evaluation> Score(const TaskNode& task, const StoredFit& fit,
       {"history", {Artifact::FromBytes(CanonicalText(history))}}};
   BESOM_ASSIGN_OR_RETURN(
       const stages::StageOutput output,
-      stages.at("evaluate")->Run({params, hints, artifacts, progress}));
+      computer.Run("evaluate", params, Json::object(), artifacts));
   BESOM_ASSIGN_OR_RETURN(
       const Json json, ParseJson(output.blobs.at("evaluation"), "evaluation"));
   return stages::Evaluation::FromJson(json);
@@ -79,7 +83,8 @@ Result<stages::Evaluation> Score(const TaskNode& task, const StoredFit& fit,
 
 Result<stages::SplitTable> Place(const KnownImages& known,
                                  const LaterImages& later,
-                                 const stages::SourceScan& scan, int threads) {
+                                 const stages::SourceScan& scan,
+                                 const Computer& computer) {
   if (known.unseen > 0)
     Log(LogLevel::kWarning,
         fmt::format("{} images of the sweep are not in the store any more: "
@@ -88,8 +93,9 @@ Result<stages::SplitTable> Place(const KnownImages& known,
   std::vector<stages::ThumbnailShard> thumbnails = known.thumbnails;
   thumbnails.insert(thumbnails.end(), later.thumbnails.begin(),
                     later.thumbnails.end());
-  const stages::NearSearch near =
-      stages::FindNearDuplicates(thumbnails, threads, nullptr);
+  const stages::NearSearch near = stages::FindNearDuplicates(
+      thumbnails, computer.threads, [&](double) { return computer.stop(); });
+  if (near.stopped) return StoppedError();
   stages::DecodingOutcomes decoded = known.decoded;
   for (const auto& [content, outcome] : later.decoded)
     decoded.insert_or_assign(content, outcome);
@@ -131,8 +137,7 @@ Result<std::vector<db::FitRow>> ScoreFits(const Subject& subject,
                                           const run::SweepGraph& graph,
                                           const LaterImages& later,
                                           const stages::SplitTable& placed,
-                                          const stages::StageRegistry& stages,
-                                          int threads) {
+                                          const Computer& computer) {
   const Artifact split = Artifact::FromBytes(CanonicalText(placed.ToJson()));
   const std::vector<run::PlannedFit>& planned = graph.trials.front().fits;
   BESOM_CHECK(subject.fits.size() == planned.size() &&
@@ -143,7 +148,7 @@ Result<std::vector<db::FitRow>> ScoreFits(const Subject& subject,
     BESOM_ASSIGN_OR_RETURN(
         const stages::Evaluation evaluation,
         Score(graph.graph[planned[f].evaluate], subject.fits[f],
-              subject.trial.heads[f], split, later, stages, threads));
+              subject.trial.heads[f], split, later, computer));
     rows.push_back(
         run::FitRowOf(evaluation, subject.trial.record.trial, /*seconds=*/0));
   }
@@ -165,35 +170,82 @@ Status Store(const WorkspaceLayout& layout, const Subject& subject,
   return results->Commit(sweep->id, batch);
 }
 
-Status Evaluate(const EvaluateArguments& arguments,
-                const stages::StageRegistry& stages) {
-  const int threads = cluster::UsableCores();
+/// What was left out of a set for other reasons than training, by reason; an
+/// error when no image is left to evaluate.
+Result<std::string> WhatIsLeftOut(const std::string& set,
+                                  const stages::SplitTable& placed) {
+  constexpr std::size_t kMostReasons = 5;
+  std::map<std::string, int> reasons;
+  int used = 0, images = 0;
+  for (const stages::SplitEntry& entry : placed.entries) {
+    if (entry.source != set) continue;
+    ++images;
+    if (entry.left_out.empty())
+      ++used;
+    else
+      ++reasons[entry.left_out];
+  }
+  std::vector<std::string> lines;
+  for (const auto& [reason, count] : reasons)
+    lines.push_back(fmt::format("{} left out: {}", count, reason));
+  if (lines.size() > kMostReasons) {
+    const std::size_t more = lines.size() - kMostReasons;
+    lines.resize(kMostReasons);
+    lines.push_back(fmt::format("and {} more reasons", more));
+  }
+  if (used == 0)
+    return InvalidError(
+        "set '" + set + "'",
+        fmt::format("none of its {} images can be used: {}", images,
+                    fmt::join(lines, "; ")),
+        "bring images that can be read and that the trial has not met");
+  std::string text;
+  for (const std::string& line : lines) text += "  " + line + "\n";
+  return text;
+}
+
+Status CheckSets(const WorkspaceLayout& layout, const Subject& subject,
+                 const stages::SourceScan& scan) {
+  BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<db::Reader> reader,
+                         db::Reader::Open(layout.database()));
+  for (const Json& set : subject.sets)
+    BESOM_RETURN_IF_ERROR(
+        CheckSetName(*reader, subject.trial, scan, set.at("name")));
+  return Status::Ok();
+}
+
+Status Evaluate(const EvaluateArguments& arguments, const Computer& computer) {
   const WorkspaceLayout layout(arguments.workspace);
   BESOM_ASSIGN_OR_RETURN(const Subject subject, FindSubject(arguments, layout));
-  BESOM_ASSIGN_OR_RETURN(const run::SweepGraph graph,
-                         PlanLaterSets(subject.trial, subject.sets, threads));
-  BESOM_ASSIGN_OR_RETURN(const LaterImages later,
-                         ComputeImages(graph, stages, threads));
   BESOM_ASSIGN_OR_RETURN(
-      const stages::SplitTable placed,
-      Place(subject.known, later, graph.data.front().scan, threads));
+      const run::SweepGraph graph,
+      PlanLaterSets(subject.trial, subject.sets, computer.threads));
+  const stages::SourceScan& scan = graph.data.front().scan;
+  BESOM_RETURN_IF_ERROR(CheckSets(layout, subject, scan));
+  BESOM_ASSIGN_OR_RETURN(const LaterImages later,
+                         ComputeImages(graph, computer));
+  BESOM_ASSIGN_OR_RETURN(const stages::SplitTable placed,
+                         Place(subject.known, later, scan, computer));
+  std::map<std::string, std::string> left_out;
+  for (const std::string& set : placed.externals) {
+    BESOM_ASSIGN_OR_RETURN(left_out[set], WhatIsLeftOut(set, placed));
+  }
   db::CommitBatch batch;
   batch.later_images =
       db::ImageTable{placed.folds, run::ImageRowsOf(placed, later.records)};
-  BESOM_ASSIGN_OR_RETURN(batch.later_sets, ScoreFits(subject, graph, later,
-                                                     placed, stages, threads));
+  BESOM_ASSIGN_OR_RETURN(batch.later_sets,
+                         ScoreFits(subject, graph, later, placed, computer));
+  if (computer.stop()) return StoppedError();
   BESOM_RETURN_IF_ERROR(Store(layout, subject, std::move(batch)));
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<db::Reader> reader,
                          db::Reader::Open(layout.database()));
+  const db::TrialName name = {subject.trial.record.sweep,
+                              subject.trial.record.trial};
   std::string text;
-  for (const Json& set : subject.sets) {
-    const std::string name = set.at("name");
-    BESOM_ASSIGN_OR_RETURN(
-        const std::string figures,
-        SetFigures(*reader,
-                   {subject.trial.record.sweep, subject.trial.record.trial},
-                   name));
-    text += figures;
+  for (const std::string& set : placed.externals) {
+    BESOM_ASSIGN_OR_RETURN(const std::string figures,
+                           SetFigures(*reader, name, set));
+    text += figures + left_out[set];
   }
   fmt::print("{}", text);
   return Status::Ok();
@@ -202,8 +254,11 @@ Status Evaluate(const EvaluateArguments& arguments,
 }  // namespace
 
 int RunEvaluate(const EvaluateArguments& arguments,
-                const stages::StageRegistry& stages) {
-  return ReportStatus(Evaluate(arguments, stages));
+                const stages::StageRegistry& stages,
+                const std::function<bool()>& stop) {
+  Status status = Evaluate(arguments, {stages, cluster::UsableCores(), stop});
+  if (status.code() == StatusCode::kInterrupted) status = StoppedError();
+  return ReportStatus(status);
 }
 
 }  // namespace besom::cli

@@ -1,5 +1,7 @@
 #include "pipeline/cli/evaluate/known_images.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <utility>
 
@@ -106,6 +108,35 @@ Result<KnownImages> FindKnownImages(const WorkspaceLayout& layout,
   }
   known.unseen = wanted.size() - seen.size();
   return known;
+}
+
+Status CheckSetName(db::Reader& reader, const TrainedTrial& trial,
+                    const stages::SourceScan& scan, const std::string& set) {
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table others,
+      reader.Query("SELECT DISTINCT trial FROM confusion_matrix WHERE sweep = "
+                   "? AND split = ? AND trial <> ? LIMIT 1",
+                   {trial.record.sweep, set, trial.record.trial}));
+  if (others.rows.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table rows,
+      reader.Query("SELECT path, coalesce(content, '') FROM image JOIN sweep s "
+                   "USING(sweep_id) WHERE s.name = ? AND source = ? AND listed",
+                   {trial.record.sweep, set}));
+  std::set<std::pair<std::string, std::string>> stored, met;
+  for (const auto& row : rows.rows)
+    stored.emplace(db::TextOf(row[0]), db::TextOf(row[1]));
+  for (const stages::ScanEntry& entry : scan.entries)
+    if (entry.source == set)
+      met.emplace(entry.path,
+                  entry.content == Digest{} ? "" : entry.content.Hex());
+  if (stored == met) return Status::Ok();
+  return InvalidError(
+      "set '" + set + "'",
+      fmt::format("trial {} was evaluated on other images of this name ({} "
+                  "then, {} now)",
+                  db::TextOf(others.rows[0][0]), stored.size(), met.size()),
+      "give these another name");
 }
 
 }  // namespace besom::cli

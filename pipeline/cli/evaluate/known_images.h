@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "db/reader.h"
 #include "pipeline/base/result.h"
 #include "pipeline/cli/trained/trained_trial.h"
 #include "pipeline/store/workspace_layout.h"
+#include "stages/data/image_table.h"
 #include "stages/data/split_stage.h"
 #include "stages/data/split_table.h"
 #include "stages/data/thumbnail_shard.h"
@@ -28,5 +30,10 @@ struct KnownImages {
 Result<KnownImages> FindKnownImages(const WorkspaceLayout& layout,
                                     db::Reader& reader,
                                     const TrainedTrial& trial);
+
+/// A set's name stands for its images: kInvalid where other trials of the sweep
+/// were evaluated on other images of this name than `scan` has.
+Status CheckSetName(db::Reader& reader, const TrainedTrial& trial,
+                    const stages::SourceScan& scan, const std::string& set);
 
 }  // namespace besom::cli

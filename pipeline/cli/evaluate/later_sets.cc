@@ -79,18 +79,18 @@ Status ResolveNumerics(const TrainedTrial& trial,
   return numerics.ResolveTraining(offered);
 }
 
-Result<stages::StageOutput> RunTask(const TaskNode& task,
-                                    const ArtifactMap& artifacts,
-                                    const stages::StageRegistry& stages,
-                                    int threads) {
-  Json hints = task.hints;
+}  // namespace
+
+Result<stages::StageOutput> Computer::Run(const std::string& stage,
+                                          const Json& params, Json hints,
+                                          const ArtifactMap& artifacts) const {
   hints["threads"] = threads;
   hints["device"] = "cpu";
-  const std::function<bool(double)> progress = [](double) { return false; };
-  return stages.at(task.stage)->Run({task.params, hints, artifacts, progress});
+  const std::function<bool(double)> progress = [this](double) {
+    return stop();
+  };
+  return stages.at(stage)->Run({params, hints, artifacts, progress});
 }
-
-}  // namespace
 
 Result<Json> ReadLaterSets(const std::string& data, const std::string& name,
                            const Json& config) {
@@ -129,17 +129,22 @@ Result<run::SweepGraph> PlanLaterSets(const TrainedTrial& trial,
   alone.config["augment"]["views"] = 0;
   BESOM_RETURN_IF_ERROR(ResolveNumerics(trial, sweep.numerics));
   stages::MemoryContentDigests digests;
-  BESOM_RETURN_IF_ERROR(run::PlanGraph(sweep, digests, threads));
+  const Status planned = run::PlanGraph(sweep, digests, threads);
+  if (planned.place().starts_with("evaluate.external."))
+    return Status(planned.code(), "--data", planned.cause(), planned.cure());
+  BESOM_RETURN_IF_ERROR(planned);
   return std::move(sweep.graph);
 }
 
 Result<LaterImages> ComputeImages(const run::SweepGraph& graph,
-                                  const stages::StageRegistry& stages,
-                                  int threads) {
+                                  const Computer& computer) {
+  const auto run = [&](const TaskNode& task, const ArtifactMap& artifacts) {
+    return computer.Run(task.stage, task.params, task.hints, artifacts);
+  };
   LaterImages images;
   for (const TaskId ingest : graph.data.front().ingest) {
     BESOM_ASSIGN_OR_RETURN(stages::StageOutput decoded,
-                           RunTask(graph.graph[ingest], {}, stages, threads));
+                           run(graph.graph[ingest], {}));
     const Artifact pixels =
         Artifact::FromBytes(std::move(decoded.blobs.at("pixels")));
     BESOM_ASSIGN_OR_RETURN(const stages::PixelShard shard,
@@ -157,9 +162,8 @@ Result<LaterImages> ComputeImages(const run::SweepGraph& graph,
     for (const TaskInput& input : graph.graph[fit.evaluate].inputs) {
       const TaskNode& task = graph.graph[input.task];
       if (input.port != "plain" || task.inputs.front().task != ingest) continue;
-      BESOM_ASSIGN_OR_RETURN(
-          stages::StageOutput features,
-          RunTask(task, {{"pixels", {pixels}}}, stages, threads));
+      BESOM_ASSIGN_OR_RETURN(stages::StageOutput features,
+                             run(task, {{"pixels", {pixels}}}));
       images.features.push_back(
           Artifact::FromBytes(std::move(features.blobs.at("features"))));
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,19 @@
 #include "stages/stage.h"
 
 namespace besom::cli {
+
+/// What computes tasks here: `stages` has ingest, features and evaluate; `stop`
+/// (any thread) says whether they shall end with kInterrupted.
+struct Computer {
+  const stages::StageRegistry& stages;
+  int threads = 1;
+  std::function<bool()> stop;
+
+  /// Runs a task of the plan with these parameters on the CPU.
+  Result<stages::StageOutput> Run(const std::string& stage, const Json& params,
+                                  Json hints,
+                                  const ArtifactMap& artifacts) const;
+};
 
 /// Reads --data: an element of `evaluate.external`, or a list of them, as YAML
 /// or in a .yaml file; or a folder, whose subfolders are called like classes
@@ -35,10 +49,8 @@ struct LaterImages {
 };
 
 /// Decodes and passes all images of the graph's only data, one task of ingest
-/// after the other, so that pixels of one are held at a time. `stages` has
-/// ingest and features.
+/// after the other, so that pixels of one are held at a time.
 Result<LaterImages> ComputeImages(const run::SweepGraph& graph,
-                                  const stages::StageRegistry& stages,
-                                  int threads);
+                                  const Computer& computer);
 
 }  // namespace besom::cli

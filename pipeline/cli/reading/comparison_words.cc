@@ -33,9 +33,13 @@ std::string ComparisonSentence(const run::TrialComparison& line) {
                       "these {} {}",
                       line.units, line.unit);
   const bool adjusted = *line.p_adjusted != *line.test.p;
+  const std::string differing =
+      line.test.differing
+          ? fmt::format(" ({} with answers that differ)", *line.test.differing)
+          : "";
   text += fmt::format(
-      "; {} of {} {}, p = {:.4g}{}: ", line.test.method, line.units, line.unit,
-      *line.test.p,
+      "; {} of {} {}{}, p = {:.4g}{}: ", line.test.method, line.units,
+      line.unit, differing, *line.test.p,
       adjusted ? fmt::format(" ({:.4g} by Holm)", *line.p_adjusted) : "");
   return text + (*line.p_adjusted < kChance ? "more than chance"
                                             : "no more than chance explains");

@@ -219,6 +219,40 @@ TEST(SetComparisonTest, ATrialAgainstItselfIsNotEstimable) {
   }
 }
 
+/// `groups` of `size` images, all of class 0 and then of class 1; of the first
+/// `better` groups a is right and b is not, of the others both are right.
+std::pair<ScoredSet, ScoredSet> BetterInSome(int groups, int size, int better) {
+  ScoredSet a, b;
+  a.classes = b.classes = 3;
+  for (int g = 0; g < groups; ++g)
+    for (int i = 0; i < size; ++i) {
+      const int cls = g % 2;
+      for (ScoredSet* set : {&a, &b}) {
+        const int said = set == &b && g < better ? 2 : cls;
+        set->actual.push_back(cls);
+        set->group.push_back(g);
+        for (int c = 0; c < 3; ++c)
+          set->probabilities.push_back(c == said ? 0.8 : 0.1);
+      }
+    }
+  return {a, b};
+}
+
+TEST(SetComparisonTest, AnIntervalExcludesZeroOnlyWhereTheTestDoes) {
+  for (const int better : {1, 2, 4, 5, 6, 9}) {
+    const auto [a, b] = BetterInSome(12, 5, better);
+    const auto result = CompareSets(kClasses, a, b, "accuracy", {});
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(result->differing, better);
+    EXPECT_DOUBLE_EQ(*result->difference, better / 12.0);
+    // All 2^n swaps, two of which are as extreme.
+    EXPECT_DOUBLE_EQ(*result->p, std::pow(2.0, 1 - better));
+    ASSERT_TRUE(result->low && result->high);
+    EXPECT_EQ(*result->low > 0, *result->p <= 0.05) << better;
+    EXPECT_GE(*result->high, *result->difference);
+  }
+}
+
 TEST(SetComparisonTest, WrongNamesAreUserErrors) {
   const ScoredSet a = RandomSet(9, 3, 1.5);
   const auto code = [&](const char* metric, const char* method) {
