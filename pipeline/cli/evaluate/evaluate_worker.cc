@@ -17,6 +17,7 @@
 #include "pipeline/cli/report_status.h"
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/result_rows.h"
+#include "pipeline/store/run_lock.h"
 #include "stages/data/near_duplicates.h"
 #include "stages/data/split_externals.h"
 
@@ -217,6 +218,8 @@ Status CheckSets(const WorkspaceLayout& layout, const Subject& subject,
 Status Evaluate(const EvaluateArguments& arguments, const Computer& computer) {
   const WorkspaceLayout layout(arguments.workspace);
   BESOM_ASSIGN_OR_RETURN(const Subject subject, FindSubject(arguments, layout));
+  BESOM_ASSIGN_OR_RETURN(const WorkspaceLock shared,
+                         WorkspaceLock::TakeShared(layout));
   BESOM_ASSIGN_OR_RETURN(
       const run::SweepGraph graph,
       PlanLaterSets(subject.trial, subject.sets, computer.threads));
@@ -257,7 +260,8 @@ int RunEvaluate(const EvaluateArguments& arguments,
                 const stages::StageRegistry& stages,
                 const std::function<bool()>& stop) {
   Status status = Evaluate(arguments, {stages, cluster::UsableCores(), stop});
-  if (status.code() == StatusCode::kInterrupted) status = StoppedError();
+  if (status.code() == StatusCode::kInterrupted && stop())
+    status = StoppedError();
   return ReportStatus(status);
 }
 

@@ -251,8 +251,7 @@ Result<TrainedTrial> LoadRefittedTrial(const Path& workspace,
                          WorkspaceLock::TakeShared(layout));
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout.database()));
-  BESOM_ASSIGN_OR_RETURN(const auto reader,
-                         db::Reader::Open(layout.database()));
+  BESOM_ASSIGN_OR_RETURN(auto reader, db::Reader::Open(layout.database()));
   BlobStore blobs(layout);
   BESOM_ASSIGN_OR_RETURN(const run::RecordedData data,
                          LoadRecordedData(*reader, blobs, loaded.record.sweep));
@@ -262,6 +261,7 @@ Result<TrainedTrial> LoadRefittedTrial(const Path& workspace,
                                         data));
   BESOM_ASSIGN_OR_RETURN(const std::vector<int> chosen,
                          LoadChosenEpochs(*reader, loaded.record));
+  reader.reset();  // Without a write-ahead log it would keep the writer out.
   Refit refit{.epochs = RefitEpochs(chosen)};
   RefitWork work(loaded, blobs, *results);
   BESOM_ASSIGN_OR_RETURN(refit.images, work.Plan(plan, refit.epochs));
