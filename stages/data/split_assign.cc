@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <tuple>
 
 #include "pipeline/base/check.h"
@@ -15,6 +16,9 @@ namespace {
 // more than any sum of small misfits.
 constexpr double kBeyondBound = 100.0;
 constexpr double kMissing = 1e6;
+// A misfit of a part's size decides between assignments that are as good by
+// class, and little else.
+constexpr double kSize = 0.05;
 // Gains below this are rounding.
 constexpr double kLeastGain = 1e-9;
 constexpr int kMostRounds = 30;
@@ -29,12 +33,17 @@ class Assignment {
         wishes_(wishes),
         got_(wishes.wanted.size(),
              std::vector<int>(wishes.wanted.front().size())),
+        size_(wishes.wanted.size()),
         part_(groups.size(), -1),
         largest_(wishes.wanted.front().size(), 1),
         nothing_{"", std::vector<int>(wishes.wanted.front().size())} {
-    for (const CountedGroup& group : groups)
+    for (const CountedGroup& group : groups) {
       for (std::size_t c = 0; c < largest_.size(); ++c)
         largest_[c] = std::max(largest_[c], group.counts[c]);
+      largest_group_ = std::max(largest_group_, SizeOf(group));
+    }
+    for (const std::vector<double>& part : wishes.wanted)
+      wanted_size_.push_back(std::accumulate(part.begin(), part.end(), 0.0));
   }
 
   int parts() const { return static_cast<int>(got_.size()); }
@@ -53,7 +62,10 @@ class Assignment {
       const int got = got_[static_cast<std::size_t>(part)][c];
       growth += Misfit(part, c, got + change) - Misfit(part, c, got);
     }
-    return growth;
+    if (!wishes_.even) return growth;
+    const int change = SizeOf(plus) - (minus == nullptr ? 0 : SizeOf(*minus));
+    const int size = size_[static_cast<std::size_t>(part)];
+    return growth + SizeMisfit(part, size + change) - SizeMisfit(part, size);
   }
   /// The same when `minus` leaves and nothing joins.
   double GrowthWithout(int part, const CountedGroup& minus) const {
@@ -67,6 +79,9 @@ class Assignment {
       if (before >= 0) got_[static_cast<std::size_t>(before)][c] -= count;
       got_[static_cast<std::size_t>(part)][c] += count;
     }
+    const int size = SizeOf(groups_[group]);
+    if (before >= 0) size_[static_cast<std::size_t>(before)] -= size;
+    size_[static_cast<std::size_t>(part)] += size;
     part_[group] = part;
   }
 
@@ -100,6 +115,14 @@ class Assignment {
   }
 
  private:
+  static int SizeOf(const CountedGroup& group) {
+    return std::accumulate(group.counts.begin(), group.counts.end(), 0);
+  }
+  double SizeMisfit(int part, int size) const {
+    const double miss =
+        (size - wanted_size_[static_cast<std::size_t>(part)]) / largest_group_;
+    return kSize * miss * miss;
+  }
   double Misfit(int part, std::size_t c, int got) const {
     const auto p = static_cast<std::size_t>(part);
     const double miss = std::abs(got - wishes_.wanted[p][c]) / largest_[c];
@@ -111,8 +134,11 @@ class Assignment {
   const std::vector<CountedGroup>& groups_;
   const PartWishes& wishes_;
   std::vector<std::vector<int>> got_;
+  std::vector<int> size_;  ///< Of each part, images.
+  std::vector<double> wanted_size_;
   std::vector<int> part_;
   std::vector<int> largest_;
+  int largest_group_ = 1;
   CountedGroup nothing_;
 };
 

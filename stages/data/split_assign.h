@@ -21,6 +21,9 @@ struct PartWishes {
   std::vector<std::vector<double>> wanted;
   /// needed[part][class]: the part must get at least one image.
   std::vector<std::vector<bool>> needed;
+  /// The parts are alike (folds): what is left over of the classes is spread,
+  /// so that they are also of one size.
+  bool even = false;
 };
 
 /// Where draws come from: (seed, "split", repeat, step, the group's name).

@@ -79,6 +79,9 @@ PartWishes GroupDealer::WishesOf(const std::vector<Share>& shares,
   }
   PartWishes wishes{{parts, std::vector<double>(columns)},
                     {parts, std::vector<bool>(columns)}};
+  wishes.even = std::ranges::all_of(shares, [&](const Share& share) {
+    return share.share == shares.front().share;
+  });
   for (std::size_t c = 0; c < columns; ++c) {
     double sum = 0;
     for (std::size_t p = 0; p < parts; ++p) {

@@ -98,8 +98,8 @@ Interval BcaInterval(const BootstrapSample& sample, int groups,
     return QuantileOf(sorted,
                       NormalCdf(bias + shifted / (1 - acceleration * shifted)));
   };
-  interval.low = end(-z);
-  interval.high = end(z);
+  interval.low = std::min(end(-z), *sample.value);
+  interval.high = std::max(end(z), *sample.value);
   return interval;
 }
 

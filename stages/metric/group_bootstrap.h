@@ -41,9 +41,12 @@ std::vector<BootstrapSample> BootstrapGroups(int groups,
 /// Bias-corrected and accelerated interval (Efron, JASA 82:171, 1987, section
 /// 3): unlike percentiles it follows the bias and skew that F1, kappa or ECE
 /// of few groups have, and unlike +- sd it stays inside of their range. Ends
-/// are interpolated linearly between sorted draws. Method "bootstrap_bca",
-/// groups as given. Not estimable: no value, no draws, fewer than 90 % of them
-/// with a value, all equal, or the value is beyond all of them (BCa undefined).
+/// are interpolated linearly between sorted draws. Where nearly all draws lie
+/// on one side of the value, as those of ECE may, the corrected interval would
+/// leave the value itself out: it is widened to hold it. Method
+/// "bootstrap_bca", groups as given. Not estimable: no value, no draws, fewer
+/// than 90 % of them with a value, all equal, or the value is beyond all of
+/// them (BCa undefined).
 Interval BcaInterval(const BootstrapSample& sample, int groups,
                      const BootstrapOptions& options);
 

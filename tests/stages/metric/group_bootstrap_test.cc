@@ -55,6 +55,21 @@ TEST(GroupBootstrapTest, AFigureThatDrawsLackIsNotEstimable) {
   EXPECT_EQ(interval.groups, 20);
 }
 
+TEST(GroupBootstrapTest, AnIntervalHoldsTheValueHoweverOneSidedTheDrawsAre) {
+  // A figure that grows when groups are repeated, as a calibration error does.
+  BootstrapSample sample;
+  for (int d = 0; d < 1000; ++d) sample.draws.push_back(0.1 + d * 1e-4);
+  sample.jackknife.assign(20, 0.1);
+  for (const double value : {0.1002, 0.1998}) {
+    sample.value = value;
+    const Interval interval = BcaInterval(sample, 20, {.draws = 1000});
+    ASSERT_TRUE(interval.low && interval.high);
+    EXPECT_LE(*interval.low, value);
+    EXPECT_GE(*interval.high, value);
+    EXPECT_LT(*interval.high - *interval.low, 0.01);
+  }
+}
+
 TEST(GroupBootstrapTest, DegenerateSamplesAreNotEstimable) {
   const BootstrapOptions options{.draws = 4};
   const auto low = [&](BootstrapSample sample) {

@@ -150,6 +150,49 @@ TEST(SplitFolds, WithoutTestEachFoldIsTestedOnce) {
             tested.size());
 }
 
+/// Sizes of the test sets of all fits.
+std::vector<std::size_t> TestSizes(const SplitTable& table) {
+  std::vector<std::size_t> sizes;
+  for (int repeat = 0; repeat < table.repeats; ++repeat)
+    for (int fold = 0; fold < table.folds; ++fold)
+      sizes.push_back(table.Members("test", repeat, fold).size());
+  return sizes;
+}
+
+TEST(SplitFolds, AreOfOneSizeWhereTheClassesAllowIt) {
+  // 9 images a class in 5 folds: 2, 2, 2, 2 and 1 of each class.
+  for (const int folds : {2, 4, 5, 7}) {
+    ScanBuilder builder({"a", "b", "c"});
+    for (const char* name : {"a", "b", "c"}) AddSingles(builder, name, 9);
+    SplitOptions options;
+    options.test = 0;
+    options.folds = folds;
+    options.repeats = 5;
+    options.validation = 0;
+    const auto table = builder.Split(options);
+    ASSERT_TRUE(table.ok()) << table.status().ToString();
+    for (const std::size_t size : TestSizes(*table)) {
+      EXPECT_GE(size, static_cast<std::size_t>(27 / folds)) << folds;
+      EXPECT_LE(size, static_cast<std::size_t>(27 / folds + 1)) << folds;
+    }
+  }
+}
+
+TEST(SplitFolds, OfPatientsWithManyImagesAreOfOneSize) {
+  // 4 patients a class in 3 folds: each class gives one fold two of them.
+  ScanBuilder builder({"a", "b", "c"});
+  for (const char* name : {"a", "b", "c"})
+    for (int i = 0; i < 40; ++i)
+      builder.Add("s", Name(name, i), name, Name(name, i / 10));
+  SplitOptions options;
+  options.test = 0;
+  options.folds = 3;
+  options.repeats = 8;
+  const auto table = builder.Split(options);
+  ASSERT_TRUE(table.ok()) << table.status().ToString();
+  for (const std::size_t size : TestSizes(*table)) EXPECT_EQ(size, 40u);
+}
+
 TEST(SplitDraws, DependOnSeedAndNamesButNotOnTheOrderOfTheScan) {
   std::mt19937 random(7);
   Structure structure = RandomStructure(random, 3, 0.1);
