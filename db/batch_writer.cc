@@ -128,39 +128,39 @@ Status BatchWriter::PutEvents(const std::vector<EventRow>& events) {
 }
 
 Status BatchWriter::PutImages(const ImageTable& table) {
-  BESOM_ASSIGN_OR_RETURN(const ImageGroups before, ReadGroups());
-  BESOM_ASSIGN_OR_RETURN(
-      KeptStatement unlist,
-      connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ? AND "
-                       "later = 0"));
-  BESOM_RETURN_IF_ERROR(unlist->Run(sweep_));
-  BESOM_ASSIGN_OR_RETURN(
-      KeptStatement clear,
-      connection_.Kept(
-          "DELETE FROM image_split WHERE image_id IN (SELECT "
-          "image_id FROM image WHERE sweep_id = ? AND later = 0)"));
-  BESOM_RETURN_IF_ERROR(clear->Run(sweep_));
+  // Only these depend on the groups of images that are there already.
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::int64_t> pooled,
+                         PooledTrials());
+  ImageGroups before;
+  if (!pooled.empty()) {
+    BESOM_ASSIGN_OR_RETURN(before, ReadGroups());
+  }
+  BESOM_RETURN_IF_ERROR(UnlistImages(/*later=*/false, ""));
   BESOM_RETURN_IF_ERROR(InsertImages(table, /*later=*/false));
-  return PoolAgain(before);
+  return pooled.empty() ? Status::Ok() : PoolAgain(pooled, before);
 }
 
 Status BatchWriter::PutLaterImages(const ImageTable& table) {
   std::set<std::string> sources;
   for (const ImageRow& row : table.images) sources.insert(row.source);
+  for (const std::string& source : sources)
+    BESOM_RETURN_IF_ERROR(UnlistImages(/*later=*/true, source));
+  return InsertImages(table, /*later=*/true);
+}
+
+Status BatchWriter::UnlistImages(bool later, const std::string& source) {
+  const std::string which =
+      "sweep_id = ?1 AND later = ?2 AND (?3 = '' OR source = ?3)";
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement unlist,
-      connection_.Kept("UPDATE image SET listed = 0 WHERE sweep_id = ? AND "
-                       "source = ? AND later = 1"));
+      connection_.Kept("UPDATE image SET listed = 0 WHERE " + which));
+  BESOM_RETURN_IF_ERROR(unlist->Run(sweep_, later, source));
   BESOM_ASSIGN_OR_RETURN(
       KeptStatement clear,
-      connection_.Kept(
-          "DELETE FROM image_split WHERE image_id IN (SELECT image_id FROM "
-          "image WHERE sweep_id = ? AND source = ? AND later = 1)"));
-  for (const std::string& source : sources) {
-    BESOM_RETURN_IF_ERROR(unlist->Run(sweep_, source));
-    BESOM_RETURN_IF_ERROR(clear->Run(sweep_, source));
-  }
-  return InsertImages(table, /*later=*/true);
+      connection_.Kept("DELETE FROM image_split WHERE image_id IN (SELECT "
+                       "image_id FROM image WHERE " +
+                       which + ")"));
+  return clear->Run(sweep_, later, source);
 }
 
 Status BatchWriter::InsertImages(const ImageTable& table, bool later) {

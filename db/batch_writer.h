@@ -40,6 +40,8 @@ class BatchWriter {
   Status PutEvents(const std::vector<EventRow>& events);
   Status PutImages(const ImageTable& table);
   Status PutLaterImages(const ImageTable& table);
+  /// What the sweep itself meets, or later sets; of one source, or of all ("").
+  Status UnlistImages(bool later, const std::string& source);
   Status InsertImages(const ImageTable& table, bool later);
   Status PutAudit(const AuditTable& table);
   Status PutFits(const std::vector<FitRow>& fits);
@@ -67,9 +69,12 @@ class BatchWriter {
   using ImageGroups =
       std::map<std::int64_t, std::pair<std::string, std::string>>;
   Result<ImageGroups> ReadGroups();
-  /// Where an image has another group than `before`: thresholds of all fits
-  /// anew, as if the images had come first.
-  Status PoolAgain(const ImageGroups& before);
+  /// Trials of the sweep that have a threshold of all fits.
+  Result<std::vector<std::int64_t>> PooledTrials();
+  /// Where an image has another group than `before`: the thresholds of all fits
+  /// of `trials` anew, as if the images had come first.
+  Status PoolAgain(const std::vector<std::int64_t>& trials,
+                   const ImageGroups& before);
   Result<TrialId> FindTrial(const std::string& trial);
 
   Connection& connection_;

@@ -104,25 +104,27 @@ Result<BatchWriter::ImageGroups> BatchWriter::ReadGroups() {
   }
 }
 
-Status BatchWriter::PoolAgain(const ImageGroups& before) {
+Result<std::vector<std::int64_t>> BatchWriter::PooledTrials() {
+  BESOM_ASSIGN_OR_RETURN(
+      KeptStatement rows,
+      connection_.Kept("SELECT trial_id FROM threshold JOIN trial "
+                       "USING(trial_id) WHERE sweep_id = ? AND repeat = ?"));
+  BESOM_RETURN_IF_ERROR(rows->Bind(sweep_, kAllFits));
+  std::vector<std::int64_t> trials;
+  while (true) {
+    BESOM_ASSIGN_OR_RETURN(const bool row, rows->Step());
+    if (!row) return trials;
+    trials.push_back(rows->Integer(0));
+  }
+}
+
+Status BatchWriter::PoolAgain(const std::vector<std::int64_t>& trials,
+                              const ImageGroups& before) {
   BESOM_ASSIGN_OR_RETURN(const ImageGroups now, ReadGroups());
   const auto differs = [&](const auto& image) {
     return now.at(image.first) != image.second;
   };
   if (std::none_of(before.begin(), before.end(), differs)) return Status::Ok();
-  std::vector<std::int64_t> trials;
-  {
-    BESOM_ASSIGN_OR_RETURN(
-        KeptStatement rows,
-        connection_.Kept("SELECT trial_id FROM threshold JOIN trial "
-                         "USING(trial_id) WHERE sweep_id = ? AND repeat = ?"));
-    BESOM_RETURN_IF_ERROR(rows->Bind(sweep_, kAllFits));
-    while (true) {
-      BESOM_ASSIGN_OR_RETURN(const bool row, rows->Step());
-      if (!row) break;
-      trials.push_back(rows->Integer(0));
-    }
-  }
   for (const std::int64_t trial : trials)
     BESOM_RETURN_IF_ERROR(PutPooledThreshold(trial));
   return Status::Ok();

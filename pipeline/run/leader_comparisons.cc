@@ -10,9 +10,10 @@
 namespace besom::run {
 
 Status RecordComparisons(const Path& database, const std::string& sweep) {
-  BESOM_ASSIGN_OR_RETURN(const auto reader, db::Reader::Open(database));
+  BESOM_ASSIGN_OR_RETURN(auto reader, db::Reader::Open(database));
   BESOM_ASSIGN_OR_RETURN(const std::vector<TrialComparison> lines,
                          CompareLeader(*reader, sweep));
+  reader.reset();  // Without a write-ahead log it would keep the writer out.
   BESOM_ASSIGN_OR_RETURN(const auto results, db::ResultsStore::Open(database));
   BESOM_ASSIGN_OR_RETURN(const auto stored, results->FindSweep(sweep));
   if (!stored) return InvalidError(sweep, "there is no such sweep");

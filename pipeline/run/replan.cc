@@ -9,13 +9,6 @@
 namespace besom::run {
 namespace {
 
-/// The configuration as it was before the planner added to it.
-Json ConfigAsPlanned(Json config) {
-  if (Json& backbone = config.at("model").at("backbone"); backbone.is_object())
-    backbone.erase("sha256");
-  return config;
-}
-
 Status NotTheSame(const std::string& trial) {
   return {StatusCode::kNotFound, "trial " + trial,
           "this version of besom does not plan it again from what the "
@@ -24,6 +17,12 @@ Status NotTheSame(const std::string& trial) {
 }
 
 }  // namespace
+
+Json ConfigAsPlanned(Json config) {
+  if (Json& backbone = config.at("model").at("backbone"); backbone.is_object())
+    backbone.erase("sha256");
+  return config;
+}
 
 Result<SweepGraph> PlanAgain(const RecordedTrial& trial,
                              const RecordedData& data) {

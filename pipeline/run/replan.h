@@ -24,6 +24,9 @@ struct RecordedData {
   std::vector<Json> split_rows;  ///< Of `split.file`.
 };
 
+/// A stored configuration as the spec gave it, without what the planner added.
+Json ConfigAsPlanned(Json config);
+
 /// Plans the trial again without its images: the graph that its sweep ran for
 /// it, alone, with the same keys. That it is the same one its id tells, which
 /// the planner makes of configuration, weights, scan and split. Reads weights.

@@ -45,7 +45,7 @@ Result<std::vector<StoredFit>> FitsOf(db::Reader& reader,
     StoredFit& fit = fits.emplace_back();
     fit.repeat = static_cast<int>(db::IntegerOf(row[0]));
     fit.fold = static_cast<int>(db::IntegerOf(row[1]));
-    if (!db::IsNull(row[2])) fit.threshold = db::NumberOf(row[2]);
+    fit.threshold = db::ValueOf(row[2]);
   }
   return fits;
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "pipeline/run/replan.h"
 #include "pipeline/run/task_params.h"
 #include "pipeline/store/blob_store.h"
 #include "stages/data/pixel_shard.h"
@@ -28,10 +29,8 @@ Result<BlobRef> FindSplit(db::Reader& reader, const TrainedTrial& trial) {
                    "AND k.stage = 'split' AND b.port = 'split' "
                    "AND b.removed IS NULL",
                    {trial.record.sweep}));
-  Json config = trial.config();
-  if (config["model"]["backbone"].is_object())
-    config["model"]["backbone"].erase("sha256");  // Not of the spec.
-  const Json identity = sweeps::IdentityOf(config);
+  const Json identity =
+      sweeps::IdentityOf(run::ConfigAsPlanned(trial.config()));
   for (const auto& row : splits.rows)
     if (run::TrialIdOf(identity, trial.weights.digest, db::TextOf(row[0])) ==
         trial.record.trial)
