@@ -43,6 +43,22 @@ Path WorkspaceLayout::journal(std::string_view run, int rank) const {
          fmt::format("{}{}{}", journal_prefix(run), rank, kJournalSuffix);
 }
 
+Path WorkspaceLayout::job_script(std::string_view name) const {
+  return jobs() / (FileNameOf(name) + ".sbatch");
+}
+
+Path WorkspaceLayout::job_log(std::string_view name, bool array) const {
+  return jobs() /
+         fmt::format("{}-{}.log", FileNameOf(name), array ? "%A_%a" : "%j");
+}
+
+Path WorkspaceLayout::job_record(std::string_view name, int index,
+                                 int count) const {
+  const std::string part =
+      count == 0 ? "" : fmt::format(".{}-of-{}", index, count);
+  return jobs() / (FileNameOf(name) + part + ".job.json");
+}
+
 Path WorkspaceLayout::rank_log(int rank) const {
   return logs() / fmt::format("rank{}.log", rank);
 }

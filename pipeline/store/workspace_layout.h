@@ -31,6 +31,16 @@ class WorkspaceLayout {
   Path run_locks() const { return locks() / "runs"; }
   /// Held by run `run` for its life.
   Path run_lock(std::string_view run) const;
+  /// What `besom submit` writes.
+  Path jobs() const { return root_ / "slurm"; }
+  /// The batch script of sweep `name`.
+  Path job_script(std::string_view name) const;
+  /// Output of its job, with Slurm's words for the number in the name: for an
+  /// array that of each of its jobs.
+  Path job_log(std::string_view name, bool array) const;
+  /// The record of its job (pipeline/store/job_record.h), or of job `index` of
+  /// an array of `count`; 0 = no array.
+  Path job_record(std::string_view name, int index, int count) const;
   Path logs() const { return root_ / "logs"; }
   Path rank_log(int rank) const;
   /// What `rank` did in `run`: journal_prefix(run) + "N" + kJournalSuffix.

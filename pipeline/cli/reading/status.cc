@@ -6,10 +6,12 @@
 #include <memory>
 #include <thread>
 
+#include "pipeline/cli/reading/jobs_text.h"
 #include "pipeline/cli/reading/reading_verbs.h"
 #include "pipeline/cli/reading/sweep_summary.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/workspace_reader.h"
+#include "pipeline/store/job_record.h"
 
 namespace besom::cli {
 namespace {
@@ -79,7 +81,8 @@ std::string Indented(const std::string& lines) {
   return text;
 }
 
-Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
+Result<std::string> SweepText(db::Reader& reader, const std::string& workspace,
+                              const SweepSummary& summary) {
   std::string text = fmt::format("{}  {}\n", PlainText(summary.sweep),
                                  StateCountsText(summary));
   BESOM_ASSIGN_OR_RETURN(
@@ -105,29 +108,66 @@ Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
                          RunsText(reader, summary.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string failures,
                          FailuresText(reader, summary.sweep));
-  return text + runs + failures;
+  BESOM_ASSIGN_OR_RETURN(const std::string jobs,
+                         JobsText(WorkspaceOf(workspace), summary.sweep));
+  return text + jobs + runs + failures;
+}
+
+/// Sweeps of which there is nothing but a job that waits, or failed at once.
+Result<StatusText> SubmittedText(const WorkspaceLayout& layout,
+                                 const std::string& named,
+                                 const std::vector<std::string>& begun) {
+  StatusText status;
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> submitted,
+                         SubmittedSweeps(layout));
+  for (const std::string& sweep : submitted) {
+    if (!named.empty() && sweep != named) continue;
+    if (std::ranges::find(begun, sweep) != begun.end()) continue;
+    BESOM_ASSIGN_OR_RETURN(const std::string jobs, JobsText(layout, sweep));
+    status.text += fmt::format("{}  submitted, not begun\n{}", sweep, jobs);
+    status.exit_code = 3;
+    status.working = true;
+  }
+  return status;
+}
+
+/// The sweeps of the database that `named` means.
+Result<std::vector<std::string>> SweepsOf(db::Reader& reader,
+                                          const std::string& named) {
+  if (!named.empty()) {
+    BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader.FindSweep(named));
+    return std::vector<std::string>{sweep};
+  }
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table all,
+      reader.Query("SELECT sweep FROM sweeps ORDER BY created, sweep"));
+  std::vector<std::string> sweeps;
+  for (const auto& row : all.rows) sweeps.push_back(db::TextOf(row[0]));
+  return sweeps;
 }
 
 /// 3 (incomplete) outweighs 1 (failed) outweighs 0.
 Result<StatusText> ReadStatus(const GlobalOptions& global,
                               const std::string& named) {
-  BESOM_ASSIGN_OR_RETURN(const auto reader, OpenWorkspace(global.workspace));
+  const WorkspaceLayout layout = WorkspaceOf(global.workspace);
+  const auto reader = OpenWorkspace(global.workspace);
   std::vector<std::string> sweeps;
-  if (!named.empty()) {
-    BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader->FindSweep(named));
-    sweeps.push_back(sweep);
-  } else {
-    BESOM_ASSIGN_OR_RETURN(
-        const db::Table all,
-        reader->Query("SELECT sweep FROM sweeps ORDER BY created, sweep"));
-    for (const auto& row : all.rows) sweeps.push_back(db::TextOf(row[0]));
-    if (sweeps.empty()) return reader->FindSweep("").status();
+  Status found = reader.status();
+  if (reader.ok()) {
+    const auto begun = SweepsOf(**reader, named);
+    found = begun.status();
+    if (begun.ok()) sweeps = *begun;
   }
-  StatusText status;
+  BESOM_ASSIGN_OR_RETURN(StatusText status,
+                         SubmittedText(layout, named, sweeps));
+  if (!found.ok() && status.text.empty()) return found;
+  if (sweeps.empty() && status.text.empty())
+    return (*reader)->FindSweep("").status();
   for (const std::string& sweep : sweeps) {
     BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
-                           SummaryOf(*reader, sweep));
-    BESOM_ASSIGN_OR_RETURN(const std::string text, SweepText(*reader, summary));
+                           SummaryOf(**reader, sweep));
+    BESOM_ASSIGN_OR_RETURN(const std::string text,
+                           SweepText(**reader, global.workspace, summary));
     if (!status.text.empty()) status.text += '\n';
     status.text += text;
     status.exit_code = std::max(status.exit_code, summary.ExitCode());
