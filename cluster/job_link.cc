@@ -10,16 +10,11 @@ using Kind = NextLink::Kind;
 /// Exit codes of `besom run` after which the same run would end the same way.
 bool IsFinal(int code) { return code == 2 || code == 4 || code == 70; }
 
-/// Slurm ends the job: because its time is over, for another job, or because
-/// somebody said so.
-NextLink AfterEnding(const LinkFacts& facts) {
-  if (facts.preempted)
-    return facts.may_requeue
-               ? NextLink{Kind::kSlurm, "preempted: Slurm queues it again", ""}
-               : NextLink{Kind::kSubmit, "preempted", ""};
-  if (facts.seconds_left <= 0)
-    return {Kind::kSubmit, "the job's time is over", ""};
-  return {Kind::kNone, "the job was cancelled", ""};
+/// Why a job that ends, or is about to, is followed by another start.
+std::string WhyOver(const LinkFacts& facts) {
+  if (facts.preempted) return "Slurm needed the nodes for another job";
+  return facts.seconds_left <= 0 ? "the job's time is over"
+                                 : "the job's time is nearly over";
 }
 
 }  // namespace
@@ -31,10 +26,11 @@ NextLink DecideNextLink(const LinkFacts& facts) {
     return {Kind::kGiveUp,
             fmt::format("the run ended with exit code {}", facts.run_code),
             "mend what it says in the job's log, then submit again"};
-  if (facts.job == LinkFacts::Job::kEnding) {
-    const NextLink next = AfterEnding(facts);
-    if (next.kind != Kind::kSubmit) return next;
-  }
+  if (facts.requeued)
+    return {Kind::kSlurm, "Slurm has queued the job again", ""};
+  const bool ending = facts.job == LinkFacts::Job::kEnding;
+  if (ending && !facts.preempted && facts.seconds_left > 0)
+    return {Kind::kNone, "the job was cancelled", ""};
   if (!facts.progress && !facts.node_lost)
     return {Kind::kGiveUp, "nothing was finished since the last start",
             "look into the job's log; give the job more time (slurm.time) if "
@@ -45,16 +41,12 @@ NextLink DecideNextLink(const LinkFacts& facts) {
                         "allows, and is not complete",
                         facts.links),
             "submit again to go on"};
-  if (facts.job == LinkFacts::Job::kRunning &&
+  if (facts.job == LinkFacts::Job::kRunning && !facts.preempted &&
       facts.seconds_left > facts.seconds_needed)
     return {Kind::kRunAgain,
             facts.node_lost ? "a node was lost" : "there is time left", ""};
-  const std::string why = facts.job == LinkFacts::Job::kEnding
-                              ? AfterEnding(facts).why
-                              : "the job's time is nearly over";
-  if (facts.job != LinkFacts::Job::kEnding && facts.may_requeue)
-    return {Kind::kRequeue, why, ""};
-  return {Kind::kSubmit, why, ""};
+  const bool back = facts.may_requeue && !ending;
+  return {back ? Kind::kRequeue : Kind::kSubmit, WhyOver(facts), ""};
 }
 
 }  // namespace besom::cluster

@@ -16,9 +16,10 @@ struct LinkFacts {
     kUnknown,  ///< Slurm does not say.
   };
   Job job = Job::kUnknown;
+  bool requeued = false;      ///< Slurm has put it back into the queue.
   bool preempted = false;     ///< Slurm needs its nodes for another job.
   bool may_requeue = false;   ///< Slurm may put this job back in the queue.
-  double seconds_left = 0;    ///< Of its time, by Slurm; negative: over.
+  double seconds_left = 0;    ///< Of the time it was given; negative: over.
   double seconds_needed = 0;  ///< Without which no run is worth starting.
   bool progress = false;      ///< The last run finished something.
   bool node_lost = false;     ///< A node failed under it.
@@ -33,7 +34,7 @@ struct NextLink {
     kRunAgain,  ///< Another run in this job.
     kRequeue,   ///< The job goes back into the queue.
     kSubmit,    ///< A job like this one, after it.
-    kSlurm,     ///< Slurm itself puts the job back into the queue.
+    kSlurm,     ///< Slurm itself has put the job back into the queue.
     kGiveUp,    ///< Nothing, and somebody should look.
   };
   Kind kind = Kind::kNone;

@@ -8,9 +8,8 @@
 namespace besom::cluster {
 namespace {
 
-/// What goes on after the setup. Bash runs a trap as soon as `wait` returns,
-/// and a signal makes `wait` return, so it is called until the run has ended.
-constexpr const char* kBody = R"sh(
+/// Comes before the setup, which a signal would otherwise end with the job.
+constexpr const char* kTraps = R"sh(
 # Slurm's warning before the end of the time, and of what ends the job early:
 # the run stops and stores what it has.
 run=
@@ -18,7 +17,11 @@ stop() {
   if [[ -n $run ]]; then kill -USR1 "$run" 2>/dev/null; fi
 }
 trap stop USR1 TERM
+)sh";
 
+/// What goes on after the setup. Bash runs a trap as soon as `wait` returns,
+/// and a signal makes `wait` return, so it is called until the run has ended.
+constexpr const char* kBody = R"sh(
 while true; do
   "$besom" run "${sweep[@]}" --progress plain &
   run=$!
@@ -112,6 +115,7 @@ std::string JobScript(const SlurmRequest& request, const SweepJob& job) {
   if (job.shards > 0)
     script += fmt::format("sweep+=(--shard \"$SLURM_ARRAY_TASK_ID/{}\")\n",
                           job.shards);
+  script += kTraps;
   if (!request.setup.empty()) script += "\n# From slurm.setup.\n";
   for (const std::string& line : request.setup) script += line + "\n";
   return script + kBody;

@@ -30,6 +30,7 @@ std::optional<SlurmAllocation> ReadAllocation(const Environment& environment) {
   allocation.node_count = LeadingNumber(text("SLURM_JOB_NUM_NODES"), 1);
   allocation.cpus_per_node = LeadingNumber(text("SLURM_JOB_CPUS_PER_NODE"), 1);
   allocation.gpus_per_node = LeadingNumber(text("SLURM_GPUS_ON_NODE"), 0);
+  allocation.restarts = LeadingNumber(text("SLURM_RESTART_COUNT"), 0);
   return allocation;
 }
 

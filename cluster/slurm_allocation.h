@@ -15,6 +15,7 @@ struct SlurmAllocation {
   int node_count = 1;
   int cpus_per_node = 1;  ///< Of the first node.
   int gpus_per_node = 0;  ///< Of the first node.
+  int restarts = 0;       ///< How often the job had been started before.
 
   bool operator==(const SlurmAllocation&) const = default;
 };

@@ -71,6 +71,19 @@ Result<std::string> Ask(const std::vector<std::string>& command) {
       "mend what Slurm says is wrong (`slurm:` in the sweep, or the options)");
 }
 
+/// Of a time limit: "10:00", "04:00:00", "2-00:00:00"; 0 = none.
+double LimitOf(std::string_view text) {
+  double days = 0;
+  if (const std::size_t dash = text.find('-'); dash != std::string_view::npos) {
+    days = SecondsOf(text.substr(0, dash));
+    text.remove_prefix(dash + 1);
+  }
+  double seconds = 0;
+  for (const std::string_view part : SplitAt(text, ':'))
+    seconds = seconds * 60 + SecondsOf(part);
+  return days * 86400 + seconds;
+}
+
 JobPhase PhaseOf(const std::string& state) {
   static const std::set<std::string_view> kOver = {
       "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED",
@@ -126,6 +139,8 @@ Result<QueuedJob> ParseJob(std::string_view output) {
   job.nodes = field("NodeList");
   job.start = SecondsOf(field("StartTime"));
   job.end = SecondsOf(field("EndTime"));
+  if (const double limit = LimitOf(field("TimeLimit")); limit > 0)
+    job.limit = job.start + limit;
   job.restarts = static_cast<int>(SecondsOf(field("Restarts")));
   job.may_requeue = field("Requeue") == "1";
   job.preempted = SecondsOf(field("PreemptTime")) > 0;

@@ -26,7 +26,8 @@ struct QueuedJob {
   std::string reason;  ///< Why it waits, "" = none.
   std::string nodes;   ///< "node[1-3]"; "" while it waits.
   double start = 0;    ///< When it began, or is expected to.
-  double end = 0;      ///< When its time is over.
+  double end = 0;      ///< When its time is over, or it was ended.
+  double limit = 0;    ///< When the time it was given is, or was, over.
   int restarts = 0;
   bool may_requeue = false;
   bool preempted = false;

@@ -98,15 +98,23 @@ TEST(NextLinkTest, AJobThatSlurmEndsAtItsLimitIsFollowedByAnother) {
   EXPECT_EQ(DecideNextLink(facts).kind, Kind::kGiveUp);
 }
 
-TEST(NextLinkTest, APreemptedJobIsLeftToSlurmWhereItQueuesItAgain) {
+TEST(NextLinkTest, AJobThatSlurmHasQueuedAgainIsLeftToIt) {
   LinkFacts facts = StoppedAtLimit();
   facts.job = Job::kEnding;
-  facts.preempted = true;
-  facts.seconds_left = 10;
+  facts.requeued = true;
+  facts.seconds_left = 3000;
   facts.progress = false;
   EXPECT_EQ(DecideNextLink(facts).kind, Kind::kSlurm);
+}
+
+TEST(NextLinkTest, APreemptedJobGivesItsNodesBack) {
+  LinkFacts facts = StoppedAtLimit();
+  facts.preempted = true;
+  facts.seconds_left = 3000;
+  EXPECT_EQ(DecideNextLink(facts).kind, Kind::kRequeue);
   facts.may_requeue = false;
-  facts.progress = true;
+  EXPECT_EQ(DecideNextLink(facts).kind, Kind::kSubmit);
+  facts.job = Job::kEnding;
   EXPECT_EQ(DecideNextLink(facts).kind, Kind::kSubmit);
 }
 

@@ -28,16 +28,17 @@ TEST(SlurmAllocationTest, ReadsNodesCoresAndGpus) {
                            {"SLURM_JOB_NODELIST", "gpu[1-2]"},
                            {"SLURM_JOB_NUM_NODES", "2"},
                            {"SLURM_JOB_CPUS_PER_NODE", "32(x2)"},
-                           {"SLURM_GPUS_ON_NODE", "4"}}));
+                           {"SLURM_GPUS_ON_NODE", "4"},
+                           {"SLURM_RESTART_COUNT", "2"}}));
   ASSERT_TRUE(allocation);
   EXPECT_EQ(*allocation,
-            (SlurmAllocation{"12", "alpha", "gpu[1-2]", 2, 32, 4}));
+            (SlurmAllocation{"12", "alpha", "gpu[1-2]", 2, 32, 4, 2}));
 }
 
 TEST(SlurmAllocationTest, WhatIsMissingIsTheLeast) {
   const auto allocation = ReadAllocation(With({{"SLURM_JOB_ID", "12"}}));
   ASSERT_TRUE(allocation);
-  EXPECT_EQ(*allocation, (SlurmAllocation{"12", "", "", 1, 1, 0}));
+  EXPECT_EQ(*allocation, (SlurmAllocation{"12", "", "", 1, 1, 0, 0}));
 }
 
 TEST(SlurmAllocationTest, AJobOfAnArrayIsNamedByItsPlaceInIt) {

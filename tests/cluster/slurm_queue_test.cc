@@ -32,7 +32,8 @@ TEST(ParseSubmittedTest, AnythingElseIsNoJob) {
 
 constexpr const char* kRunning =
     "JobId=3 JobName=covid JobState=RUNNING Reason=None Dependency=(null) "
-    "Requeue=1 Restarts=2 StartTime=1795935557 EndTime=1795936157 "
+    "Requeue=1 Restarts=2 TimeLimit=1-00:10:00 StartTime=1795935557 "
+    "EndTime=1795936157 "
     "PreemptEligibleTime=1795935557 PreemptTime=None NodeList=node[1-3] "
     "BatchHost=node1 \n";
 
@@ -45,6 +46,7 @@ TEST(ParseJobTest, ReadsARunningJob) {
   EXPECT_EQ(job->nodes, "node[1-3]");
   EXPECT_EQ(job->start, 1795935557);
   EXPECT_EQ(job->end, 1795936157);
+  EXPECT_EQ(job->limit, 1795935557 + 86400 + 600);
   EXPECT_EQ(job->restarts, 2);
   EXPECT_TRUE(job->may_requeue);
   EXPECT_FALSE(job->preempted);
@@ -52,13 +54,15 @@ TEST(ParseJobTest, ReadsARunningJob) {
 
 TEST(ParseJobTest, ReadsAWaitingJob) {
   const auto job = ParseJob(
-      "JobId=4 JobState=PENDING Reason=Resources Requeue=0 StartTime=Unknown "
+      "JobId=4 JobState=PENDING Reason=Resources Requeue=0 TimeLimit=UNLIMITED "
+      "StartTime=Unknown "
       "EndTime=Unknown NodeList=(null)\n");
   ASSERT_TRUE(job.ok());
   EXPECT_EQ(job->phase, JobPhase::kPending);
   EXPECT_EQ(job->reason, "Resources");
   EXPECT_EQ(job->nodes, "");
   EXPECT_EQ(job->start, 0);
+  EXPECT_EQ(job->limit, 0);
   EXPECT_FALSE(job->may_requeue);
 }
 

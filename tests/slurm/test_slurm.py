@@ -19,6 +19,9 @@ SLOW = ["--set", "model.unfreeze=block7", "--set", "train.epochs=30",
         "--set", "parameters.model.dropout=[0.1,0.2,0.3,0.4,0.5,0.6]",
         "--set", "cluster.mpi_args=[--mca,pml,ob1,--mca,btl,'sm,tcp,self']"]
 
+# The same, but too long for the first of the jobs below.
+LONG = SLOW + ["--set", "train.epochs=60"]
+
 lab = None
 
 
@@ -32,7 +35,7 @@ def tearDownModule():
 
 
 class SlurmCase(SmokeCase):
-    reference_rows = None
+    references = {}  # By settings: the rows of an undisturbed local run.
 
     def besom(self, *arguments, codes=(0,)):
         done = besom(*arguments, **lab.env)
@@ -77,14 +80,15 @@ class SlurmCase(SmokeCase):
     def check_complete(self, workspace, code=0):
         self.besom("status", "-w", workspace, "--exit-code", codes=(code,))
 
-    def check_slow_rows(self, workspace):
+    def check_rows(self, workspace, settings=SLOW):
         """The sweep is complete, with the rows of an undisturbed local run,
         and nothing that was committed was computed again."""
         self.check_complete(workspace)
-        if SlurmCase.reference_rows is None:
-            local = self.run_smoke(self.workspace(), *SLOW)
-            SlurmCase.reference_rows = same_rows(local)
-        self.assertEqual(same_rows(workspace), SlurmCase.reference_rows)
+        key = tuple(settings)
+        if key not in self.references:
+            local = self.run_smoke(self.workspace(), *settings)
+            self.references[key] = same_rows(local)
+        self.assertEqual(same_rows(workspace), self.references[key])
         twice = select(workspace, "select trial, stage, count(*) from attempts "
                        "where outcome = 'done' and stage in ('fine_tune', "
                        "'evaluate') group by 1, 2 having count(*) > 1")
@@ -176,10 +180,9 @@ class WithoutSlurmTest(SmokeCase):
 class TimeLimitTest(SlurmCase):
     def test_a_sweep_longer_than_its_jobs_ends_complete(self):
         workspace = self.workspace()
-        job = self.submit(workspace, *SLOW, "--set", "train.epochs=30",
-                          "--signal-seconds", 40, time="1")
+        job = self.submit(workspace, *LONG, "--signal-seconds", 40, time="1")
         self.until_ended(workspace, 300)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace, LONG)
         self.assertGreater(self.record(workspace)["links"], 1)
         self.assertEqual(self.record(workspace)["job"], job)
         kinds = [kind for kind, in select(workspace, "select kind from events")]
@@ -187,16 +190,17 @@ class TimeLimitTest(SlurmCase):
 
     def test_where_requeue_is_not_allowed_another_job_follows(self):
         workspace = self.workspace()
-        job = self.submit(workspace, *SLOW, "--requeue", "false",
-                          "--signal-seconds", 50, time="1")
+        job = self.submit(workspace, *LONG, "--requeue", "false",
+                          "--signal-seconds", 40, time="1")
         self.until_ended(workspace, 300)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace, LONG)
         self.assertNotEqual(self.record(workspace)["job"], job)
 
     def test_a_chain_has_a_most_length(self):
         workspace = self.workspace()
-        job = self.submit(workspace, *SLOW, "--max-links", 1,
-                          "--signal-seconds", 50, time="1")
+        job = self.submit(workspace, *SLOW, "--max-links", 1)
+        self.until_fits(workspace, 2)
+        lab.ask("scancel", "--batch", "--signal=USR1", job)
         self.until_ended(workspace)
         self.check_complete(workspace, code=3)
         self.assertIn("slurm.max_links", self.record(workspace)["why"])
@@ -205,6 +209,16 @@ class TimeLimitTest(SlurmCase):
                    "select count(*) from events where kind = 'slurm_stopped'"),
             [(1,)])
         lab.until_state(job, ("FAILED",))
+
+    def test_a_signal_without_need_costs_no_place_in_the_queue(self):
+        workspace = self.workspace()
+        job = self.submit(workspace, *SLOW)
+        self.until_fits(workspace, 2)
+        lab.ask("scancel", "--batch", "--signal=USR1", job)
+        self.until_ended(workspace)
+        self.check_rows(workspace)
+        self.assertEqual(self.record(workspace)["links"], 2)
+        self.assertEqual(lab.job(job)["Restarts"], "0")
 
     def test_without_progress_the_chain_ends(self):
         workspace = self.workspace()
@@ -230,7 +244,7 @@ class EndedFromOutsideTest(SlurmCase):
         self.assertIn("cancelled", self.record(workspace)["why"])
         self.submit(workspace, *SLOW)
         self.until_ended(workspace)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
 
     def test_cancel_stores_what_is_finished(self):
         workspace = self.workspace()
@@ -242,7 +256,7 @@ class EndedFromOutsideTest(SlurmCase):
         self.assertEqual(select(
             workspace, "select outcome from runs"), [("interrupted",)])
         self.besom("run", SMOKE, "-w", workspace, *SLOW)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
 
     def test_a_preempted_job_goes_on_when_the_nodes_are_free_again(self):
         workspace = self.workspace()
@@ -253,7 +267,7 @@ class EndedFromOutsideTest(SlurmCase):
         lab.until_state(urgent, ("COMPLETED",))
         self.until_ended(workspace)
         self.assertEqual(lab.job(job)["Restarts"], "1")
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
 
     def test_a_killed_rank_is_done_without(self):
         workspace = self.workspace()
@@ -261,7 +275,7 @@ class EndedFromOutsideTest(SlurmCase):
         self.until_fits(workspace, 1)
         os.kill(lab.processes(3, "besom-worker")[0], signal.SIGKILL)
         self.until_ended(workspace)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
         self.assertEqual(self.record(workspace)["links"], 1)
 
 
@@ -281,12 +295,13 @@ class LostNodeTest(SlurmCase):
                   "the first loss of node 3")
         lab.until(lambda: lab.processes(3, "besom-worker"), 30,
                   "ranks on all nodes again")
-        self.until_fits(workspace, 2)
+        lab.until(lambda: select(workspace, "select count(*) from runs") ==
+                  [(2,)], 30, "the second run")
         self.kill_launcher_of(3)
         lab.until(lambda: self.record(workspace)["losses"] == {"node3": 2}, 30,
                   "the second loss of node 3")
         self.until_ended(workspace)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
         self.assertEqual(select(workspace, "select ranks from runs order by "
                                 "started"), [(3,), (3,), (2,)])
 
@@ -302,7 +317,7 @@ class LostNodeTest(SlurmCase):
             self.until_ended(workspace)
         finally:
             lab.start_node(3)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
         lab.until(lambda: lab.usable() == 3, 60, "node 3 is back")
 
     def test_slurm_itself_may_be_gone_for_a_while(self):
@@ -312,7 +327,7 @@ class LostNodeTest(SlurmCase):
         lab.kill("slurmctld")
         lab.start_controller()
         self.until_ended(workspace)
-        self.check_slow_rows(workspace)
+        self.check_rows(workspace)
         lab.until_state(job, ("COMPLETED",))
 
 

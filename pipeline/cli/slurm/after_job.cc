@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <system_error>
 #include <thread>
 
@@ -141,11 +142,13 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
     fmt::print(stderr, "besom: {}\n", asked.ToString());
     return facts;
   }
-  end_ = job.end;
-  facts.job = job.phase == cluster::JobPhase::kRunning
-                  ? LinkFacts::Job::kRunning
-                  : LinkFacts::Job::kEnding;
-  facts.seconds_left = job.end - clock_.Wall();
+  const bool runs = job.phase == cluster::JobPhase::kRunning;
+  end_ = runs ? job.end : job.limit;
+  facts.job = runs ? LinkFacts::Job::kRunning : LinkFacts::Job::kEnding;
+  // A job without a limit has all the time.
+  facts.seconds_left =
+      end_ > 0 ? end_ - clock_.Wall() : std::numeric_limits<double>::max();
+  facts.requeued = job.restarts > allocation_.restarts;
   facts.preempted = job.preempted;
   facts.may_requeue = facts.may_requeue && job.may_requeue;
   return facts;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cluster/slurm_queue.h"
 #include "pipeline/base/log.h"
@@ -15,17 +16,21 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
   JobNodes nodes(WorkspaceLayout(options.workspace), sweep, {});
   nodes.job_ = allocation.job;
   nodes.count_ = allocation.node_count;
-  const Result<cluster::QueuedJob> job = cluster::FindJob(allocation.job);
-  if (job.ok())
-    nodes.end_ = job->end;
-  else
-    Log(LogLevel::kWarning,
-        "Slurm does not say when the job ends: " + job.status().ToString());
   const Result<std::vector<std::string>> all =
       cluster::NodesIn(allocation.nodes);
-  if (!all.ok() || all->empty()) return nodes;
+  const Result<cluster::QueuedJob> job = cluster::FindJob(allocation.job);
+  if (!all.ok() || !job.ok() || job->nodes.empty()) {
+    Log(LogLevel::kWarning,
+        "Slurm does not say when the job ends and which nodes it has: " +
+            (all.ok() ? job.status() : all.status()).ToString());
+    return nodes;
+  }
+  nodes.end_ = job->end;
+  // A node that Slurm has taken for lost does not come back to the job.
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> current,
+                         cluster::NodesIn(job->nodes));
   std::set<std::string> bad;
-  if (const Result<std::vector<std::string>> lost = cluster::LostAmong(*all);
+  if (const Result<std::vector<std::string>> lost = cluster::LostAmong(current);
       lost.ok())
     bad.insert(lost->begin(), lost->end());
   BESOM_ASSIGN_OR_RETURN(
@@ -33,7 +38,7 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
       ReadJobRecord(nodes.layout_, nodes.sweep_, nodes.part_));
   if (record && record->job == allocation.job)
     for (const std::string& node : record->ExcludedNodes()) bad.insert(node);
-  for (const std::string& node : *all)
+  for (const std::string& node : current)
     if (!bad.contains(node)) nodes.usable_.push_back(node);
   if (nodes.usable_.empty())
     return Status(StatusCode::kInterrupted, allocation.nodes,
