@@ -57,6 +57,7 @@ Result<int> RunUnderMpirun(const RunArguments& arguments, int ranks) {
   cluster::MpiJob job;
   job.mpi = cluster::BuiltMpi();
   job.ranks = ranks;
+  job.end_by = arguments.options.end_by;
   job.worker = arguments.ForWorker();
   job.worker.insert(job.worker.begin(), worker);
   SetWorkerEnvironment();
