@@ -78,6 +78,7 @@ bool Coordinator::Admit(const Assignment& given) {
   if (!budget_) return true;
   using Fit = TimeBudget::Fit;
   const double now = clock_.Monotonic();
+  Watch(given.ranks[0]);
   const Fit fit = budget_->Judge(given, scheduler_->queue(given.ranks[0]), now);
   if (fit == Fit::kFits) return true;
   if (fit == Fit::kTooLong) {
