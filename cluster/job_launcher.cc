@@ -144,7 +144,8 @@ void Child::GoTo(Stage stage) {
       break;
     case Stage::kAsked:
       ::kill(pid_, SIGUSR1);
-      next_stage_ = now + job_.stop_seconds;
+      next_stage_ =
+          now + std::max(job_.stop_seconds, job_.end_by - clock_.Wall());
       break;
     case Stage::kTerminated:
       ::kill(-pid_, SIGTERM);

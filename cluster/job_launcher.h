@@ -49,6 +49,9 @@ struct MpiJob {
   /// After the first request to stop: seconds for the ranks to end by
   /// themselves before it counts as a second one.
   double stop_seconds = 20;
+  /// Until then they have that time in any case: work goes on that ends before
+  /// the allocation does. Seconds since 1970; 0 = none.
+  double end_by = 0;
   /// After the second: seconds between SIGTERM and SIGKILL.
   double kill_seconds = 2;
 };

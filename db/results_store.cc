@@ -110,6 +110,15 @@ Result<std::vector<ActionRow>> ResultsStore::FindActions(
                      {stage, *space});
 }
 
+Result<std::vector<ActionRow>> ResultsStore::LatestActions(
+    std::string_view stage, int most) {
+  const std::string count = std::to_string(most);
+  return ReadActions(
+      "a.key IN (SELECT key FROM action WHERE stage = ?1 "
+      "ORDER BY finished DESC LIMIT CAST(?2 AS INTEGER))",
+      {stage, count});
+}
+
 Result<std::vector<ActionRow>> ResultsStore::ReadActions(
     std::string_view condition, const std::vector<std::string_view>& values) {
   BESOM_ASSIGN_OR_RETURN(

@@ -92,6 +92,9 @@ class ResultsStore {
   /// Finished tasks of a stage by key order, of one space (never "") if given.
   Result<std::vector<ActionRow>> FindActions(
       std::string_view stage, std::optional<std::string_view> space = {});
+  /// The `most` of a stage that finished last.
+  Result<std::vector<ActionRow>> LatestActions(std::string_view stage,
+                                               int most);
   /// The finished tasks of `keys`, parallel to them, in one snapshot.
   Result<std::vector<std::optional<ActionRow>>> FindActionsByKey(
       const std::vector<std::string>& keys);

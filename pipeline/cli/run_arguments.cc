@@ -1,5 +1,6 @@
 #include "pipeline/cli/run_arguments.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -49,6 +50,11 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
   verb.add_flag("--steal", options.steal,
                 "Take the sweep over from a run that you know is dead")
       ->excludes(wait);
+  // What a job script knows, and nobody else.
+  verb.add_option("--end-by", options.end_by,
+                  "When the job ends, seconds since 1970")
+      ->check(CLI::NonNegativeNumber)
+      ->group("");
   verb.add_option("--progress", arguments.progress,
                   "auto, terminal, plain or none")
       ->check(CLI::IsMember({"auto", "terminal", "plain", "none"}));
@@ -80,6 +86,7 @@ std::vector<std::string> RunArguments::ForWorker() const {
   add(!options.rerun.empty(), {"--rerun", options.rerun});
   add(options.wait, {"--wait"});
   add(options.steal, {"--steal"});
+  add(options.end_by > 0, {"--end-by", fmt::format("{:.3f}", options.end_by)});
   return words;
 }
 

@@ -57,6 +57,7 @@ Result<cluster::MpiJob> JobFor(const RunArguments& arguments,
   cluster::MpiJob job;
   job.mpi = cluster::BuiltMpi();
   job.ranks = ranks;
+  job.end_by = arguments.options.end_by;
   // What a container needs before the program: "apptainer exec --nv FILE".
   if (const char* prefix = std::getenv("BESOM_RANK_PREFIX")) {
     std::istringstream words(prefix);
@@ -195,14 +196,16 @@ Result<int> RunInJob(const RunArguments& arguments,
   BESOM_ASSIGN_OR_RETURN(
       const JobNodes nodes,
       JobNodes::Find(allocation, arguments.options, sweep.spec.name));
+  RunArguments timed = arguments;
+  timed.options.end_by = nodes.end();
   const int ranks =
       arguments.ranks > 0
           ? arguments.ranks
           : nodes.count() *
                 RanksOfNode(allocation, sweep.spec.base.at("resources"));
-  if (ranks == 1) return ExecWorker(arguments.ForWorker());
-  BESOM_ASSIGN_OR_RETURN(cluster::MpiJob job, JobFor(arguments, sweep, ranks));
-  return JobRun(arguments, sweep, std::move(job), nodes).Run();
+  if (ranks == 1) return ExecWorker(timed.ForWorker());
+  BESOM_ASSIGN_OR_RETURN(cluster::MpiJob job, JobFor(timed, sweep, ranks));
+  return JobRun(timed, sweep, std::move(job), nodes).Run();
 }
 
 }  // namespace

@@ -16,9 +16,10 @@ struct SchedulerOptions {
   /// Seconds without a completed unit of work after which a task is given to
   /// another rank; longer for units predicted to take over a tenth of it.
   double lease_seconds = 60;
-  /// A rank holds one task beside the running one, and more while all it
+  /// A rank holds one task beside those that run, and more while all it
   /// holds is predicted to take less than this.
   double prefetch_seconds = 0.02;
+  bool queues = true;               ///< Whether it holds any but those.
   std::size_t most_held = 64;       ///< Tasks that a rank holds at most.
   std::size_t most_fused = 64;      ///< Tasks of one call.
   std::int64_t bytes_per_rank = 0;  ///< As in MemoryBook.

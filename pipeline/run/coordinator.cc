@@ -11,9 +11,6 @@ namespace {
 /// The longest sleep of the loop: bounds how late a time limit is seen.
 constexpr double kLongestWait = 0.2;
 
-/// How long running tasks may take to end after a request to stop.
-constexpr double kStopSeconds = 5;
-
 /// How often to look for what other runs compute.
 constexpr double kElsewhereSeconds = 0.1;
 
@@ -59,6 +56,7 @@ Coordinator::Coordinator(const SweepGraph& sweep, Executor& executor,
       clock_(clock),
       stop_requests_(std::move(stop_requests)),
       options_(options),
+      orders_(sweep.graph, recorder.outputs()),
       handed_out_(sweep.graph.size()),
       finished_(sweep.graph.size()) {}
 
@@ -93,8 +91,12 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
   start_ = clock_.Monotonic();
   while (true) {
     StopIfAsked();
+    BESOM_RETURN_IF_ERROR(RecallUnbegun());
     BESOM_RETURN_IF_ERROR(HandOut());
-    if (scheduler_->finished()) break;
+    if (scheduler_->finished()) {
+      StopIfHeldBack();
+      break;
+    }
     if (outcome_.interrupted && scheduler_->board().running() == 0) break;
     if (MustAbandon()) {
       outcome_.abandoned = true;
@@ -136,35 +138,13 @@ Status Coordinator::HandleEvents() {
   return Status::Ok();
 }
 
-void Coordinator::StopIfAsked() {
-  if (outcome_.interrupted) return;
-  if (stop_requests_() > 0) return Stop("asked to stop");
-  if (options_.time_limit > 0 &&
-      clock_.Monotonic() - start_ > options_.time_limit)
-    return Stop("limits.time is over");
-}
-
-void Coordinator::Stop(std::string why) {
-  if (outcome_.interrupted) return;
-  outcome_.interrupted = true;
-  outcome_.why = std::move(why);
-  stop_by_ = clock_.Monotonic() + kStopSeconds;
-  scheduler_->Stop();
-  executor_.Interrupt();
-  recorder_.Event("stopping", {{"why", outcome_.why}});
-}
-
-bool Coordinator::MustAbandon() const {
-  if (!outcome_.interrupted) return false;
-  return stop_requests_() > 1 || clock_.Monotonic() > stop_by_;
-}
-
 Status Coordinator::HandOut() {
+  LetGo();
   std::vector<Assignment> given;
   while (given.size() < kMostAtOnce) {
     std::optional<Assignment> next = scheduler_->Next(clock_.Monotonic());
     if (!next) break;
-    given.push_back(*std::move(next));
+    if (Admit(*next)) given.push_back(*std::move(next));
   }
   if (claims_ && !given.empty()) BESOM_RETURN_IF_ERROR(FilterClaimed(given));
   for (auto first = given.begin(); first != given.end();) {
@@ -192,7 +172,7 @@ Status Coordinator::FilterClaimed(std::vector<Assignment>& given) {
       mine.push_back(std::move(given[i]));
       continue;
     }
-    scheduler_->Defer(given[i], clock_.Monotonic());
+    scheduler_->Defer(given[i], TaskState::kElsewhere, clock_.Monotonic());
     // Both kinds are looked at next by AskForElsewhere.
     if (elsewhere_.empty()) ask_elsewhere_at_ = clock_.Monotonic();
     elsewhere_.push_back(given[i].task);
@@ -227,7 +207,7 @@ Status Coordinator::AskForElsewhere() {
       }
       BESOM_RETURN_IF_ERROR(claims_->Discard(task));
     }
-    GiveUp(scheduler_->NotElsewhere(task), InputFailed());
+    GiveUp(scheduler_->Resume(task), InputFailed());
   }
   elsewhere_ = std::move(still);
   return Status::Ok();
@@ -239,59 +219,20 @@ Status Coordinator::StartBundle(std::span<const Assignment> bundle) {
     const TaskNode& node = sweep_.graph[assignment.task];
     if (node.stage == "fine_tune") recorder_.TrialRunning(assignment.task);
     handed_out_[assignment.task] = ++moment_;
+    for (const int rank : assignment.ranks) Watch(rank);
     observer_.Started(assignment.task, node);
   }
-  return executor_.Start(OrderFor(bundle));
-}
-
-TaskOrder Coordinator::OrderFor(std::span<const Assignment> bundle) {
-  const Assignment& assignment = bundle.front();
-  const TaskNode& node = sweep_.graph[assignment.task];
-  TaskOrder order{assignment.task,
-                  assignment.attempt,
-                  &node,
-                  {},
-                  assignment.ranks,
-                  static_cast<std::int64_t>(moment_),
-                  {}};
-  for (const Assignment& other : bundle.subspan(1)) {
-    const TaskNode& companion = sweep_.graph[other.task];
-    order.companions.push_back(
-        {other.task, other.attempt, &companion, PriorRowsOf(companion)});
-  }
-  order.inputs.reserve(node.inputs.size());
-  for (const TaskInput& input : node.inputs) {
-    BESOM_CHECK(recorder_.outputs()[input.task].has_value(),
-                fmt::format("'{}' runs before its input '{}'", node.label,
-                            sweep_.graph[input.task].label));
-    const TaskOutputs& outputs = *recorder_.outputs()[input.task];
-    const auto found =
-        std::ranges::find(outputs, input.output, &PortBlob::port);
-    BESOM_CHECK(found != outputs.end(),
-                fmt::format("'{}' left nothing at '{}'",
-                            sweep_.graph[input.task].label, input.output));
-    order.inputs.push_back({input.port, found->blob});
-  }
-  for (const BlobRef& blob : PriorRowsOf(node))
-    order.inputs.push_back({kPriorPort, blob});
-  return order;
-}
-
-/// What earlier tasks left of the features that a task makes.
-std::vector<BlobRef> Coordinator::PriorRowsOf(const TaskNode& node) const {
-  std::vector<BlobRef> prior;
-  const auto space = prior_rows_.find(node.space);
-  if (node.space.empty() || space == prior_rows_.end()) return prior;
-  for (const Json& content : node.params.at("contents")) {
-    const auto rows = space->second.find(content.get<std::string>());
-    if (rows == space->second.end()) continue;
-    for (const BlobRef& blob : rows->second)
-      if (std::ranges::find(prior, blob) == prior.end()) prior.push_back(blob);
-  }
-  return prior;
+  return executor_.Start(
+      orders_.Make(bundle, static_cast<std::int64_t>(moment_)));
 }
 
 Status Coordinator::Handle(const ExecutorEvent& event) {
+  const Status status = HandleWhat(event);
+  Watch(event.rank);
+  return status;
+}
+
+Status Coordinator::HandleWhat(const ExecutorEvent& event) {
   if (const auto* report = std::get_if<TaskReport>(&event.what))
     return HandleReport(event.rank, *report);
   if (const auto* progress = std::get_if<TaskProgress>(&event.what)) {
@@ -312,6 +253,7 @@ Status Coordinator::Handle(const ExecutorEvent& event) {
 /// Shows it for all that is in one call with the task.
 void Coordinator::ShowProgress(int rank, const TaskProgress& progress) {
   const RankQueue& queue = scheduler_->queue(rank);
+  if (budget_) budget_->Progress(rank, progress.share, clock_.Monotonic());
   const std::size_t running = queue.Running();
   const bool is_now = running > 0 && queue.held[0].task == progress.task;
   for (std::size_t i = 0; i < (is_now ? running : 1); ++i) {
@@ -350,6 +292,7 @@ Status Coordinator::HandleDone(int rank, const TaskReport& report) {
     }
     ++outcome_.tasks_run;
     finished_[task] = ++moment_;
+    if (budget_) budget_->Learn(report);
     if (report.device_bytes > 0)
       scheduler_->Measured(task, report.device_peak, report.device_bytes);
   }
@@ -390,8 +333,7 @@ Status Coordinator::HandleNotDone(int rank, const TaskReport& report) {
 void Coordinator::RemakeInput(TaskId reader, const BlobRef& broken) {
   recorder_.Event("blob_broken", {{"blob", broken.digest.Hex()},
                                   {"reader", sweep_.graph[reader].label}});
-  for (auto& [space, contents] : prior_rows_)
-    for (auto& [content, blobs] : contents) std::erase(blobs, broken);
+  orders_.Forget(broken);
   for (const TaskInput& input : sweep_.graph[reader].inputs) {
     const auto& outputs = recorder_.outputs()[input.task];
     if (!outputs || scheduler_->state(input.task) != TaskState::kDone ||

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "pipeline/run/executor.h"
+#include "pipeline/run/order_maker.h"
 #include "pipeline/run/recorder.h"
 #include "pipeline/run/run_observer.h"
 #include "pipeline/run/scheduler.h"
 #include "pipeline/run/task_claims.h"
+#include "pipeline/run/time_budget.h"
 
 namespace besom::run {
 
@@ -52,10 +54,10 @@ class Coordinator {
 
   /// Other runs may compute tasks of this graph at the same time.
   void SetClaims(TaskClaims* claims) { claims_ = claims; }
-  /// Rows of features that other plans left: space -> content -> blobs.
-  using PriorRows =
-      std::map<std::string, std::map<std::string, std::vector<BlobRef>>>;
-  void SetPriorRows(PriorRows rows) { prior_rows_ = std::move(rows); }
+  void SetPriorRows(PriorRows rows) { orders_.SetPriorRows(std::move(rows)); }
+  /// The job that the ranks are in ends: what does not fit into its time is not
+  /// started.
+  void SetTimeBudget(TimeBudget* budget) { budget_ = budget; }
 
   /// Runs everything that `targets` need. An error means that rank 0 itself
   /// cannot go on (database, channel); what was committed stays.
@@ -67,10 +69,9 @@ class Coordinator {
   Status FilterClaimed(std::vector<Assignment>& given);
   Status AskForElsewhere();
   Status StartBundle(std::span<const Assignment> bundle);
-  TaskOrder OrderFor(std::span<const Assignment> bundle);
-  std::vector<BlobRef> PriorRowsOf(const TaskNode& node) const;
   Status HandleEvents();
   Status Handle(const ExecutorEvent& event);
+  Status HandleWhat(const ExecutorEvent& event);
   void ShowProgress(int rank, const TaskProgress& progress);
   Status HandleReport(int rank, const TaskReport& report);
   Status HandleDone(int rank, const TaskReport& report);
@@ -81,8 +82,15 @@ class Coordinator {
   void GiveUp(const std::vector<TaskId>& ended, const Status& cause);
   Status Release(TaskId task);
   void StopIfAsked();
-  void Stop(std::string why);
+  void StopIfHeldBack();
+  void Stop(std::string why, bool patient = false);
+  void InterruptRanks();
+  Status RecallUnbegun();
   bool MustAbandon() const;
+  bool Admit(const Assignment& given);
+  void HoldBack(const Assignment& given, double now);
+  void LetGo();
+  void Watch(int rank);
   double SecondsToWait() const;
 
   const SweepGraph& sweep_;
@@ -93,7 +101,8 @@ class Coordinator {
   const std::function<int()> stop_requests_;
   const CoordinatorOptions options_;
   TaskClaims* claims_ = nullptr;
-  PriorRows prior_rows_;
+  TimeBudget* budget_ = nullptr;
+  OrderMaker orders_;
   std::optional<Scheduler> scheduler_;
   std::vector<TaskId> elsewhere_;  // Computed by other runs.
   std::map<TaskId, int> remade_;   // How often outputs were gone.
@@ -101,7 +110,9 @@ class Coordinator {
   std::vector<std::uint64_t> handed_out_, finished_;
   std::uint64_t moment_ = 0;
   double start_ = 0;
-  double stop_by_ = 0;  // When running tasks are abandoned.
+  double stop_by_ = 0;  // When tasks are abandoned that were interrupted.
+  bool patient_ = false, recall_unbegun_ = false, told_held_back_ = false;
+  std::vector<bool> interrupted_;  // By rank, once the run stops.
   double ask_elsewhere_at_ = 0;
   std::optional<double> helpless_;  // Since when no rank is usable.
   RunOutcome outcome_;

@@ -39,8 +39,8 @@ class Executor {
   virtual Status Recall(int rank, TaskId task, int attempt) = 0;
   /// Waits up to `seconds` for the next event; none when the time is over.
   virtual Result<std::optional<ExecutorEvent>> Wait(double seconds) = 0;
-  /// Makes running tasks end early with kInterrupted.
-  virtual void Interrupt() = 0;
+  /// Makes what a rank runs end early with kInterrupted, and what waits there.
+  virtual void Interrupt(int rank) = 0;
   /// Tells all ranks to leave their loop.
   virtual Status Shutdown() = 0;
 };

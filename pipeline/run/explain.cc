@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/stage_versions.h"
-#include "pipeline/run/task_costs.h"
+#include "pipeline/run/task_rates.h"
 
 namespace besom::run {
 namespace {
@@ -22,58 +23,6 @@ std::string Shortened(const Json& value) {
 std::string Dotted(std::string pointer) {
   std::replace(pointer.begin(), pointer.end(), '/', '.');
   return pointer.empty() ? pointer : pointer.substr(1);
-}
-
-/// Whether a task of the stage uses all threads of its rank.
-bool IsParallel(std::string_view stage) {
-  return stage == "ingest" || stage == "audit" || stage == "features" ||
-         stage == "fine_tune";
-}
-
-/// A number that makes heads comparable which read features of one base; how
-/// long these are drops out.
-double UnitsOfHead(const Json& params, double images) {
-  constexpr double kInputs = 1000;
-  const Json& train = params.at("train");
-  return train.at("epochs").get<double>() *
-         TaskCosts::HeadEpoch(kInputs, params.at("model").at("head"),
-                              static_cast<double>(params.at("classes").size()),
-                              images, train.value("batch_size", 8.0));
-}
-
-/// How many units of the kind's work a finished action did.
-double UnitsDone(const db::ActionRow& row, const Json& params) {
-  const auto counted = [&](const char* name) {
-    return row.counters.value(name, 0.0);
-  };
-  if (row.stage == "ingest")
-    return static_cast<double>(params.at("files").size());
-  if (row.stage == "audit") return counted("images");
-  if (row.stage == "features")
-    return TaskCosts::Pass(counted("multiply_adds"),
-                           params.at("numerics").get<std::string>());
-  if (row.stage == "fine_tune") return UnitsOfHead(params, counted("images"));
-  return 1;
-}
-
-/// The same of a task that is to be done.
-double UnitsToDo(const TaskNode& node, double trained) {
-  if (node.stage == "ingest" || node.stage == "audit") return node.units;
-  // Of what comes from shared passes, a task's part.
-  if (node.stage == "features") return node.cost;
-  if (node.stage == "fine_tune") return UnitsOfHead(node.params, trained);
-  return 1;
-}
-
-/// Tasks whose rates are comparable.
-std::string KindOf(const std::string& stage, const Json& params) {
-  if (stage == "features")
-    return fmt::format(
-        "features {} {} {}", params.at("backbone").get<std::string>(),
-        params.at("numerics").get<std::string>(), params.at("size").get<int>());
-  if (stage == "fine_tune")
-    return "fine_tune " + params.at("model").at("backbone").get<std::string>();
-  return stage;
 }
 
 /// A finished action, parsed.
@@ -141,13 +90,7 @@ class Forecaster {
                              results_->FindActions(stage));
       for (const db::ActionRow& row : rows) {
         BESOM_ASSIGN_OR_RETURN(Json params, ParseJson(row.params, row.label));
-        Rate& rate = rates_[KindOf(stage, params)];
-        rate.units += UnitsDone(row, params);
-        rate.seconds +=
-            row.seconds *
-            (IsParallel(stage) ? row.counters.value("threads", 1.0) : 1);
-        if (stage == "fine_tune")
-          trained_ = std::max(trained_, row.counters.value("images", 0.0));
+        rates_.Learn(stage, params, row.counters, row.seconds);
         by_key_[row.key] = row;
         known_[stage].push_back({std::move(params), row});
       }
@@ -188,13 +131,10 @@ class Forecaster {
 
   void Add(const TaskNode& node, const std::vector<bool>& done,
            StageForecast& stage) {
-    const auto rate = rates_.find(KindOf(node.stage, node.params));
-    const bool measured = rate != rates_.end() && rate->second.units > 0;
+    const std::optional<double> measured = rates_.CoreSeconds(node);
     if (stage.tasks == stage.done + 1) stage.measured = true;  // The first.
-    stage.measured = stage.measured && measured;
-    stage.core_seconds += measured ? rate->second.seconds / rate->second.units *
-                                         UnitsToDo(node, trained_)
-                                   : node.cost / speed_;
+    stage.measured = stage.measured && measured.has_value();
+    stage.core_seconds += measured.value_or(node.cost / speed_);
     std::string reason = ReasonFor(node, known_[node.stage]);
     if (const auto before = by_key_.find(node.key.Hex());
         before != by_key_.end())
@@ -214,15 +154,11 @@ class Forecaster {
     stage.reasons.emplace_back(std::move(reason), 1);
   }
 
-  struct Rate {
-    double units = 0, seconds = 0;
-  };
   const PreparedSweep& sweep_;
   db::ResultsStore* const results_;
   const BlobStore& blobs_;
   const double speed_;
-  double trained_ = 0;  // Images of a fit.
-  std::map<std::string, Rate> rates_;
+  TaskRates rates_;
   std::map<std::string, db::ActionRow> by_key_;
   std::map<std::string, std::vector<KnownAction>> known_;
 };
@@ -265,7 +201,7 @@ double WallSeconds(const std::vector<StageForecast>& stages, int ranks,
     if (left == 0) continue;
     any = true;
     if (stage.stage == "features") seconds += kEngines;
-    const double share = IsParallel(stage.stage)
+    const double share = UsesAllThreads(stage.stage)
                              ? static_cast<double>(std::max(cores, ranks))
                              : std::min<double>(ranks, left);
     seconds += stage.core_seconds / share;

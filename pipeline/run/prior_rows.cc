@@ -5,9 +5,9 @@
 
 namespace besom::run {
 
-Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
-                                             db::ResultsStore& results,
-                                             const BlobStore& blobs) {
+Result<PriorRows> FindPriorRows(const SweepGraph& sweep,
+                                db::ResultsStore& results,
+                                const BlobStore& blobs) {
   std::set<std::string> spaces, planned;
   for (TaskId task = 0; task < sweep.graph.size(); ++task) {
     const TaskNode& node = sweep.graph[task];
@@ -15,7 +15,7 @@ Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
     spaces.insert(node.space);
     planned.insert(node.key.Hex());
   }
-  Coordinator::PriorRows rows;
+  PriorRows rows;
   for (const std::string& space : spaces) {
     BESOM_ASSIGN_OR_RETURN(const std::vector<db::ActionRow> actions,
                            results.FindActions("features", space));

@@ -9,8 +9,8 @@
 namespace besom::run {
 
 /// Rows of features spaces that plans other than `graph` left behind.
-Result<Coordinator::PriorRows> FindPriorRows(const SweepGraph& sweep,
-                                             db::ResultsStore& results,
-                                             const BlobStore& blobs);
+Result<PriorRows> FindPriorRows(const SweepGraph& sweep,
+                                db::ResultsStore& results,
+                                const BlobStore& blobs);
 
 }  // namespace besom::run

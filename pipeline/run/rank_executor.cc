@@ -130,13 +130,11 @@ Result<std::optional<ExecutorEvent>> RankExecutor::Wait(double seconds) {
   return TakeLostRank();
 }
 
-void RankExecutor::Interrupt() {
-  compute_.Interrupt();
-  for (int rank = 1; rank < comm_.size(); ++rank) {
-    // A rank that cannot be told is lost, and is reported as such.
-    [[maybe_unused]] const Status ignored =
-        comm_.Send(rank, Encode(run::Interrupt{}));
-  }
+void RankExecutor::Interrupt(int rank) {
+  if (rank == 0) return compute_.Interrupt();
+  // A rank that cannot be told is lost, and is reported as such.
+  [[maybe_unused]] const Status ignored =
+      comm_.Send(rank, Encode(run::Interrupt{}));
 }
 
 Status RankExecutor::Shutdown() {

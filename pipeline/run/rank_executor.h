@@ -25,7 +25,7 @@ class RankExecutor final : public Executor {
   Status Start(const TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<ExecutorEvent>> Wait(double seconds) override;
-  void Interrupt() override;
+  void Interrupt(int rank) override;
   Status Shutdown() override;
   /// Ends the other ranks at once: those of this host with SIGKILL, as they
   /// may not answer any more, the others as Shutdown does but unawaited.

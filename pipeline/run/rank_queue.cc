@@ -5,6 +5,7 @@ namespace besom::run {
 bool RankQueue::HasRoom(const SchedulerOptions& options) const {
   if (lost || silent) return false;
   if (held.empty()) return true;
+  if (!options.queues) return false;
   if (held.size() == Running()) return !held.front().closed;
   return held.size() < options.most_held && seconds < options.prefetch_seconds;
 }

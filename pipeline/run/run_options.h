@@ -21,6 +21,9 @@ struct RunOptions {
   std::string rerun;   ///< Empty, "failed", "all" or a trial.
   bool wait = false;   ///< Wait for the run that holds the sweep.
   bool steal = false;  ///< The run that holds the sweep is dead: take it over.
+  /// When the job ends that the ranks are in, seconds since 1970; 0 = it does
+  /// not.
+  double end_by = 0;
   ProgressMode progress = ProgressMode::kPlain;
 };
 

@@ -17,6 +17,7 @@
 #include "pipeline/run/database_sink.h"
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/holder_judge.h"
+#include "pipeline/run/job_time.h"
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/prior_rows.h"
@@ -269,6 +270,7 @@ class SweepRun {
   Result<std::vector<TaskId>> ViewsToMake();
   Result<RunOutcome> Execute();
   Status Compare(bool has_news);
+  Result<std::unique_ptr<JobTime>> TimeOfJob();
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer);
 
   const RunOptions& options_;
@@ -371,6 +373,18 @@ Result<std::vector<TaskId>> SweepRun::ViewsToMake() {
   return views;
 }
 
+/// The coordinator's budget of time; null where the job does not end.
+Result<std::unique_ptr<JobTime>> SweepRun::TimeOfJob() {
+  if (options_.end_by <= 0) return std::unique_ptr<JobTime>();
+  const Clock& clock = services_.clock;
+  const RunBegins begins = BeginningOf(sweep_, run_.run);
+  return JobTime::Make(sweep_.graph.graph, *results_,
+                       {clock.Monotonic() + options_.end_by - clock.Wall(),
+                        services_.executor.ranks(),
+                        begins.threads > 0 ? begins.threads : services_.threads,
+                        begins.checkpoint_seconds});
+}
+
 Result<RunOutcome> SweepRun::Execute() {
   WorkTally tally(sweep_.graph);
   ProgressObserver observer(
@@ -397,7 +411,7 @@ Result<RunOutcome> SweepRun::Execute() {
   Coordinator coordinator(sweep_.graph, services_.executor, recorder, observer,
                           services_.clock, stop_requests, how);
   BESOM_ASSIGN_OR_RETURN(
-      Coordinator::PriorRows priors,
+      PriorRows priors,
       FindPriorRows(sweep_.graph, *results_, services_.blobs));
   coordinator.SetPriorRows(std::move(priors));
   BESOM_ASSIGN_OR_RETURN(const auto book,
@@ -405,6 +419,8 @@ Result<RunOutcome> SweepRun::Execute() {
   DatabaseClaims claims(run_.run, sweep_.graph, *book, *results_, sink,
                         services_.blobs, judge_, services_.clock);
   coordinator.SetClaims(&claims);
+  BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<JobTime> time, TimeOfJob());
+  if (time) coordinator.SetTimeBudget(&time->budget());
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results_, id_));
   BESOM_ASSIGN_OR_RETURN(const std::vector<TaskId> views, ViewsToMake());
   BESOM_ASSIGN_OR_RETURN(

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "pipeline/run/quiet_host.h"
+
 namespace besom::run {
 namespace {
 
@@ -41,7 +43,6 @@ Scheduler::Scheduler(const TaskGraph& graph, const std::vector<bool>& done,
       counts_(ranks_.size()) {
   BESOM_CHECK(!ranks_.empty(), "a scheduler without ranks");
   for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
-    hosts_ = std::max<std::size_t>(hosts_, options_.ranks[rank].host + 1);
     ++usable_[suits_.kind_of(rank)];
     Relist(rank);
   }
@@ -163,37 +164,13 @@ std::size_t Scheduler::UsableFor(TaskId task) const {
   return usable;
 }
 
-/// The usable ranks of a host where none holds anything, first one that can
-/// compute `task`; empty: there is no such host.
-std::vector<int> Scheduler::QuietHost(TaskId task) const {
-  const auto is_usable = [&](int number) {
-    return !ranks_[number].lost && !ranks_[number].silent;
-  };
-  // What a rank does that is silent may never end.
-  std::vector<bool> busy(hosts_);
-  for (int number = 0; number < static_cast<int>(ranks_.size()); ++number)
-    if (is_usable(number) && !ranks_[number].held.empty())
-      busy[options_.ranks[number].host] = true;
-  for (int leader = 0; leader < static_cast<int>(ranks_.size()); ++leader) {
-    const int host = options_.ranks[leader].host;
-    if (busy[host] || !is_usable(leader) || !suits_.Suits(task, leader))
-      continue;
-    std::vector<int> quiet = {leader};
-    for (int number = 0; number < static_cast<int>(ranks_.size()); ++number)
-      if (number != leader && options_.ranks[number].host == host &&
-          is_usable(number))
-        quiet.push_back(number);
-    return quiet;
-  }
-  return {};
-}
-
 std::optional<Assignment> Scheduler::GiveToSeveral(TaskId task, double now) {
   const bool alone = alone_.contains(task);
   const auto together =
       std::min<std::size_t>(graph_[task].ranks, UsableFor(task));
   std::vector<int> ranks =
-      alone ? QuietHost(task)
+      alone ? QuietHost(ranks_, options_.ranks,
+                        [&](int rank) { return suits_.Suits(task, rank); })
             : open_.Idle(task, std::max<std::size_t>(together, 1));
   if (ranks.empty()) return std::nullopt;
   Assignment given = Give(task, ranks[0], now);
@@ -364,7 +341,7 @@ bool Scheduler::WouldCount(int rank, TaskId task, int attempt) const {
   const TaskState state = board_.state(task);
   return held && held->leads &&
          (state == TaskState::kReady || state == TaskState::kRunning ||
-          state == TaskState::kElsewhere);
+          state == TaskState::kElsewhere || state == TaskState::kHeldBack);
 }
 
 Verdict Scheduler::Done(int rank, TaskId task, int attempt, double now) {
@@ -479,7 +456,7 @@ bool Scheduler::any_silent_rank() const {
       ranks_, [](const Rank& rank) { return rank.silent && !rank.lost; });
 }
 
-void Scheduler::Defer(const Assignment& assignment, double now) {
+void Scheduler::Defer(const Assignment& assignment, TaskState why, double now) {
   const TaskId task = assignment.task;
   std::vector<int> ranks = {leader_[task]};
   if (const auto others = others_.find(task); others != others_.end())
@@ -488,11 +465,20 @@ void Scheduler::Defer(const Assignment& assignment, double now) {
   leader_[task] = kNobody;
   others_.erase(task);
   --attempts_[task];
-  board_.Defer(task);
+  board_.Defer(task, why);
 }
 
-std::vector<TaskId> Scheduler::NotElsewhere(TaskId task) {
-  return board_.PutBack(task);
+void Scheduler::TakeBack(const Assignment& assignment, double now) {
+  Defer(assignment, TaskState::kHeldBack, now);
+  bundle_left_ = 0;
+  // What was ready a moment ago has all its inputs.
+  (void)board_.PutBack(assignment.task);
+}
+
+void Scheduler::StopQueueing() {
+  if (!std::exchange(options_.queues, false)) return;
+  for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank)
+    Relist(rank);
 }
 
 }  // namespace besom::run

@@ -42,14 +42,13 @@ class Scheduler {
   std::optional<Assignment> Next(double now);
   /// A queued task to ask back from a busy rank for an idle one.
   std::optional<Assignment> NextRecall();
-
   /// Whether Done of this attempt would return kCounts.
   bool WouldCount(int rank, TaskId task, int attempt) const;
   /// A rank reports that it computed the task.
   Verdict Done(int rank, TaskId task, int attempt, double now);
 
-  using Failure = TaskFailure;
   /// A rank reports that it could not. `may_pass`: trying again may help.
+  using Failure = TaskFailure;
   Failure Failed(int rank, TaskId task, int attempt, bool may_pass, double now);
   /// As Failed for want of memory: tried again with its host to itself.
   Failure OutOfMemory(int rank, TaskId task, int attempt, double now);
@@ -69,22 +68,25 @@ class Scheduler {
   /// When Expire may next find something.
   double next_deadline() const { return next_deadline_; }
 
-  /// A task that was handed out but not sent: another run computes it.
-  void Defer(const Assignment& assignment, double now);
-  /// What another run computes is done, or must be computed here after all.
+  /// A task that was handed out but not sent, because `why` (as in
+  /// TaskBoard::Defer).
+  void Defer(const Assignment& assignment, TaskState why, double now);
+  /// Another run has computed a deferred task, or it is to run here after all.
   void DoneElsewhere(TaskId task) { board_.Finish(task); }
-  std::vector<TaskId> NotElsewhere(TaskId task);
+  std::vector<TaskId> Resume(TaskId task) { return board_.PutBack(task); }
+  /// As Defer, but it is ready again; nothing more joins its bundle.
+  void TakeBack(const Assignment& assignment, double now);
+  /// From now on ranks hold only what they run.
+  void StopQueueing();
 
   /// The outputs of a finished task are gone. False: they cannot be made.
   bool Reopen(TaskId task) { return board_.Reopen(task); }
   /// Hands out nothing more; what runs still reports.
   void Stop() { board_.Stop(); }
-
   TaskState state(TaskId task) const { return board_.state(task); }
   const TaskBoard& board() const { return board_; }
-  const RankQueue& queue(int rank) const { return ranks_[rank]; }
-  /// As TaskBoard::finished.
   bool finished() const { return board_.finished(); }
+  const RankQueue& queue(int rank) const { return ranks_[rank]; }
   /// A wanted task that no rank of this job, lost or not, can compute.
   std::optional<TaskId> FirstUnsuited() const;
   /// Nothing runs, and no rank that could run what is ready is there and
@@ -98,7 +100,6 @@ class Scheduler {
  private:
   using Held = HeldTask;
   using Rank = RankQueue;
-
   void Relist(int rank);
   void SetDeadline(int rank, double now);
   void Hear(int rank);
@@ -110,7 +111,6 @@ class Scheduler {
   void GiveUp(TaskId task);
   std::vector<TaskId> Retry(TaskId task);
   bool NeedsSeveral(TaskId task) const;
-  std::vector<int> QuietHost(TaskId task) const;
   void SortClasses();
   std::optional<Assignment> GiveToOne(TaskId first, double now);
   std::optional<Assignment> GiveToSeveral(TaskId task, double now);
@@ -122,7 +122,7 @@ class Scheduler {
   int PreferredRank(TaskId task);
 
   const TaskGraph& graph_;
-  const SchedulerOptions options_;
+  SchedulerOptions options_;
   MemoryBook memory_;
   const Suitability suits_;
   OpenRanks open_;
@@ -140,7 +140,7 @@ class Scheduler {
   std::vector<Rank> ranks_;
   std::set<int> loaded_;             // Ranks whose last task may be recalled.
   std::vector<std::size_t> usable_;  // By kind.
-  std::size_t recalls_ = 0, hosts_ = 0;
+  std::size_t recalls_ = 0;
   bool stuck_ = false;       // Nothing that is ready can start now.
   std::vector<int> urgent_;  // Classes with ready tasks, most urgent first.
   std::vector<int> counts_;  // By rank; of PreferredRank, else zeros.

@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace besom::run {
+namespace {
+
+/// All its inputs were there, and it is not done.
+bool WasReady(TaskState state) {
+  return state == TaskState::kRunning || state == TaskState::kElsewhere ||
+         state == TaskState::kHeldBack;
+}
+
+}  // namespace
 
 TaskBoard::TaskBoard(const TaskGraph& graph, const std::vector<bool>& done,
                      const std::vector<TaskId>& targets,
@@ -64,12 +73,12 @@ void TaskBoard::Start(TaskId task) {
   ++running_;
 }
 
-void TaskBoard::Defer(TaskId task) {
+void TaskBoard::Defer(TaskId task, TaskState why) {
   BESOM_CHECK(states_[task] == TaskState::kRunning,
               fmt::format("task {} was deferred without running", task));
   --running_;
-  ++elsewhere_;
-  states_[task] = TaskState::kElsewhere;
+  ++(why == TaskState::kHeldBack ? held_back_ : elsewhere_);
+  states_[task] = why;
 }
 
 /// Takes a task out of the counts of its state, before the next one.
@@ -84,6 +93,9 @@ void TaskBoard::MoveFrom(TaskId task) {
     case TaskState::kElsewhere:
       --elsewhere_;
       break;
+    case TaskState::kHeldBack:
+      --held_back_;
+      break;
     default:
       BESOM_CHECK(false, fmt::format("task {} is in state {}", task,
                                      static_cast<int>(states_[task])));
@@ -95,9 +107,7 @@ void TaskBoard::Finish(TaskId task) {
   states_[task] = TaskState::kDone;
   for (const TaskId reader : graph_.readers(task)) {
     const TaskState state = states_[reader];
-    if (state != TaskState::kWaiting && state != TaskState::kRunning &&
-        state != TaskState::kElsewhere)
-      continue;
+    if (state != TaskState::kWaiting && !WasReady(state)) continue;
     if (--missing_inputs_[reader] == 0 && state == TaskState::kWaiting)
       MakeReady(reader);
   }
@@ -171,8 +181,7 @@ bool TaskBoard::Reopen(TaskId task) {
       MoveFrom(reader);
       states_[reader] = TaskState::kWaiting;
       ++missing_inputs_[reader];
-    } else if (state == TaskState::kWaiting || state == TaskState::kRunning ||
-               state == TaskState::kElsewhere) {
+    } else if (state == TaskState::kWaiting || WasReady(state)) {
       ++missing_inputs_[reader];
     }
   }

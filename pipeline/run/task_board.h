@@ -15,6 +15,7 @@ enum class TaskState {
   kReady,      ///< Wanted; every input is done.
   kRunning,    ///< Given to a rank.
   kElsewhere,  ///< Another run of the workspace computes it.
+  kHeldBack,   ///< Could run, but is not to be started.
   kFailed,     ///< Given up.
   kSkipped,    ///< An input failed.
 };
@@ -47,18 +48,22 @@ class TaskBoard {
   TaskState state(TaskId task) const { return states_[task]; }
   std::size_t running() const { return running_; }
   std::size_t elsewhere() const { return elsewhere_; }
-  /// Nothing is ready, running or elsewhere, so that nothing can change.
+  std::size_t held_back() const { return held_back_; }
+  /// Nothing is ready, running or elsewhere, so that nothing can change by
+  /// itself.
   bool finished() const {
     return ready_count_ == 0 && running_ == 0 && elsewhere_ == 0;
   }
 
   /// kReady -> kRunning.
   void Start(TaskId task);
-  /// kRunning -> kElsewhere.
-  void Defer(TaskId task);
-  /// kReady, kRunning or kElsewhere -> kDone; readers may become ready.
+  /// kRunning -> `why`: kElsewhere or kHeldBack.
+  void Defer(TaskId task, TaskState why);
+  /// kReady, kRunning, kElsewhere or kHeldBack -> kDone; readers may become
+  /// ready.
   void Finish(TaskId task);
-  /// kRunning or kElsewhere -> kReady, or kWaiting when an input was reopened.
+  /// kRunning, kElsewhere or kHeldBack -> kReady, or kWaiting when an input was
+  /// reopened.
   /// Returns what is skipped because that input failed meanwhile.
   std::vector<TaskId> PutBack(TaskId task);
   /// kRunning -> kFailed; skips all that needs it. Returns the task and those.
@@ -84,7 +89,7 @@ class TaskBoard {
   std::vector<std::size_t> missing_inputs_;
   std::vector<ReadySet> ready_;        // By class.
   std::vector<ReadySet> ready_fused_;  // By fusion.
-  std::size_t ready_count_ = 0, running_ = 0, elsewhere_ = 0;
+  std::size_t ready_count_ = 0, running_ = 0, elsewhere_ = 0, held_back_ = 0;
   bool stopped_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cluster/back_off.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/files.h"
 
 namespace besom::cluster {
@@ -186,6 +187,17 @@ TEST_F(FakeMpirunTest, ThenComesSigkill) {
       Run("trap '' USR1 TERM; : >$READY; while :; do sleep 0.01; done", 1);
   EXPECT_EQ(outcome.signal, 9);
   EXPECT_TRUE(outcome.killed);
+}
+
+TEST_F(FakeMpirunTest, WhatEndsBeforeTheAllocationDoesIsWaitedFor) {
+  job_.stop_seconds = 0.1;
+  job_.end_by = SystemClock().Wall() + 60;
+  const JobOutcome outcome =
+      Run("trap 'sleep 1; exit 3' USR1; : >$READY; while :; do sleep 0.01; "
+          "done",
+          1);
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_EQ(outcome.signal, 0);
 }
 
 TEST_F(FakeMpirunTest, WhatItLeavesBehindIsEnded) {

@@ -5,10 +5,12 @@ import signal
 import time
 import unittest
 
-from besom_process import same_rows, select, start
+from besom_process import besom, same_rows, select, start
 from smoke_case import SMOKE, SmokeCase
 
 EPOCHS = 25
+# Seconds before a job's end at which work stops (TimeBudget::kMargin).
+MARGIN = 9
 # One trial that trains its last block, and one head on frozen features.
 LONG = ["--set", "parameters={model.unfreeze: {values: [none, block7]}}",
         "--set", "train.base_learning_rate=1.0e-3",
@@ -74,6 +76,35 @@ class Checkpoints(SmokeCase):
         self.run_smoke(killed, *LONG, *together)
         self.assertEqual(same_rows(killed), same_rows(whole))
         self.assertTrue(self.resumed_epochs(killed))
+
+    def test_a_chain_of_short_jobs_ends_as_one_long_run(self):
+        whole = self.workspace()
+        self.run_smoke(whole, *LONG)
+        chain = self.workspace()
+
+        def job(seconds):
+            """One that ends so long after its work has to stop."""
+            end = time.time() + MARGIN + seconds
+            run = besom("run", SMOKE, "-w", chain, *LONG,
+                        "--end-by", f"{end:.3f}")
+            self.assertLess(time.time(), end)
+            return run
+
+        # Its time is over when it begins: nothing is started.
+        none = job(seconds=0)
+        self.assertEqual(none.returncode, 3, none.stderr)
+        self.assertIn("the job's time is over", none.stderr)
+        self.assertEqual(select(chain, "select count(*) from attempts "
+                                "where stage <> 'scan'"), [(0,)])
+        seconds = 1
+        while (run := job(seconds)).returncode != 0:
+            self.assertEqual(run.returncode, 3, run.stderr)
+            self.assertLess(seconds, 100, run.stderr)
+            seconds *= 1.5
+        self.assertEqual(same_rows(chain), same_rows(whole))
+        self.assertEqual(select(
+            chain, "select count(*) from attempts where outcome = 'done' "
+            "group by task having count(*) > 1"), [])
 
 
 if __name__ == "__main__":

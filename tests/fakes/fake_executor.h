@@ -51,13 +51,13 @@ class FakeExecutor final : public run::Executor {
     }
     return std::optional(run::ExecutorEvent{rank, run_(request)});
   }
-  void Interrupt() override { interrupted = true; }
+  void Interrupt(int rank) override { interrupted.insert(rank); }
   Status Shutdown() override { return Status::Ok(); }
 
   std::vector<run::TaskRequest> started;  ///< With companions one by one.
   std::set<TaskId> die_at_task;           ///< The rank that gets it dies.
   std::set<TaskId> hang_at_task;          ///< Never ends.
-  bool interrupted = false;
+  std::set<int> interrupted;              ///< Ranks.
 
  private:
   const int ranks_;

@@ -313,7 +313,7 @@ TEST_F(SchedulerTest, OutOfMemoryAtAMemberCountsAfterTheLeadersReport) {
 
 TEST_F(SchedulerTest, WhatAnotherRunComputesIsTakenFromIt) {
   Scheduler scheduler = Make({kData, kSplit}, {kEvalA, kEvalB});
-  scheduler.Defer(Next(scheduler), 0);
+  scheduler.Defer(Next(scheduler), TaskState::kElsewhere, 0);
   EXPECT_EQ(scheduler.state(kTuneA), TaskState::kElsewhere);
   EXPECT_EQ(RunNext(scheduler), kTuneB);
   EXPECT_EQ(RunNext(scheduler), kEvalB);

@@ -338,17 +338,15 @@ void SimWorld::ReturnUnbegun(int number, std::size_t index) {
   }
 }
 
-void SimWorld::Interrupt() {
+void SimWorld::Interrupt(int rank) {
   interrupted_ = true;
-  for (int rank = 0; rank < settings_.ranks; ++rank) {
-    const auto& queue = At(rank).queue;
-    if (queue.empty()) continue;
-    const SimOrder& order = orders_[queue[0]];
-    if (!order.OfSeveral())
-      Push(now_ + Delay(), What::kFinish, rank, queue[0]);
-    else if (AllJoined(order))
-      Push(now_ + Delay(), What::kTogether, rank, queue[0]);
-  }
+  const auto& queue = At(rank).queue;
+  if (queue.empty()) return;
+  const SimOrder& order = orders_[queue[0]];
+  if (!order.OfSeveral())
+    Push(now_ + Delay(), What::kFinish, rank, queue[0]);
+  else if (AllJoined(order))
+    Push(now_ + Delay(), What::kTogether, rank, queue[0]);
 }
 
 /// The coordinator gets a letter.

@@ -55,7 +55,7 @@ class SimWorld final : public run::Executor,
   Status Start(const run::TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
   Result<std::optional<run::ExecutorEvent>> Wait(double seconds) override;
-  void Interrupt() override;
+  void Interrupt(int rank) override;
   Status Shutdown() override { return Status::Ok(); }
 
   Result<std::vector<run::ClaimOutcome>> Claim(
