@@ -34,7 +34,8 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
       ->check(CLI::Range(1, 100'000));
   verb.add_flag("--dry-run", arguments.dry_run,
                 "Plan only: run nothing, write nothing");
-  verb.add_option("--until", options.until, "Stop after this stage")
+  CLI::Option* const until =
+      verb.add_option("--until", options.until, "Stop after this stage")
       ->check(CLI::IsMember(run::StageOrder()));
   verb.add_option("--limit", options.limit, "At most N new trials")
       ->check(CLI::PositiveNumber);
@@ -49,6 +50,18 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
   verb.add_flag("--steal", options.steal,
                 "Take the sweep over from a run that you know is dead")
       ->excludes(wait);
+  verb.add_option_function<std::string>(
+          "--shard",
+          [&options](const std::string& text) {
+            const Result<SweepShard> shard = SweepShard::Parse(text);
+            if (!shard.ok())
+              throw CLI::ValidationError("--shard", shard.status().ToString());
+            options.shard = *shard;
+          },
+          "Run part I of K of the sweep (I from 0), beside the others; the "
+          "last one, or `besom run SPEC`, brings them together")
+      ->type_name("I/K")
+      ->excludes(until);
   verb.add_option("--progress", arguments.progress,
                   "auto, terminal, plain or none")
       ->check(CLI::IsMember({"auto", "terminal", "plain", "none"}));
@@ -80,6 +93,7 @@ std::vector<std::string> RunArguments::ForWorker() const {
   add(!options.rerun.empty(), {"--rerun", options.rerun});
   add(options.wait, {"--wait"});
   add(options.steal, {"--steal"});
+  if (options.shard) add(true, {"--shard", options.shard->ToText()});
   return words;
 }
 

@@ -7,6 +7,7 @@
 
 #include "pipeline/base/files.h"
 #include "pipeline/run/progress.h"
+#include "pipeline/store/sweep_shard.h"
 
 namespace besom::run {
 
@@ -21,6 +22,8 @@ struct RunOptions {
   std::string rerun;   ///< Empty, "failed", "all" or a trial.
   bool wait = false;   ///< Wait for the run that holds the sweep.
   bool steal = false;  ///< The run that holds the sweep is dead: take it over.
+  /// Run this part of the sweep alone; none = all of it.
+  std::optional<SweepShard> shard;
   ProgressMode progress = ProgressMode::kPlain;
 };
 
