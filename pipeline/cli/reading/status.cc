@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <thread>
 
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/shard_status.h"
 #include "pipeline/cli/reading/sweep_summary.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/workspace_reader.h"
@@ -79,7 +81,8 @@ std::string Indented(const std::string& lines) {
   return text;
 }
 
-Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
+Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary,
+                              const std::vector<run::PartStates>& parts) {
   std::string text = fmt::format("{}  {}\n", PlainText(summary.sweep),
                                  StateCountsText(summary));
   BESOM_ASSIGN_OR_RETURN(
@@ -105,13 +108,40 @@ Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
                          RunsText(reader, summary.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string failures,
                          FailuresText(reader, summary.sweep));
-  return text + runs + failures;
+  return text + runs + ShardsText(parts) + failures;
 }
+
+/// The parts of all sweeps, whatever besom.db knows of them.
+class AllParts {
+ public:
+  static Result<AllParts> Read(const WorkspaceLayout& layout) {
+    AllParts all;
+    const auto reader = db::Reader::Open(layout.database());
+    if (!reader.ok()) return all;
+    BESOM_ASSIGN_OR_RETURN(const db::Table sweeps,
+                           (*reader)->Query("SELECT sweep FROM sweeps"));
+    for (const auto& row : sweeps.rows) {
+      const std::string sweep = db::TextOf(row[0]);
+      BESOM_ASSIGN_OR_RETURN(all.of_[sweep], run::ReadParts(layout, sweep));
+    }
+    return all;
+  }
+  const std::vector<run::PartStates>& Of(const std::string& sweep) {
+    return of_[sweep];
+  }
+
+ private:
+  std::map<std::string, std::vector<run::PartStates>> of_;
+};
 
 /// 3 (incomplete) outweighs 1 (failed) outweighs 0.
 Result<StatusText> ReadStatus(const GlobalOptions& global,
                               const std::string& named) {
-  BESOM_ASSIGN_OR_RETURN(const auto reader, OpenWorkspace(global.workspace));
+  const WorkspaceLayout layout = WorkspaceOf(global.workspace);
+  // First: what is merged meanwhile is then read twice rather than missed.
+  BESOM_ASSIGN_OR_RETURN(AllParts all_parts, AllParts::Read(layout));
+  BESOM_ASSIGN_OR_RETURN(const auto reader,
+                         db::Reader::Open(layout.database()));
   std::vector<std::string> sweeps;
   if (!named.empty()) {
     BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader->FindSweep(named));
@@ -125,9 +155,11 @@ Result<StatusText> ReadStatus(const GlobalOptions& global,
   }
   StatusText status;
   for (const std::string& sweep : sweeps) {
-    BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
-                           SummaryOf(*reader, sweep));
-    BESOM_ASSIGN_OR_RETURN(const std::string text, SweepText(*reader, summary));
+    BESOM_ASSIGN_OR_RETURN(SweepSummary summary, SummaryOf(*reader, sweep));
+    const std::vector<run::PartStates>& parts = all_parts.Of(sweep);
+    BESOM_RETURN_IF_ERROR(AddParts(*reader, parts, summary));
+    BESOM_ASSIGN_OR_RETURN(const std::string text,
+                           SweepText(*reader, summary, parts));
     if (!status.text.empty()) status.text += '\n';
     status.text += text;
     status.exit_code = std::max(status.exit_code, summary.ExitCode());
