@@ -118,6 +118,12 @@ class ResultsStore {
   Status TakeOverRun(std::string_view run, std::string_view why, double time);
   static constexpr std::string_view kTakenOver = "taken over";
 
+  /// Adds all that `part`, a database of its own, holds of the sweep, as if it
+  /// had been written here: in one transaction, and again without effect. Rows
+  /// of fits take the place of those that are here; comparisons are not taken
+  /// over. Makes the sweep where it is missing. Nobody may write to `part`.
+  Status MergePart(std::string_view sweep, const Path& part);
+
   /// Makes `rows` the comparisons of the sweep.
   Status PutComparisons(SweepId sweep, const std::vector<ComparisonRow>& rows);
 
@@ -134,5 +140,8 @@ class ResultsStore {
   std::string writer_;  ///< As WriteAs says; "" = anybody.
   FitSummarizer summarizer_;
 };
+
+/// Removes a database that was merged, with the files that belong to it.
+Status RemovePart(const Path& part);
 
 }  // namespace besom::db

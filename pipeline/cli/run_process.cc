@@ -44,6 +44,9 @@ int Summarise(const run::RunOptions& options, const run::RunOutcome& outcome) {
              outcome.trials_done, outcome.trials_failed, outcome.tasks_run,
              outcome.tasks_reused);
   for (const std::string& line : outcome.work) fmt::print("{}\n", line);
+  if (outcome.parts_merged > 0)
+    fmt::print("all shards have ended: what {} of them did is merged\n",
+               outcome.parts_merged);
   if (!outcome.best.empty()) fmt::print("{}\n", outcome.best);
   if (!outcome.interrupted)
     SayAudit(WorkspaceLayout(options.workspace), outcome.sweep);

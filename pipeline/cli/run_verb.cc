@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 
@@ -10,12 +12,49 @@
 #include "pipeline/cli/sweep_verbs.h"
 #include "pipeline/cli/worker_program.h"
 #include "pipeline/run/leader_comparisons.h"
-#include "pipeline/run/run_sweep.h"
+#include "pipeline/run/standing.h"
+#include "pipeline/run/sweep_plan.h"
 
 namespace besom::cli {
 namespace {
 
+Result<int> SayComplete(const run::RunOptions& options,
+                        const std::string& sweep,
+                        const run::Standing& standing) {
+  const WorkspaceLayout layout(options.workspace);
+  if (!standing.has_parts) {
+    BESOM_ASSIGN_OR_RETURN(const bool lacks,
+                           run::LacksComparisons(layout.database(), sweep));
+    // A run may have been ended after its last trial.
+    if (lacks)
+      BESOM_RETURN_IF_ERROR(run::RecordComparisons(layout.database(), sweep));
+  }
+  fmt::print("{}: nothing to do, all {} trials{} have ended", sweep,
+             standing.trials,
+             options.shard ? " of shard " + options.shard->ToText() : "");
+  if (standing.failed > 0)
+    fmt::print(", {} of them failed (--rerun failed tries them again)",
+               standing.failed);
+  fmt::print("\n");
+  std::fflush(stdout);
+  SayAudit(layout, sweep);
+  return standing.failed > 0 ? 1 : 0;
+}
+
+/// What options cannot mean together.
+Status CheckOptions(const RunArguments& arguments) {
+  const std::string& rerun = arguments.options.rerun;
+  if (!arguments.options.shard || rerun.empty() || rerun == "failed")
+    return Status::Ok();
+  return InvalidError("--rerun",
+                      fmt::format("'{}' is of the whole sweep, and --shard "
+                                  "runs a part of it",
+                                  rerun),
+                      "run it without --shard, or pass --rerun failed");
+}
+
 Result<int> Run(const RunArguments& arguments) {
+  BESOM_RETURN_IF_ERROR(CheckOptions(arguments));
   const bool is_rank = cluster::IsMpiRank(cluster::ProcessEnvironment());
   if (is_rank) return ExecWorker(arguments.ForWorker());
   if (arguments.dry_run) return PrintPlan(arguments.options, {});
@@ -24,23 +63,8 @@ Result<int> Run(const RunArguments& arguments) {
                          run::ReadSweep(arguments.options));
   BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
                          StandingOf(arguments.options));
-  if (standing.complete) {
-    const Path database =
-        WorkspaceLayout(arguments.options.workspace).database();
-    BESOM_ASSIGN_OR_RETURN(const bool lacks,
-                           run::LacksComparisons(database, sweep.spec.name));
-    // A run may have been ended after its last trial.
-    if (lacks)
-      BESOM_RETURN_IF_ERROR(run::RecordComparisons(database, sweep.spec.name));
-    std::printf("%s: nothing to do, all %zu trials have ended",
-                sweep.spec.name.c_str(), sweep.trials.trials.size());
-    if (standing.failed > 0)
-      std::printf(", %zu of them failed (--rerun failed tries them again)",
-                  standing.failed);
-    std::printf("\n");
-    SayAudit(WorkspaceLayout(arguments.options.workspace), sweep.spec.name);
-    return standing.failed > 0 ? 1 : 0;
-  }
+  if (standing.complete && !standing.to_merge)
+    return SayComplete(arguments.options, sweep.spec.name, standing);
   return StartRanks(arguments, sweep);
 }
 

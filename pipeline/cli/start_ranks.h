@@ -1,7 +1,7 @@
 #pragma once
 
 #include "pipeline/cli/run_arguments.h"
-#include "pipeline/run/run_sweep.h"
+#include "pipeline/run/standing.h"
 #include "pipeline/run/sweep_plan.h"
 
 namespace besom::cli {

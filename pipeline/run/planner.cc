@@ -476,6 +476,7 @@ void ShareCosts(TaskGraph& graph) {
 Result<SweepGraph> PlanSweep(const std::vector<TrialConfig>& trials,
                              const PlannerServices& services) {
   SweepGraph out;
+  if (!trials.empty()) out.name = trials[0].config.value("name", "");
   Planner planner(services, out);
   for (const TrialConfig& trial : trials)
     BESOM_RETURN_IF_ERROR(planner.AddTrial(trial));

@@ -1,7 +1,6 @@
 #include "pipeline/store/job_record.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 #include <system_error>
 
@@ -55,23 +54,25 @@ Result<JobRecord> ReadRecord(const Path& path) {
   }
 }
 
-/// The files of a sweep's records, by their place in the array; -1 = none.
-std::vector<std::pair<int, Path>> FilesOf(const WorkspaceLayout& layout,
-                                          std::string_view sweep) {
-  std::vector<std::pair<int, Path>> files;
-  const std::string alone = layout.job_record(sweep, 0, 0).filename().string();
+using RecordFile = std::pair<std::optional<SweepShard>, Path>;
+
+/// The files of a sweep's records, in the order of its shards.
+std::vector<RecordFile> FilesOf(const WorkspaceLayout& layout,
+                                std::string_view sweep) {
+  std::vector<RecordFile> files;
+  const std::string alone = layout.job_record(sweep, {}).filename().string();
   const std::string stem = alone.substr(0, alone.size() - kEnding.size()) + ".";
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(layout.jobs(), error)) {
     const std::string name = entry.path().filename().string();
-    int index = 0, count = 0;
-    if (name == alone)
-      files.emplace_back(-1, entry.path());
-    else if (name.starts_with(stem) && name.ends_with(kEnding) &&
-             std::sscanf(name.c_str() + stem.size(), "%d-of-%d", &index,
-                         &count) == 2)
-      files.emplace_back(index, entry.path());
+    if (name == alone) files.emplace_back(std::nullopt, entry.path());
+    if (!name.starts_with(stem) || !name.ends_with(kEnding)) continue;
+    const std::size_t middle = name.size() - stem.size();
+    if (middle <= kEnding.size()) continue;
+    const std::optional<SweepShard> shard = SweepShard::FromFileName(
+        std::string_view(name).substr(stem.size(), middle - kEnding.size()));
+    if (shard) files.emplace_back(shard, entry.path());
   }
   std::ranges::sort(files);
   return files;
@@ -86,11 +87,10 @@ std::vector<std::string> JobRecord::ExcludedNodes() const {
   return nodes;
 }
 
-Result<std::optional<JobRecord>> ReadJobRecord(const WorkspaceLayout& layout,
-                                               std::string_view sweep,
-                                               ArrayPart part) {
-  Result<JobRecord> record =
-      ReadRecord(layout.job_record(sweep, part.index, part.count));
+Result<std::optional<JobRecord>> ReadJobRecord(
+    const WorkspaceLayout& layout, std::string_view sweep,
+    const std::optional<SweepShard>& shard) {
+  Result<JobRecord> record = ReadRecord(layout.job_record(sweep, shard));
   if (record.ok()) return std::optional<JobRecord>(*std::move(record));
   if (record.status().code() == StatusCode::kNotFound)
     return std::optional<JobRecord>();
@@ -98,10 +98,9 @@ Result<std::optional<JobRecord>> ReadJobRecord(const WorkspaceLayout& layout,
 }
 
 Status WriteJobRecord(const WorkspaceLayout& layout, const JobRecord& record,
-                      ArrayPart part) {
-  return WriteFileAtomic(
-      layout.job_record(record.sweep, part.index, part.count),
-      ToJson(record).dump(2) + "\n");
+                      const std::optional<SweepShard>& shard) {
+  return WriteFileAtomic(layout.job_record(record.sweep, shard),
+                         ToJson(record).dump(2) + "\n");
 }
 
 Result<std::vector<JobRecord>> JobRecordsOf(const WorkspaceLayout& layout,

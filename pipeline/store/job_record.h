@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipeline/base/result.h"
+#include "pipeline/store/sweep_shard.h"
 #include "pipeline/store/workspace_layout.h"
 
 namespace besom {
@@ -36,19 +37,13 @@ struct JobRecord {
   std::vector<std::string> ExcludedNodes() const;
 };
 
-/// Which job of a sweep's array; count 0 = there is no array.
-struct ArrayPart {
-  int index = 0;
-  int count = 0;
-};
-
 /// None when there is no such record. kCorrupt when it is not one.
-Result<std::optional<JobRecord>> ReadJobRecord(const WorkspaceLayout& layout,
-                                               std::string_view sweep,
-                                               ArrayPart part);
-/// Replaces the record of record.sweep's part.
+Result<std::optional<JobRecord>> ReadJobRecord(
+    const WorkspaceLayout& layout, std::string_view sweep,
+    const std::optional<SweepShard>& shard);
+/// Replaces the record of record.sweep, or of that shard of it.
 Status WriteJobRecord(const WorkspaceLayout& layout, const JobRecord& record,
-                      ArrayPart part);
+                      const std::optional<SweepShard>& shard);
 
 /// The records of a sweep: one, those of an array in its order, or none.
 Result<std::vector<JobRecord>> JobRecordsOf(const WorkspaceLayout& layout,

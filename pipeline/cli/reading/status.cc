@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <thread>
 
 #include "pipeline/cli/reading/jobs_text.h"
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/shard_status.h"
 #include "pipeline/cli/reading/sweep_summary.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/workspace_reader.h"
@@ -81,8 +83,9 @@ std::string Indented(const std::string& lines) {
   return text;
 }
 
-Result<std::string> SweepText(db::Reader& reader, const std::string& workspace,
-                              const SweepSummary& summary) {
+Result<std::string> SweepText(db::Reader& reader, const WorkspaceLayout& layout,
+                              const SweepSummary& summary,
+                              const std::vector<run::PartStates>& parts) {
   std::string text = fmt::format("{}  {}\n", PlainText(summary.sweep),
                                  StateCountsText(summary));
   BESOM_ASSIGN_OR_RETURN(
@@ -109,8 +112,8 @@ Result<std::string> SweepText(db::Reader& reader, const std::string& workspace,
   BESOM_ASSIGN_OR_RETURN(const std::string failures,
                          FailuresText(reader, summary.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string jobs,
-                         JobsText(WorkspaceOf(workspace), summary.sweep));
-  return text + jobs + runs + failures;
+                         JobsText(layout, summary.sweep));
+  return text + jobs + runs + ShardsText(parts) + failures;
 }
 
 /// Sweeps of which there is nothing but a job that waits, or failed at once.
@@ -146,11 +149,36 @@ Result<std::vector<std::string>> SweepsOf(db::Reader& reader,
   return sweeps;
 }
 
+/// The parts of all sweeps, whatever besom.db knows of them.
+class AllParts {
+ public:
+  static Result<AllParts> Read(const WorkspaceLayout& layout) {
+    AllParts all;
+    const auto reader = db::Reader::Open(layout.database());
+    if (!reader.ok()) return all;
+    BESOM_ASSIGN_OR_RETURN(const db::Table sweeps,
+                           (*reader)->Query("SELECT sweep FROM sweeps"));
+    for (const auto& row : sweeps.rows) {
+      const std::string sweep = db::TextOf(row[0]);
+      BESOM_ASSIGN_OR_RETURN(all.of_[sweep], run::ReadParts(layout, sweep));
+    }
+    return all;
+  }
+  const std::vector<run::PartStates>& Of(const std::string& sweep) {
+    return of_[sweep];
+  }
+
+ private:
+  std::map<std::string, std::vector<run::PartStates>> of_;
+};
+
 /// 3 (incomplete) outweighs 1 (failed) outweighs 0.
 Result<StatusText> ReadStatus(const GlobalOptions& global,
                               const std::string& named) {
   const WorkspaceLayout layout = WorkspaceOf(global.workspace);
-  const auto reader = OpenWorkspace(global.workspace);
+  // First: what is merged meanwhile is then read twice rather than missed.
+  BESOM_ASSIGN_OR_RETURN(AllParts all_parts, AllParts::Read(layout));
+  const auto reader = db::Reader::Open(layout.database());
   std::vector<std::string> sweeps;
   Status found = reader.status();
   if (reader.ok()) {
@@ -164,10 +192,11 @@ Result<StatusText> ReadStatus(const GlobalOptions& global,
   if (sweeps.empty() && status.text.empty())
     return (*reader)->FindSweep("").status();
   for (const std::string& sweep : sweeps) {
-    BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
-                           SummaryOf(**reader, sweep));
+    BESOM_ASSIGN_OR_RETURN(SweepSummary summary, SummaryOf(**reader, sweep));
+    const std::vector<run::PartStates>& parts = all_parts.Of(sweep);
+    BESOM_RETURN_IF_ERROR(AddParts(**reader, parts, summary));
     BESOM_ASSIGN_OR_RETURN(const std::string text,
-                           SweepText(**reader, global.workspace, summary));
+                           SweepText(**reader, layout, summary, parts));
     if (!status.text.empty()) status.text += '\n';
     status.text += text;
     status.exit_code = std::max(status.exit_code, summary.ExitCode());

@@ -11,13 +11,16 @@
 #include <system_error>
 #include <thread>
 
+#include "cluster/cpu.h"
 #include "cluster/job_link.h"
 #include "cluster/slurm_allocation.h"
 #include "cluster/slurm_queue.h"
 #include "db/reader.h"
 #include "db/results_store.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/cli/rank_places.h"
 #include "pipeline/cli/reading/sweep_summary.h"
+#include "pipeline/run/standing.h"
 #include "pipeline/run/sweep_plan.h"
 
 namespace besom::cli {
@@ -70,7 +73,7 @@ class JobEnd {
          cluster::SlurmAllocation allocation)
       : arguments_(arguments),
         layout_(arguments.run.options.workspace),
-        part_(arguments.part()),
+        shard_(arguments.run.options.shard),
         slurm_(slurm),
         allocation_(std::move(allocation)) {
     record_.sweep = std::move(sweep);
@@ -90,7 +93,7 @@ class JobEnd {
 
   const SubmitArguments& arguments_;
   const WorkspaceLayout layout_;
-  const ArrayPart part_;
+  const std::optional<SweepShard> shard_;
   const Json& slurm_;
   const cluster::SlurmAllocation allocation_;
   const SystemClock clock_;
@@ -100,7 +103,7 @@ class JobEnd {
 
 Status JobEnd::ReadRecord() {
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> known,
-                         ReadJobRecord(layout_, record_.sweep, part_));
+                         ReadJobRecord(layout_, record_.sweep, shard_));
   // Somebody may have handed the script to Slurm himself.
   if (known) record_ = *std::move(known);
   record_.job = allocation_.job;
@@ -110,6 +113,15 @@ Status JobEnd::ReadRecord() {
 
 /// 0, 1 or 3, by the database alone.
 Result<int> JobEnd::SweepCode() const {
+  if (shard_) {
+    BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
+                           NumericsHere());
+    BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
+                           run::FindStanding(arguments_.run.options,
+                                             cluster::UsableCores(), offered));
+    if (!standing.complete) return 3;
+    return standing.failed > 0 ? 1 : 0;
+  }
   const auto reader = db::Reader::Open(layout_.database());
   if (reader.status().code() == StatusCode::kNotFound) return 3;
   if (!reader.ok()) return reader.status();
@@ -128,7 +140,7 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   facts.may_requeue = slurm_.at("requeue");
   facts.seconds_needed =
       std::max(kLeastSeconds, 2.0 * slurm_.at("signal_seconds").get<double>());
-  facts.progress = TasksDone(layout_, record_.sweep) > record_.done ||
+  facts.progress = TasksDone(layout_, record_.sweep, shard_) > record_.done ||
                    LastCheckpoint(layout_) > record_.started;
   for (const auto& [node, count] : record_.losses)
     facts.node_lost |= count > record_.told_losses[node];
@@ -154,10 +166,11 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   return facts;
 }
 
-/// An event of the sweep, where it has a database yet.
+/// An event of the sweep, where it has a database yet. Not of a shard: whoever
+/// ends last may be taking its part away.
 Status JobEnd::Tell(const std::string& kind, const std::string& why) {
   fmt::print(stderr, "besom: {}: {}\n", kind, why);
-  if (!StatFile(layout_.database()).ok()) return Status::Ok();
+  if (shard_ || !StatFile(layout_.database()).ok()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout_.database()));
   BESOM_ASSIGN_OR_RETURN(const auto sweep, results->FindSweep(record_.sweep));
@@ -173,16 +186,16 @@ Status JobEnd::Tell(const std::string& kind, const std::string& why) {
 Status JobEnd::Begin(const std::string& why) {
   ++record_.links;
   record_.started = clock_.Wall();
-  record_.done = TasksDone(layout_, record_.sweep);
+  record_.done = TasksDone(layout_, record_.sweep, shard_);
   record_.why = why;
   record_.told_losses = record_.losses;
-  return WriteJobRecord(layout_, record_, part_);
+  return WriteJobRecord(layout_, record_, shard_);
 }
 
 Result<int> JobEnd::Finish(const NextLink& next, int code) {
   record_.ended = clock_.Wall();
   record_.why = next.why;
-  BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, part_));
+  BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, shard_));
   if (next.kind == Kind::kNone) return code;
   BESOM_RETURN_IF_ERROR(Tell("slurm_stopped", next.why));
   fmt::print(stderr, "  cure: {}\n", next.cure);
@@ -196,13 +209,13 @@ Result<int> JobEnd::SubmitNext(const NextLink& next) {
   const Status submitted = Insist(clock_, end_, [&]() -> Status {
     BESOM_ASSIGN_OR_RETURN(
         job, cluster::Submit({layout_.job_script(record_.sweep),
-                              ChainOptions(record_, part_, before)}));
+                              ChainOptions(record_, shard_, before)}));
     return Status::Ok();
   });
   BESOM_RETURN_IF_ERROR(submitted);
   record_.job =
-      part_.count == 0 ? job.job : fmt::format("{}_{}", job.job, part_.index);
-  BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, part_));
+      !shard_ ? job.job : fmt::format("{}_{}", job.job, shard_->index);
+  BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, shard_));
   BESOM_RETURN_IF_ERROR(Tell("slurm_submitted", next.why));
   return 3;
 }
@@ -250,9 +263,10 @@ Result<int> JobEnd::Run() {
 
 }  // namespace
 
-std::int64_t TasksDone(const WorkspaceLayout& layout,
-                       const std::string& sweep) {
-  const auto reader = db::Reader::Open(layout.database());
+std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep,
+                       const std::optional<SweepShard>& shard) {
+  const auto reader =
+      db::Reader::Open(shard ? layout.part(sweep, *shard) : layout.database());
   if (!reader.ok()) return 0;
   const auto rows = (*reader)->Query(
       "SELECT count(*) FROM attempts WHERE sweep = ? AND outcome = 'done'",
@@ -260,11 +274,12 @@ std::int64_t TasksDone(const WorkspaceLayout& layout,
   return rows.ok() ? db::IntegerOf(rows->rows[0][0]) : 0;
 }
 
-std::vector<std::string> ChainOptions(const JobRecord& record, ArrayPart part,
+std::vector<std::string> ChainOptions(const JobRecord& record,
+                                      const std::optional<SweepShard>& shard,
                                       const std::string& after) {
   std::vector<std::string> options;
   if (!after.empty()) options.push_back("--dependency=afterany:" + after);
-  if (part.count > 0) options.push_back(fmt::format("--array={}", part.index));
+  if (shard) options.push_back(fmt::format("--array={}", shard->index));
   if (const std::vector<std::string> nodes = record.ExcludedNodes();
       !nodes.empty())
     options.push_back(fmt::format("--exclude={}", fmt::join(nodes, ",")));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pipeline/cli/slurm/submit_arguments.h"
+#include "pipeline/store/job_record.h"
 
 namespace besom::cli {
 
@@ -10,12 +11,14 @@ namespace besom::cli {
 /// sweep.
 Result<int> AfterJob(const SubmitArguments& arguments);
 
-/// How many tasks of the sweep have ended well, by the database; 0 when there
-/// is none yet.
-std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep);
+/// How many tasks of the sweep, or of a shard of it, have ended well, by its
+/// database; 0 when there is none.
+std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep,
+                       const std::optional<SweepShard>& shard);
 
 /// sbatch's options for one more job of a sweep, after job `after` ("" = none).
-std::vector<std::string> ChainOptions(const JobRecord& record, ArrayPart part,
+std::vector<std::string> ChainOptions(const JobRecord& record,
+                                      const std::optional<SweepShard>& shard,
                                       const std::string& after);
 
 }  // namespace besom::cli

@@ -23,8 +23,9 @@ constexpr double kPause = 0.5;
 /// How far ending one job has come.
 class JobStop {
  public:
-  JobStop(const WorkspaceLayout& layout, std::string sweep, ArrayPart part)
-      : layout_(layout), sweep_(std::move(sweep)), part_(part) {}
+  JobStop(const WorkspaceLayout& layout, std::string sweep,
+          const std::optional<SweepShard>& shard)
+      : layout_(layout), sweep_(std::move(sweep)), shard_(shard) {}
 
   /// True when the job has ended.
   Result<bool> Step();
@@ -35,7 +36,7 @@ class JobStop {
 
   const WorkspaceLayout& layout_;
   const std::string sweep_;
-  const ArrayPart part_;
+  const std::optional<SweepShard> shard_;
   const SystemClock clock_;
   std::string asked_;  // The job whose script was told to stop.
   double deadline_ = 0;
@@ -46,11 +47,11 @@ class JobStop {
 /// again at every step.
 Result<std::string> JobStop::MarkedJob() {
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> record,
-                         ReadJobRecord(layout_, sweep_, part_));
+                         ReadJobRecord(layout_, sweep_, shard_));
   if (!record) return std::string();
   if (!record->cancelled) {
     record->cancelled = true;
-    BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, *record, part_));
+    BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, *record, shard_));
   }
   return record->job;
 }
@@ -85,12 +86,12 @@ Result<bool> JobStop::Step() {
 /// Says in the record that nothing follows.
 Status JobStop::End() const {
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> record,
-                         ReadJobRecord(layout_, sweep_, part_));
+                         ReadJobRecord(layout_, sweep_, shard_));
   // The script has said so itself, unless it never ran.
   if (!record || record->ended > 0) return Status::Ok();
   record->ended = clock_.Wall();
   record->why = "cancelled";
-  return WriteJobRecord(layout_, *record, part_);
+  return WriteJobRecord(layout_, *record, shard_);
 }
 
 Status CancelSweep(const WorkspaceLayout& layout, const std::string& sweep) {
@@ -102,11 +103,13 @@ Status CancelSweep(const WorkspaceLayout& layout, const std::string& sweep) {
                         "submitted");
   BESOM_RETURN_IF_ERROR(cluster::CheckSlurmIsHere());
   const bool alone =
-      records.size() == 1 && StatFile(layout.job_record(sweep, 0, 0)).ok();
-  const int count = alone ? 0 : static_cast<int>(records.size());
+      records.size() == 1 && StatFile(layout.job_record(sweep, {})).ok();
+  const int count = static_cast<int>(records.size());
   std::list<JobStop> stops;
-  for (int i = 0; i < static_cast<int>(records.size()); ++i)
-    stops.emplace_back(layout, sweep, ArrayPart{alone ? 0 : i, count});
+  for (int i = 0; i < count; ++i)
+    stops.emplace_back(
+        layout, sweep,
+        alone ? std::nullopt : std::optional(SweepShard{count, i}));
   while (!stops.empty()) {
     for (auto stop = stops.begin(); stop != stops.end();) {
       BESOM_ASSIGN_OR_RETURN(const bool ended, stop->Step());

@@ -13,7 +13,7 @@ namespace besom::cli {
 Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
                                 const run::RunOptions& options,
                                 const std::string& sweep) {
-  JobNodes nodes(WorkspaceLayout(options.workspace), sweep, {});
+  JobNodes nodes(WorkspaceLayout(options.workspace), sweep, options.shard);
   nodes.job_ = allocation.job;
   nodes.count_ = allocation.node_count;
   const Result<std::vector<std::string>> all =
@@ -35,7 +35,7 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
     bad.insert(lost->begin(), lost->end());
   BESOM_ASSIGN_OR_RETURN(
       const std::optional<JobRecord> record,
-      ReadJobRecord(nodes.layout_, nodes.sweep_, nodes.part_));
+      ReadJobRecord(nodes.layout_, nodes.sweep_, nodes.shard_));
   if (record && record->job == allocation.job)
     for (const std::string& node : record->ExcludedNodes()) bad.insert(node);
   for (const std::string& node : current)
@@ -52,11 +52,11 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
 Status JobNodes::RecordLosses(const std::set<std::string>& nodes) const {
   if (nodes.empty()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> record,
-                         ReadJobRecord(layout_, sweep_, part_));
+                         ReadJobRecord(layout_, sweep_, shard_));
   // A job that the user wrote himself has none.
   if (!record || record->job != job_) return Status::Ok();
   for (const std::string& node : nodes) ++record->losses[node];
-  return WriteJobRecord(layout_, *record, part_);
+  return WriteJobRecord(layout_, *record, shard_);
 }
 
 int RanksOfNode(const cluster::SlurmAllocation& allocation,

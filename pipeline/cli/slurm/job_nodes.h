@@ -33,12 +33,13 @@ class JobNodes {
   Status RecordLosses(const std::set<std::string>& nodes) const;
 
  private:
-  JobNodes(WorkspaceLayout layout, std::string sweep, ArrayPart part)
-      : layout_(std::move(layout)), sweep_(std::move(sweep)), part_(part) {}
+  JobNodes(WorkspaceLayout layout, std::string sweep,
+           const std::optional<SweepShard>& shard)
+      : layout_(std::move(layout)), sweep_(std::move(sweep)), shard_(shard) {}
 
   WorkspaceLayout layout_;
   std::string sweep_;
-  ArrayPart part_;
+  std::optional<SweepShard> shard_;
   std::string job_;
   std::vector<std::string> usable_;
   int count_ = 1;

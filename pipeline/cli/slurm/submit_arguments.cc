@@ -57,10 +57,9 @@ void AddSubmitOptions(CLI::App& verb, SubmitArguments& arguments) {
                     "Print the job's script; write and submit nothing");
   verb.add_flag("--wait", arguments.wait, "Follow the job until it has ended")
       ->excludes(dry);
+  AddShardOption(verb, arguments.run)->group("");
   verb.add_option("--after-job", arguments.after_job)->group("");
 }
-
-ArrayPart SubmitArguments::part() const { return {}; }
 
 cluster::SlurmRequest RequestOf(const Json& base,
                                 const SubmitArguments& arguments) {

@@ -8,7 +8,6 @@
 #include "cluster/job_script.h"
 #include "pipeline/base/json.h"
 #include "pipeline/cli/run_arguments.h"
-#include "pipeline/store/job_record.h"
 
 namespace besom::cli {
 
@@ -22,9 +21,6 @@ struct SubmitArguments {
   bool wait = false;     ///< Follow the job to its end.
   /// Of the script: how its run ended. Then what follows is decided.
   std::optional<int> after_job;
-
-  /// The job of an array that this process is in.
-  ArrayPart part() const;
 };
 
 /// Adds SPEC and the options of `submit` to `verb`. `arguments` must live as

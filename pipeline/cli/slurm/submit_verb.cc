@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 
 #include "cluster/slurm_queue.h"
 #include "pipeline/base/clock.h"
-#include "pipeline/base/log.h"
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/slurm/after_job.h"
 #include "pipeline/cli/slurm/follow_job.h"
@@ -108,14 +108,14 @@ Status WriteRecords(const WorkspaceLayout& layout, const std::string& sweep,
   const SystemClock clock;
   JobRecord record;
   record.sweep = sweep;
-  record.job = job.job;
   record.cluster = job.cluster;
   record.submitted = record.started = clock.Wall();
-  record.done = TasksDone(layout, sweep);
-  if (array == 0) return WriteJobRecord(layout, record, {});
-  for (int i = 0; i < array; ++i) {
-    record.job = fmt::format("{}_{}", job.job, i);
-    BESOM_RETURN_IF_ERROR(WriteJobRecord(layout, record, {i, array}));
+  for (int i = 0; i < std::max(array, 1); ++i) {
+    std::optional<SweepShard> shard;
+    if (array > 0) shard = SweepShard{array, i};
+    record.job = shard ? fmt::format("{}_{}", job.job, i) : job.job;
+    record.done = TasksDone(layout, sweep, shard);
+    BESOM_RETURN_IF_ERROR(WriteJobRecord(layout, record, shard));
   }
   return Status::Ok();
 }

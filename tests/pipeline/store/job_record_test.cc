@@ -52,7 +52,7 @@ TEST_F(JobRecordTest, TheJobsOfAnArrayAreListedInItsOrder) {
   for (const int index : {10, 2, 0, 1}) {
     JobRecord record = Sample();
     record.job = "12_" + std::to_string(index);
-    ASSERT_TRUE(WriteJobRecord(layout_, record, {index, 11}).ok());
+    ASSERT_TRUE(WriteJobRecord(layout_, record, SweepShard{11, index}).ok());
   }
   const auto records = JobRecordsOf(layout_, "covid");
   ASSERT_TRUE(records.ok());
@@ -76,7 +76,7 @@ TEST_F(JobRecordTest, RemovingForgetsThoseOfOneSweep) {
   other.sweep = "lung";
   ASSERT_TRUE(WriteJobRecord(layout_, other, {}).ok());
   ASSERT_TRUE(WriteJobRecord(layout_, Sample(), {}).ok());
-  ASSERT_TRUE(WriteJobRecord(layout_, Sample(), {1, 3}).ok());
+  ASSERT_TRUE(WriteJobRecord(layout_, Sample(), SweepShard{3, 1}).ok());
   ASSERT_TRUE(RemoveJobRecords(layout_, "covid").ok());
   EXPECT_THAT(*JobRecordsOf(layout_, "covid"), SizeIs(0));
   EXPECT_THAT(*JobRecordsOf(layout_, "lung"), SizeIs(1));
@@ -84,7 +84,7 @@ TEST_F(JobRecordTest, RemovingForgetsThoseOfOneSweep) {
 
 TEST_F(JobRecordTest, AForeignFileIsAnErrorWithACure) {
   for (const char* text : {"", "{", "{}", "[1]", R"({"sweep": 3})"}) {
-    ASSERT_TRUE(WriteFileAtomic(layout_.job_record("covid", 0, 0), text).ok());
+    ASSERT_TRUE(WriteFileAtomic(layout_.job_record("covid", {}), text).ok());
     const auto record = ReadJobRecord(layout_, "covid", {});
     ASSERT_FALSE(record.ok()) << text;
     EXPECT_EQ(record.status().code(), StatusCode::kCorrupt);
