@@ -131,7 +131,7 @@ class JobRun {
         wanted_(sweep.spec.base.at("cluster").at("launcher")),
         job_(std::move(job)),
         nodes_(nodes) {
-    job_.single_host = nodes.count() == 1;
+    job_.single_host = nodes.only_here();
     job_.nodes = nodes.usable();
     job_.unused_interfaces = cluster::HostOnlyInterfaces();
     job_.on_error_line = [this](std::string_view line) {
@@ -203,7 +203,7 @@ Result<int> RunInJob(const RunArguments& arguments,
           ? arguments.ranks
           : nodes.count() *
                 RanksOfNode(allocation, sweep.spec.base.at("resources"));
-  if (ranks == 1) return ExecWorker(timed.ForWorker());
+  if (ranks == 1 && nodes.only_here()) return ExecWorker(timed.ForWorker());
   BESOM_ASSIGN_OR_RETURN(cluster::MpiJob job, JobFor(timed, sweep, ranks));
   return JobRun(timed, sweep, std::move(job), nodes).Run();
 }

@@ -233,6 +233,43 @@ class TimeLimitTest(SlurmCase):
         lab.until_state(job, ("FAILED",))
 
 
+class ArrayTest(SlurmCase):
+    def records(self, workspace):
+        return [json.loads(path.read_text()) for path in
+                sorted((workspace / "slurm").glob("smoke.*-of-3.job.json"))]
+
+    def until_all_ended(self, workspace):
+        lab.until(lambda: all(record["ended"] > 0
+                              for record in self.records(workspace)), 150,
+                  f"the end of all jobs: {self.log(workspace)}")
+
+    def test_three_jobs_give_the_rows_of_one(self):
+        workspace = self.workspace()
+        done = self.besom("submit", SMOKE, "-w", workspace, "--array", 3,
+                          "--time", 10, *SLOW, "--wait")
+        job = done.stdout.strip()
+        self.assertEqual([record["job"] for record in self.records(workspace)],
+                         [f"{job}_0", f"{job}_1", f"{job}_2"])
+        self.check_rows(workspace)
+        self.assertEqual(select(workspace, "select count(*) from runs "
+                                "where outcome = 'finished'"), [(3,)])
+
+    def test_a_job_of_an_array_is_queued_again_by_itself(self):
+        workspace = self.workspace()
+        done = self.besom("submit", SMOKE, "-w", workspace, "--array", 3,
+                          "--time", 10, *SLOW)
+        job = done.stdout.strip()
+        self.addCleanup(lab.ask, "scancel", job)
+        part = workspace / "parts/smoke/1-of-3.db"
+        lab.until(lambda: part.exists() and lab.state(f"{job}_1") == "RUNNING",
+                  60, "the part of the second job")
+        lab.ask("scontrol", "requeue", f"{job}_1")
+        status = self.besom("status", "-w", workspace).stdout
+        self.assertIn(f"job {job}_0:", status)
+        self.until_all_ended(workspace)
+        self.check_rows(workspace)
+
+
 class EndedFromOutsideTest(SlurmCase):
     def test_scancel_leaves_a_sweep_that_can_be_resumed(self):
         workspace = self.workspace()
@@ -320,6 +357,8 @@ class LostNodeTest(SlurmCase):
         self.check_rows(workspace)
         lab.until(lambda: lab.usable() == 3, 60, "node 3 is back")
 
+
+class SlurmGoneTest(SlurmCase):
     def test_slurm_itself_may_be_gone_for_a_while(self):
         workspace = self.workspace()
         job = self.submit(workspace, *SLOW)

@@ -16,6 +16,7 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
   JobNodes nodes(WorkspaceLayout(options.workspace), sweep, options.shard);
   nodes.job_ = allocation.job;
   nodes.count_ = allocation.node_count;
+  nodes.only_here_ = allocation.node_count == 1;
   const Result<std::vector<std::string>> all =
       cluster::NodesIn(allocation.nodes);
   const Result<cluster::QueuedJob> job = cluster::FindJob(allocation.job);

@@ -26,6 +26,8 @@ class JobNodes {
   const std::vector<std::string>& usable() const { return usable_; }
   /// How many that are.
   int count() const { return count_; }
+  /// The job has this host alone.
+  bool only_here() const { return only_here_; }
   /// When the job's time is over, seconds since 1970; 0 = not known.
   double end() const { return end_; }
 
@@ -43,6 +45,7 @@ class JobNodes {
   std::string job_;
   std::vector<std::string> usable_;
   int count_ = 1;
+  bool only_here_ = true;
   double end_ = 0;
 };
 
