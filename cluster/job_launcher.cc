@@ -207,7 +207,7 @@ JobOutcome Child::WaitForEnd(Interrupt& interrupt, int earlier) {
 
 MpiInstallation BuiltMpi() {
   return {BESOM_MPIRUN_PATH, BESOM_MPI_IS_OPEN_MPI_5 != 0,
-          BESOM_MPI_HAS_ULFM != 0};
+          BESOM_MPI_HAS_ULFM != 0, BESOM_MPI_IS_OPEN_MPI_4 != 0};
 }
 
 std::vector<std::string> MpirunCommand(const MpiJob& job) {
@@ -216,6 +216,12 @@ std::vector<std::string> MpirunCommand(const MpiJob& job) {
   const auto add = [&](std::initializer_list<const char*> words) {
     command.insert(command.end(), words.begin(), words.end());
   };
+  if (job.mpi.open_mpi_4) {
+    add({"--oversubscribe", "--bind-to", "none"});
+    if (!job.single_host) add({"--map-by", "node"});
+    if (job.single_host)
+      add({"--mca", "pml", "ob1", "--mca", "btl", "vader,tcp,self"});
+  }
   if (job.mpi.open_mpi_5) {
     // More ranks than cores are no error, and a rank may use all cores.
     add({"--map-by", job.single_host ? ":OVERSUBSCRIBE" : "node:OVERSUBSCRIBE",
@@ -281,8 +287,9 @@ Result<JobOutcome> RunMpiJob(const MpiJob& job, Interrupt& interrupt) {
   const int earlier = interrupt.count();
   MpiJob placed = job;
   std::optional<JobScratch> scratch;
-  if (job.mpi.open_mpi_5 && job.launcher == MpiJob::Launcher::kMpirun) {
-    scratch.emplace(job.single_host);
+  if (job.launcher == MpiJob::Launcher::kMpirun &&
+      (job.mpi.open_mpi_5 || job.mpi.open_mpi_4)) {
+    scratch.emplace(job.single_host, job.mpi.open_mpi_4);
     placed.environment.insert(scratch->environment().begin(),
                               scratch->environment().end());
   }

@@ -16,6 +16,7 @@ struct MpiInstallation {
   std::string mpirun;       ///< Absolute path; empty in a build without MPI.
   bool open_mpi_5 = false;  ///< Takes Open MPI 5's options.
   bool has_ulfm = false;    ///< Knows `--with-ft ulfm`.
+  bool open_mpi_4 = false;  ///< Takes Open MPI 4's options.
 };
 
 /// The MPI that was found when this program was configured.

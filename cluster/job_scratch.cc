@@ -25,11 +25,15 @@ bool IsOursAndOld(const Path& folder) {
 
 }  // namespace
 
-JobScratch::JobScratch(bool single_host) {
+JobScratch::JobScratch(bool single_host, bool open_mpi_4) {
   std::error_code error;
   const Path temporary = std::filesystem::temp_directory_path(error);
-  if (!error) Add(temporary, "PRTE_MCA_prte_local_tmpdir_base");
-  if (single_host) Add("/dev/shm", "OMPI_MCA_btl_sm_backing_directory");
+  if (!error)
+    Add(temporary, open_mpi_4 ? "OMPI_MCA_orte_tmpdir_base"
+                              : "PRTE_MCA_prte_local_tmpdir_base");
+  if (single_host)
+    Add("/dev/shm", open_mpi_4 ? "OMPI_MCA_btl_vader_backing_directory"
+                               : "OMPI_MCA_btl_sm_backing_directory");
 }
 
 JobScratch::~JobScratch() {

@@ -19,7 +19,8 @@ class JobScratch {
  public:
   /// Makes the folders; `single_host` also the one for shared memory, which
   /// other hosts do not have. What cannot be made is left to Open MPI.
-  explicit JobScratch(bool single_host);
+  /// `open_mpi_4`: for that, not for Open MPI 5.
+  explicit JobScratch(bool single_host, bool open_mpi_4 = false);
   ~JobScratch();
   JobScratch(const JobScratch&) = delete;
   JobScratch& operator=(const JobScratch&) = delete;

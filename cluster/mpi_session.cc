@@ -21,6 +21,10 @@
 namespace besom::cluster {
 namespace {
 
+// Between ranks of one host; shared memory has another name in Open MPI 4.
+constexpr const char* kTransports =
+    BESOM_MPI_IS_OPEN_MPI_4 ? "vader,tcp,self" : "sm,tcp,self";
+
 void SetDefault(const char* name, const char* value) {
   ::setenv(name, value, /*replace=*/0);
 }
@@ -34,7 +38,7 @@ void SetMcaDefaults(const LaunchEnvironment& launch) {
   // Looking for fast networks costs a second, and one host needs none.
   if (launch.size.value_or(1) == launch.local_size.value_or(1)) {
     SetDefault("OMPI_MCA_pml", "ob1");
-    SetDefault("OMPI_MCA_btl", "sm,tcp,self");
+    SetDefault("OMPI_MCA_btl", kTransports);
   }
 }
 

@@ -1,6 +1,7 @@
 # MpiLibrary::MpiLibrary: the pinned Open MPI of BESOM_PACKAGES, or the MPI
-# under BESOM_MPI. Sets BESOM_MPIRUN (its launcher), BESOM_MPI_HAS_ULFM
-# and BESOM_MPI_IS_OPEN_MPI_5 (its launcher takes Open MPI 5's options).
+# under BESOM_MPI. Sets BESOM_MPIRUN (its launcher), BESOM_MPI_HAS_ULFM,
+# BESOM_MPI_IS_OPEN_MPI_5 and BESOM_MPI_IS_OPEN_MPI_4 (whose options its
+# launcher takes).
 if(BESOM_MPI)
   set(_mpi_root ${BESOM_MPI})
 else()
@@ -25,9 +26,12 @@ if(MpiLibrary_FOUND AND NOT TARGET MpiLibrary::MpiLibrary)
   set_target_properties(MpiLibrary::MpiLibrary PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${_includes}"
     INTERFACE_LINK_DIRECTORIES "${_libdirs}")
+  # Without the C++ interface of old, which nothing uses.
+  set_property(TARGET MpiLibrary::MpiLibrary PROPERTY
+               INTERFACE_COMPILE_DEFINITIONS OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
   set(_mpi_links)
   foreach(lib IN LISTS _libs)
-    if(lib MATCHES "^mpi")
+    if(lib MATCHES "^mpi" AND NOT lib MATCHES "cxx$")
       list(APPEND _mpi_links ${lib})
     endif()
   endforeach()
@@ -39,7 +43,8 @@ if(MpiLibrary_FOUND AND NOT TARGET MpiLibrary::MpiLibrary)
   endforeach()
   include(CheckCXXSourceCompiles)
   # What an earlier MPI, or a configure that was broken off, could not do.
-  foreach(_answer BESOM_MPI_HAS_ULFM BESOM_MPI_IS_OPEN_MPI_5)
+  foreach(_answer BESOM_MPI_HAS_ULFM BESOM_MPI_IS_OPEN_MPI_5
+                  BESOM_MPI_IS_OPEN_MPI_4)
     if(NOT ${_answer})
       unset(${_answer} CACHE)
     endif()
@@ -55,5 +60,10 @@ if(MpiLibrary_FOUND AND NOT TARGET MpiLibrary::MpiLibrary)
     static_assert(OMPI_MAJOR_VERSION >= 5);
     int main() { return 0; }"
     BESOM_MPI_IS_OPEN_MPI_5)
+  check_cxx_source_compiles("
+    #include <mpi.h>
+    static_assert(OMPI_MAJOR_VERSION == 4);
+    int main() { return 0; }"
+    BESOM_MPI_IS_OPEN_MPI_4)
   unset(CMAKE_REQUIRED_LIBRARIES)
 endif()

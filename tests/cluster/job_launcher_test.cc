@@ -74,6 +74,22 @@ TEST(SrunCommandTest, StartsRanksOnTheNodesInTurns) {
               ElementsAre(Pair("OPAL_PREFIX", "/opt/mpi")));
 }
 
+TEST(MpirunCommandTest, OpenMpi4HasNamesOfItsOwn) {
+  MpiJob job;
+  job.mpi = {"/usr/bin/mpirun", false, false, true};
+  job.ranks = 4;
+  job.worker = {"w"};
+  EXPECT_THAT(
+      MpirunCommand(job),
+      ElementsAre("/usr/bin/mpirun", "-n", "4", "--oversubscribe", "--bind-to",
+                  "none", "--mca", "pml", "ob1", "--mca", "btl",
+                  "vader,tcp,self", "w"));
+  job.single_host = false;
+  EXPECT_THAT(MpirunCommand(job),
+              ElementsAre("/usr/bin/mpirun", "-n", "4", "--oversubscribe",
+                          "--bind-to", "none", "w"));
+}
+
 TEST(MpirunCommandTest, AnotherMpiGetsNoOptionsThatItDoesNotKnow) {
   MpiJob job;
   job.mpi = {"/opt/mpiexec", false, false};

@@ -1,9 +1,11 @@
 // Runs many simulated sweeps, each with faults of its own, and checks each
 // against the invariants of sim_world.h:
 //   simulate [--seeds N] [--first S] [--threads T] [--stop-at-violation]
-//   simulate --tasks N [--first S]: one sweep of N tasks with the faults of S
+//   simulate --tasks N [--first S] [--ranks R] [--seconds T]: one sweep of N
+//   tasks with the faults of S, on R ranks, tasks of T seconds on average
 // A seed that fails is printed; --seeds 1 --first SEED replays it.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -27,6 +29,8 @@ struct Options {
   std::uint64_t seeds = 1000, first = 0;
   unsigned threads = std::max(1u, std::thread::hardware_concurrency());
   std::size_t tasks = 0;  ///< Of one sweep; 0 = many seeds.
+  int ranks = 0;          ///< Of one sweep; 0 = drawn.
+  double seconds = 0;     ///< Of its tasks; 0 = drawn.
   bool stop_at_violation = false;
 };
 
@@ -38,7 +42,12 @@ Options ReadOptions(int argc, char** argv) {
       options.stop_at_violation = true;
       continue;
     }
+    if (name == "--seconds") {
+      options.seconds = i + 1 < argc ? std::atof(argv[++i]) : 0;
+      continue;
+    }
     const auto value = i + 1 < argc ? std::strtoull(argv[++i], nullptr, 10) : 0;
+    if (name == "--ranks") options.ranks = static_cast<int>(value);
     if (name == "--seeds") options.seeds = value;
     if (name == "--first") options.first = value;
     if (name == "--tasks") options.tasks = value;
@@ -86,21 +95,32 @@ struct Totals {
   }
 };
 
+/// The most memory that this process has had, MiB.
+double MostMemory() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
 int RunOne(const Options& options) {
   const SystemClock clock;
   const double start = clock.Monotonic();
   const SimPlan plan = MakeSimPlan(options.tasks, SimTrials::kOfOneRank);
   const double planned = clock.Monotonic();
-  const SimSettings settings = SimSettings::Of(options.first);
+  const double plan_memory = MostMemory();
+  SimSettings settings = SimSettings::Of(options.first);
+  if (options.ranks > 0) settings.ranks = options.ranks;
+  if (options.seconds > 0) settings.task_seconds = options.seconds;
   const SimResult result = Simulate(plan, settings);
   const double ended = clock.Monotonic();
   const auto tasks = static_cast<double>(plan.sweep.graph.size());
   fmt::print(
       "{} tasks on {} ranks, {} computed, {} restarts: planned in {:.2f} us a "
-      "task, run in {:.2f} us a task\n",
+      "task and {:.0f} MiB, run in {:.2f} us a task and {:.0f} MiB; {:.0f} s "
+      "of the ranks\n",
       plan.sweep.graph.size(), settings.ranks, result.tasks_computed,
-      result.restarts, 1e6 * (planned - start) / tasks,
-      1e6 * (ended - planned) / tasks);
+      result.restarts, 1e6 * (planned - start) / tasks, plan_memory,
+      1e6 * (ended - planned) / tasks, MostMemory(), result.virtual_seconds);
   for (const std::string& violation : result.violations)
     fmt::print("seed {} ({}\n", options.first, violation);
   return result.violations.empty() ? 0 : 1;
