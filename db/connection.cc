@@ -170,10 +170,10 @@ Result<bool> Connection::UsesLog() {
 }
 
 Result<Connection> Connection::Copy() const {
-  BESOM_ASSIGN_OR_RETURN(Connection copy,
-                         Open("", place_,
-                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                              std::chrono::milliseconds(0)));
+  BESOM_ASSIGN_OR_RETURN(
+      Connection copy,
+      Open("", place_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+           std::chrono::milliseconds(0)));
   // Beyond that it goes to the nameless file.
   BESOM_RETURN_IF_ERROR(copy.Execute("PRAGMA cache_size=-65536"));
   sqlite3_backup* const copying =
@@ -185,11 +185,11 @@ Result<Connection> Connection::Copy() const {
   const int code = sqlite3_backup_finish(copying);
   if (code == SQLITE_OK) return copy;
   const Status error = SqliteError(code, copy.handle_.get(), place_);
-  return Status(
-      error.code(), error.place(),
-      fmt::format("cannot be copied for reading: {}", error.cause()),
-      code == SQLITE_FULL ? "free some space in $TMPDIR, or name another one"
-                          : error.cure());
+  return Status(error.code(), error.place(),
+                fmt::format("cannot be copied for reading: {}", error.cause()),
+                code == SQLITE_FULL
+                    ? "free some space in $TMPDIR, or name another one"
+                    : error.cure());
 }
 
 Status Connection::WriteUnsynced() {

@@ -50,10 +50,9 @@ Status SetJournalMode(Connection& connection, JournalMode wanted,
   BESOM_ASSIGN_OR_RETURN(const std::string set,
                          Switch(connection, name, patience));
   if (set == name) return Status::Ok();
-  return {
-      StatusCode::kUnavailable, connection.place(),
-      fmt::format("journal mode {} does not work here, {} does", name, set),
-      "name a workspace on another file system with -w"};
+  return {StatusCode::kUnavailable, connection.place(),
+          fmt::format("journal mode {} does not work here, {} does", name, set),
+          "name a workspace on another file system with -w"};
 }
 
 Status LeaveLog(Connection& connection, std::chrono::milliseconds patience) {

@@ -39,9 +39,9 @@ Result<std::unique_ptr<ResultsStore>> ResultsStore::Open(
                          Connection::OpenWritable(path, options.busy_timeout));
   // Before anything is changed: a newer or foreign file stays as it is.
   BESOM_RETURN_IF_ERROR(CheckMigratable(connection));
-  BESOM_RETURN_IF_ERROR(SetJournalMode(
-      connection, options.journal.value_or(FittingJournal(path)),
-      options.busy_timeout));
+  BESOM_RETURN_IF_ERROR(
+      SetJournalMode(connection, options.journal.value_or(FittingJournal(path)),
+                     options.busy_timeout));
   BESOM_RETURN_IF_ERROR(MigrateToCurrent(connection));
   BESOM_RETURN_IF_ERROR(connection.Execute(kTuning));
   return std::unique_ptr<ResultsStore>(

@@ -24,6 +24,7 @@
 #include "pipeline/run/result_rows.h"
 #include "pipeline/run/stage_versions.h"
 #include "pipeline/run/sweep_lock.h"
+#include "pipeline/run/workspace_check.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -311,6 +312,11 @@ Status SweepRun::Open() {
 }
 
 Status SweepRun::OpenWorkspace() {
+  BESOM_RETURN_IF_ERROR(
+      CheckWorkspace({services_.executor, services_.blobs, services_.clock,
+                      services_.stop_requests,
+                      sweep_.spec.base.at("limits").at("lease").get<double>(),
+                      sweep_.spec.base.at("store") == "ranks"}));
   BESOM_ASSIGN_OR_RETURN(
       SweepLock lock,
       TakeSweepLock(sweep_.spec.name, options_, services_, judge_));

@@ -48,7 +48,8 @@ TEST_F(JournalModeTest, TheFileTellsItsMode) {
 }
 
 TEST_F(JournalModeTest, WhatIsInALogIsKeptWhenItIsLeft) {
-  ASSERT_OK(OpenWithLog().Execute("CREATE TABLE t(x); INSERT INTO t VALUES(7)"));
+  ASSERT_OK(
+      OpenWithLog().Execute("CREATE TABLE t(x); INSERT INTO t VALUES(7)"));
   ASSERT_TRUE(HasLogFile());
   Connection connection = Open();
   ASSERT_OK(LeaveLog(connection, kAtOnce));
