@@ -51,7 +51,7 @@ class ThreeHosts(SmokeCase):
                *options]
         launch = ["--prtemca", "plm_ssh_agent", "$HOSTS_AGENT", "--hostfile",
                   "$HOSTS_FILE", "--mca", "pml", "ob1", "--mca", "btl",
-                  "sm,tcp,self", "-np", "3"]
+                  "sm,tcp,self", "--map-by", "ppr:1:node"]
         settings = subprocess.run(
             [BIN / "besom", "env"], text=True, stdout=subprocess.PIPE,
             env=environment(BESOM_MPIRUN=MPIRUN), check=True).stdout
