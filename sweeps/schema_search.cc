@@ -198,6 +198,14 @@ std::vector<Key> SearchKeys() {
   };
   keys.insert(keys.end(), more.begin(), more.end());
   for (Key& key : ClusterKeys()) keys.push_back(std::move(key));
+  keys.push_back(
+      {"store",
+       {Words({"shared", "ranks"})},
+       "shared",
+       "",
+       "Where blobs are: in one folder that all hosts see (-w), or, where "
+       "there is none, with rank 0 and in copies on the other hosts, to which "
+       "they travel by MPI. Changes no number."});
   for (Key& key : SlurmKeys()) keys.push_back(std::move(key));
   return keys;
 }

@@ -10,6 +10,7 @@
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/say_audit.h"
 #include "pipeline/run/rank_executor.h"
+#include "pipeline/run/rank_worker.h"
 
 namespace besom::cli {
 namespace {
@@ -107,7 +108,7 @@ int RunAsRank(const run::RunOptions& options, const RankProcess& process) {
   if (process.comm.rank() == 0) {
     code = Coordinate(options, process, blobs, runner, clock);
   } else {
-    const Status status = run::RunWorker(process.comm, runner);
+    const Status status = run::RankWorker(process.comm, runner).Run();
     code = status.ok() ? 0 : ReportStatus(status);
   }
   process.interrupt.SetCallback({});

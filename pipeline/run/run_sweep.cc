@@ -27,6 +27,7 @@
 #include "pipeline/run/shard_work.h"
 #include "pipeline/run/sweep_lock.h"
 #include "pipeline/run/take_sweep.h"
+#include "pipeline/run/workspace_check.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -175,6 +176,11 @@ Status SweepRun::Open() {
     BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep_, numerics_, offered_));
     BESOM_RETURN_IF_ERROR(PlanGraph(sweep_, fresh, services_.threads));
   }
+  BESOM_RETURN_IF_ERROR(
+      CheckWorkspace({services_.executor, services_.blobs, services_.clock,
+                      services_.stop_requests,
+                      sweep_.spec.base.at("limits").at("lease").get<double>(),
+                      sweep_.spec.base.at("store") == "ranks"}));
   BESOM_ASSIGN_OR_RETURN(
       HeldSweep held,
       TakeSweep(options_, parts_, CanonicalText(sweep_.spec.canonical())));
