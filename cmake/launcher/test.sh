@@ -80,7 +80,7 @@ lint() {
   check format "$venv/bin/python" "$script" format "$root"
   check tidy "$venv/bin/python" "$script" tidy "$root" "$build"
   check shell shellcheck -x -S warning "$root/besom" \
-    "$root"/cmake/launcher/*.sh
+    "$root"/cmake/launcher/*.sh "$root"/tests/slurm/*.sh
 }
 
 print_summary() {

@@ -83,8 +83,8 @@ class DatabaseSink final : public RecordSink {
   BlobSearch search_;
   std::unordered_map<TaskId, std::vector<FitPlace>> fits_of_;  // By evaluate.
   std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_;  // By tune.
-  std::vector<bool> has_rows_;                   // By trial: done before.
-  std::vector<std::optional<KnownTask>> known_;  // By task.
+  std::vector<bool> has_rows_;                         // By trial: done before.
+  std::vector<std::optional<KnownTask>> known_;        // By task.
   std::vector<std::optional<db::ActionRow>> earlier_;  // By task, or empty.
   std::function<Status(const std::vector<db::ActionRow>&)> when_committed_;
   db::CommitBatch batch_;

@@ -64,10 +64,10 @@ class FileClaims final : public TaskClaims {
   HolderJudge& judge_;
   const Clock& clock_;
   std::unordered_map<std::string, TaskId> by_key_;  // Of shared tasks.
-  std::map<TaskId, int> held_;         // Number of our note, while it is open.
-  std::map<TaskId, Pause> pauses_;     // Of tasks that others compute.
+  std::map<TaskId, int> held_;      // Number of our note, while it is open.
+  std::map<TaskId, Pause> pauses_;  // Of tasks that others compute.
   std::map<TaskId, BlobSearch> searches_;  // Whose blobs may yet appear.
-  std::map<std::string, bool> dead_;   // By run, for one call of Claim.
+  std::map<std::string, bool> dead_;       // By run, for one call of Claim.
 };
 
 }  // namespace besom::run

@@ -111,8 +111,10 @@ class SweepRun {
         offered_(OfferedBy(services.executor.traits())),
         judge_(ThisHolder(services.host, cluster::ProcessEnvironment()), jobs_,
                services.clock),
-        parts_{layout_, "", judge_, services.clock, options.steal,
-               services.stop_requests, Sleep},
+        parts_{layout_,       "",
+               judge_,        services.clock,
+               options.steal, services.stop_requests,
+               Sleep},
         database_(layout_.database()) {}
 
   Result<RunOutcome> Run() {
@@ -224,9 +226,9 @@ Status SweepRun::Register() {
       return !kept.contains(trial.trial);
     });
   }
-  BESOM_RETURN_IF_ERROR(
-      BeginAlone({*held_->lock, layout_, *results_, services_.clock, options_.steal},
-                 judge_, id_, run_));
+  BESOM_RETURN_IF_ERROR(BeginAlone(
+      {*held_->lock, layout_, *results_, services_.clock, options_.steal},
+      judge_, id_, run_));
   BESOM_RETURN_IF_ERROR(results_->RegisterTrials(id_, trials));
   BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep_, options_, *results_));
   if (!options_.shard) BESOM_RETURN_IF_ERROR(MeetEarlierWork());
@@ -327,11 +329,10 @@ Result<RunOutcome> SweepRun::Execute() {
       options_.progress, services_.clock,
       [&] { return BestLine(database_, sweep_.spec.name); }, tally);
   if (!held_->lock->why().empty())
-    observer.Say(fmt::format("took the sweep over from {}: {}", held_->lock->robbed(),
-                             held_->lock->why()));
+    observer.Say(fmt::format("took the sweep over from {}: {}",
+                             held_->lock->robbed(), held_->lock->why()));
   if (held_->merged > 0)
-    observer.Say(
-        fmt::format("merged what {} shards had done", held_->merged));
+    observer.Say(fmt::format("merged what {} shards had done", held_->merged));
   if (const std::string warning = ViewsWarning(sweep_); !warning.empty())
     observer.Say("note: " + warning);
   const auto stop_requests = [this] { return StopRequests(); };
