@@ -11,12 +11,23 @@ CLI::Option* AddKey(CLI::App& verb, SubmitArguments& arguments,
                     const std::string& key, const std::string& doc) {
   std::string name = key;
   std::ranges::replace(name, '_', '-');
+  // As sbatch calls it.
+  if (key == "memory") name += ",--mem";
   return verb
       .add_option_function<T>(
           "--" + name,
           [&arguments, key](const T& value) { arguments.slurm[key] = value; },
           doc)
-      ->group("Slurm, instead of the spec's slurm:");
+      ->group("Instead of the spec's `slurm`");
+}
+
+/// One for a list, which may be given several times.
+void AddLines(CLI::App& verb, SubmitArguments& arguments,
+              const std::string& key, const std::string& doc) {
+  AddKey<std::vector<std::string>>(verb, arguments, key,
+                                   doc + "; may be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 }  // namespace
@@ -45,10 +56,8 @@ void AddSubmitOptions(CLI::App& verb, SubmitArguments& arguments) {
       ->check(CLI::Range(0, 65535));
   AddKey<int>(verb, arguments, "max_links", "Most starts of the job")
       ->check(CLI::Range(1, 100'000));
-  AddKey<std::vector<std::string>>(verb, arguments, "extra",
-                                   "Further options of sbatch");
-  AddKey<std::vector<std::string>>(verb, arguments, "setup",
-                                   "Shell lines that run first");
+  AddLines(verb, arguments, "extra", "A further option of sbatch");
+  AddLines(verb, arguments, "setup", "A shell line that runs first");
   verb.add_option("--array", arguments.array,
                   "So many jobs that share the sweep, instead of one")
       ->check(CLI::Range(1, 10'000));
