@@ -47,11 +47,10 @@ TEST(MpirunCommandTest, OpenMpi4HasNamesOfItsOwn) {
   job.mpi = {"/usr/bin/mpirun", false, false, true};
   job.ranks = 4;
   job.worker = {"w"};
-  EXPECT_THAT(
-      MpirunCommand(job),
-      ElementsAre("/usr/bin/mpirun", "-n", "4", "--oversubscribe", "--bind-to",
-                  "none", "--mca", "pml", "ob1", "--mca", "btl",
-                  "vader,tcp,self", "w"));
+  EXPECT_THAT(MpirunCommand(job),
+              ElementsAre("/usr/bin/mpirun", "-n", "4", "--oversubscribe",
+                          "--bind-to", "none", "--mca", "pml", "ob1", "--mca",
+                          "btl", "vader,tcp,self", "w"));
   job.single_host = false;
   EXPECT_THAT(MpirunCommand(job),
               ElementsAre("/usr/bin/mpirun", "-n", "4", "--oversubscribe",
