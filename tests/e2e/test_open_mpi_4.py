@@ -10,7 +10,8 @@ import unittest
 from pathlib import Path
 
 from besom_process import (ROOT, attempts_done, besom, children_of,
-                           environment, is_alive, same_rows, wait_for)
+                           environment, is_alive, same_rows, select,
+                           wait_for)
 from smoke_case import SMOKE, SmokeCase
 
 PREFIX = Path("/usr")
@@ -83,6 +84,22 @@ class OpenMpi4(SmokeCase):
             done = run("run", SMOKE, "-w", workspace, "-n", ranks)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(same_rows(workspace), self.rows, ranks)
+
+    def test_a_plain_mpirun_starts_ranks_too(self):
+        workspace = self.workspace()
+        env = other_build()
+        env.update(OMPI_ALLOW_RUN_AS_ROOT="1",
+                   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+        done = subprocess.run(
+            [PREFIX / "bin/mpirun", "--oversubscribe", "-n", "2",
+             *command("run", SMOKE, "-w", workspace)],
+            text=True, capture_output=True, env=env, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # An option that it does not know would be said here.
+        self.assertNotIn("BTL", done.stderr)
+        self.assertEqual(same_rows(workspace), self.rows)
+        self.assertEqual(
+            select(workspace, "select ranks from run"), [(2,)])
 
     def end_in_the_middle(self, end, *arguments):
         """Ends a run of two ranks by `end`, once a task is done."""
