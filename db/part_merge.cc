@@ -32,9 +32,8 @@ class AttachedPart {
   AttachedPart& operator=(AttachedPart&&) = delete;
   ~AttachedPart() {
     // Nothing was written to it; it would be refused while a statement runs.
-    if (connection_)
-      [[maybe_unused]] const Status ignored =
-          connection_->Execute("DETACH DATABASE part");
+    if (connection_) [[maybe_unused]]
+      const Status ignored = connection_->Execute("DETACH DATABASE part");
   }
 
  private:
@@ -140,9 +139,8 @@ class PartMerger {
   /// What has not ended in the part stands as it stood. Notes the trials that
   /// have fits in the part, and whether all of them.
   Status MergeTrials() {
-    BESOM_ASSIGN_OR_RETURN(
-        const std::string columns,
-        Columns("trial", "'trial_id', 'sweep_id', 'state'"));
+    BESOM_ASSIGN_OR_RETURN(const std::string columns,
+                           Columns("trial", "'trial_id', 'sweep_id', 'state'"));
     return Run(fmt::format(
         "INSERT INTO main.trial(sweep_id, state, {0}) SELECT {{main}}, "
         "iif(state IN ('running', 'preempted'), 'pending', state), {0} "
@@ -216,7 +214,8 @@ class PartMerger {
           "SELECT {1} FROM main.{0} WHERE sweep_id = {{main}}) ORDER BY {2}",
           table, columns, time)));
     }
-    BESOM_ASSIGN_OR_RETURN(const std::string runs, Columns("run", "'sweep_id'"));
+    BESOM_ASSIGN_OR_RETURN(const std::string runs,
+                           Columns("run", "'sweep_id'"));
     BESOM_RETURN_IF_ERROR(Run(fmt::format(
         "INSERT INTO main.run(sweep_id, {0}) SELECT {{main}}, {0} FROM "
         "part.run WHERE sweep_id = {{part}} ON CONFLICT(run) DO UPDATE SET "

@@ -198,8 +198,7 @@ Result<Digest> DigestOfFile(const Path& path) {
 
 Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes,
                        const DiskCalls& disk) {
-  BESOM_ASSIGN_OR_RETURN(const Path temporary,
-                         WriteBeside(path, bytes, disk));
+  BESOM_ASSIGN_OR_RETURN(const Path temporary, WriteBeside(path, bytes, disk));
   if (disk.rename(temporary.c_str(), path.c_str()) != 0) {
     Status status = DiskError(path, "rename into place");
     ::unlink(temporary.c_str());

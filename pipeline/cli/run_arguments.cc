@@ -36,7 +36,7 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
                 "Plan only: run nothing, write nothing");
   CLI::Option* const until =
       verb.add_option("--until", options.until, "Stop after this stage")
-      ->check(CLI::IsMember(run::StageOrder()));
+          ->check(CLI::IsMember(run::StageOrder()));
   verb.add_option("--limit", options.limit, "At most N new trials")
       ->check(CLI::PositiveNumber);
   verb.add_flag("-k,--keep-going", options.keep_going,

@@ -84,8 +84,7 @@ Result<bool> FileClaims::IsDead(const TaskNote& note) {
 
 ClaimOutcome FileClaims::Wait(TaskId task) {
   Pause& pause = pauses_[task];
-  pause.seconds =
-      std::clamp(2 * pause.seconds, kFirstPause, kLongestPause);
+  pause.seconds = std::clamp(2 * pause.seconds, kFirstPause, kLongestPause);
   pause.until = clock_.Monotonic() + pause.seconds;
   ClaimOutcome outcome;
   outcome.kind = ClaimOutcome::Kind::kElsewhere;
@@ -173,8 +172,7 @@ Status FileClaims::Release(TaskId task) {
 }
 
 Status FileClaims::ReleaseAll() {
-  while (!held_.empty())
-    BESOM_RETURN_IF_ERROR(Release(held_.begin()->first));
+  while (!held_.empty()) BESOM_RETURN_IF_ERROR(Release(held_.begin()->first));
   return Status::Ok();
 }
 
@@ -203,9 +201,8 @@ Status FileClaims::Publish(const std::vector<db::ActionRow>& actions) {
       continue;
     }
     if (last.outcome) continue;
-    BESOM_ASSIGN_OR_RETURN(const bool free,
-                           last.run.empty() ? Result<bool>(true)
-                                            : IsDead(last));
+    BESOM_ASSIGN_OR_RETURN(
+        const bool free, last.run.empty() ? Result<bool>(true) : IsDead(last));
     if (free)
       BESOM_RETURN_IF_ERROR(notes_.Add(key, last.number, done).status());
   }

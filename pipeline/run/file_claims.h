@@ -37,9 +37,9 @@ class FileClaims final : public TaskClaims {
   Status Release(TaskId task) override;
   Status Discard(TaskId task) override;
 
-  /// Tells the others what those of `actions` that they need left behind.
-  /// To be called once they are committed. One that a living run is computing
-  /// anew is left to it.
+  /// Tells the others what those of `actions` that they need left behind, in
+  /// the store and in a journal or a database. One that a living run is
+  /// computing anew is left to it.
   Status Publish(const std::vector<db::ActionRow>& actions);
   /// Gives back what this run has claimed and not finished.
   Status ReleaseAll();
@@ -64,10 +64,10 @@ class FileClaims final : public TaskClaims {
   HolderJudge& judge_;
   const Clock& clock_;
   std::unordered_map<std::string, TaskId> by_key_;  // Of shared tasks.
-  std::map<TaskId, int> held_;         // Number of our note, while it is open.
-  std::map<TaskId, Pause> pauses_;     // Of tasks that others compute.
+  std::map<TaskId, int> held_;      // Number of our note, while it is open.
+  std::map<TaskId, Pause> pauses_;  // Of tasks that others compute.
   std::map<TaskId, BlobSearch> searches_;  // Whose blobs may yet appear.
-  std::map<std::string, bool> dead_;   // By run, for one call of Claim.
+  std::map<std::string, bool> dead_;       // By run, for one call of Claim.
 };
 
 }  // namespace besom::run

@@ -23,8 +23,8 @@ Status ReadPart(db::Reader& reader, const std::string& sweep,
   for (const auto& row : trials.rows) {
     db::TrialStatus& trial = part.trials.emplace_back();
     trial.trial = db::TextOf(row[0]);
-    trial.state = db::TrialStateOf(db::TextOf(row[1]))
-                      .value_or(db::TrialState::kPending);
+    trial.state =
+        db::TrialStateOf(db::TextOf(row[1])).value_or(db::TrialState::kPending);
     if (!db::IsNull(row[2])) trial.error = db::TextOf(row[2]);
   }
   BESOM_ASSIGN_OR_RETURN(

@@ -76,7 +76,7 @@ struct SweepGraph {
   std::string name;
   TaskGraph graph;
   std::vector<PlannedTrial> trials;  ///< A shard of the sweep keeps its own.
-  std::vector<PlannedData> data;  ///< At least one.
+  std::vector<PlannedData> data;     ///< At least one.
 };
 
 /// Images of one ingest task, and of one features task. Constants of the plan:

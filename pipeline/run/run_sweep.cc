@@ -109,8 +109,10 @@ class SweepRun {
         offered_(OfferedBy(services.executor.traits())),
         judge_(ThisHolder(services.host, cluster::ProcessEnvironment()), jobs_,
                services.clock),
-        parts_{layout_, "", judge_, services.clock, options.steal,
-               services.stop_requests, Sleep},
+        parts_{layout_,       "",
+               judge_,        services.clock,
+               options.steal, services.stop_requests,
+               Sleep},
         database_(layout_.database()) {}
 
   Result<RunOutcome> Run() {
@@ -131,6 +133,7 @@ class SweepRun {
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer,
                           FileClaims* claims);
   Status FindSharedScans(Recorder& recorder, FileClaims& claims);
+  Status TellOfOwn(FileClaims& claims);
   void MergeIfLast(RunOutcome& outcome);
   int StopRequests() {
     return services_.stop_requests() + (watch_->IsLost() ? 1 : 0);
@@ -216,9 +219,9 @@ Status SweepRun::Register() {
       return !kept.contains(trial.trial);
     });
   }
-  BESOM_RETURN_IF_ERROR(
-      BeginAlone({*held_->lock, layout_, *results_, services_.clock, options_.steal},
-                 judge_, id_, run_));
+  BESOM_RETURN_IF_ERROR(BeginAlone(
+      {*held_->lock, layout_, *results_, services_.clock, options_.steal},
+      judge_, id_, run_));
   BESOM_RETURN_IF_ERROR(results_->RegisterTrials(id_, trials));
   BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep_, options_, *results_));
   if (!options_.shard) BESOM_RETURN_IF_ERROR(MeetEarlierWork());
@@ -275,21 +278,13 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
   if (adopted > 0)
     observer.Say(
         fmt::format("took over {} tasks that a killed run finished", adopted));
+  if (claims) BESOM_RETURN_IF_ERROR(TellOfOwn(*claims));
   held_->beginning.reset();
   return Status::Ok();
 }
 
-/// Tells other shards what this one's earlier runs have done, should they have
-/// been killed before they could; and takes the scans that others have stored.
+/// Takes the scans that other shards have stored.
 Status SweepRun::FindSharedScans(Recorder& recorder, FileClaims& claims) {
-  std::vector<std::string> keys;
-  for (TaskId task = 0; task < sweep_.graph.graph.size(); ++task)
-    if (shared_tasks_[task]) keys.push_back(sweep_.graph.graph[task].key.Hex());
-  BESOM_ASSIGN_OR_RETURN(const auto own, results_->FindActionsByKey(keys));
-  std::vector<db::ActionRow> done;
-  for (const std::optional<db::ActionRow>& action : own)
-    if (action && !action->removed()) done.push_back(*action);
-  BESOM_RETURN_IF_ERROR(claims.Publish(done));
   for (const PlannedData& data : sweep_.graph.data) {
     if (recorder.outputs()[data.scan_task]) continue;
     BESOM_ASSIGN_OR_RETURN(const std::vector<ClaimOutcome> outcomes,
@@ -301,17 +296,29 @@ Status SweepRun::FindSharedScans(Recorder& recorder, FileClaims& claims) {
   return Status::Ok();
 }
 
+/// Tells other shards what this one has done so far, should it have been killed
+/// before it could.
+Status SweepRun::TellOfOwn(FileClaims& claims) {
+  std::vector<std::string> keys;
+  for (TaskId task = 0; task < sweep_.graph.graph.size(); ++task)
+    if (shared_tasks_[task]) keys.push_back(sweep_.graph.graph[task].key.Hex());
+  BESOM_ASSIGN_OR_RETURN(const auto own, results_->FindActionsByKey(keys));
+  std::vector<db::ActionRow> done;
+  for (const std::optional<db::ActionRow>& action : own)
+    if (action && !action->removed()) done.push_back(*action);
+  return claims.Publish(done);
+}
+
 Result<RunOutcome> SweepRun::Execute() {
   WorkTally tally(sweep_.graph);
   ProgressObserver observer(
       options_.progress, services_.clock,
       [&] { return BestLine(database_, sweep_.spec.name); }, tally);
   if (!held_->lock->why().empty())
-    observer.Say(fmt::format("took the sweep over from {}: {}", held_->lock->robbed(),
-                             held_->lock->why()));
+    observer.Say(fmt::format("took the sweep over from {}: {}",
+                             held_->lock->robbed(), held_->lock->why()));
   if (held_->merged > 0)
-    observer.Say(
-        fmt::format("merged what {} shards had done", held_->merged));
+    observer.Say(fmt::format("merged what {} shards had done", held_->merged));
   if (const std::string warning = ViewsWarning(sweep_); !warning.empty())
     observer.Say("note: " + warning);
   const auto stop_requests = [this] { return StopRequests(); };
@@ -328,9 +335,6 @@ Result<RunOutcome> SweepRun::Execute() {
                      TaskNotes(layout_.task_notes(sweep_.spec.name)),
                      services_.blobs, judge_, services_.clock);
     sink.KnowEarlier(std::move(earlier_.actions));
-    sink.WhenCommitted([&](const std::vector<db::ActionRow>& actions) {
-      return by_files->Publish(actions);
-    });
     BESOM_RETURN_IF_ERROR(
         AwaitKnown(sweep_.graph, *results_, services_.blobs, must_stop));
   } else {
@@ -341,6 +345,12 @@ Result<RunOutcome> SweepRun::Execute() {
   Recorder recorder(sweep_.graph, sink, services_.clock);
   BESOM_RETURN_IF_ERROR(
       TakeOverFinished(recorder, observer, by_files ? &*by_files : nullptr));
+  // Before: what is committed is then never computed again. What is not
+  // committed after all stands in the journal.
+  if (by_files)
+    sink.BeforeCommit([&](const std::vector<db::ActionRow>& actions) {
+      return by_files->Publish(actions);
+    });
   Coordinator coordinator(sweep_.graph, services_.executor, recorder, observer,
                           services_.clock, stop_requests, how);
   coordinator.SetPriorRows(std::move(priors_));

@@ -23,8 +23,8 @@ Status EndRobbed(const SweepParts& parts, const IdleShard& idle) {
                          results->OpenRuns());
   for (const db::RunRow& run : open) {
     BESOM_RETURN_IF_ERROR(RemoveRunLock(parts.layout, run.run));
-    BESOM_RETURN_IF_ERROR(results->TakeOverRun(run.run, idle.lock->why(),
-                                               parts.clock.Wall()));
+    BESOM_RETURN_IF_ERROR(
+        results->TakeOverRun(run.run, idle.lock->why(), parts.clock.Wall()));
   }
   return Status::Ok();
 }

@@ -26,8 +26,7 @@ Status TakeLock(const RunOptions& options, const SweepParts& parts,
   request.steal = parts.steal;
   request.stop_requests = parts.stop_requests;
   request.sleep = parts.sleep;
-  BESOM_ASSIGN_OR_RETURN(SweepLock lock,
-                         SweepLock::Take(request, parts.judge));
+  BESOM_ASSIGN_OR_RETURN(SweepLock lock, SweepLock::Take(request, parts.judge));
   held.lock.emplace(std::move(lock));
   return Status::Ok();
 }

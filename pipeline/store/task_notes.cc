@@ -20,9 +20,8 @@ TaskNote NoteOf(int number, const std::string& text) {
   if (!json.is_object()) return note;
   const auto word = [&](const char* key) {
     const auto found = json.find(key);
-    return found != json.end() && found->is_string()
-               ? found->get<std::string>()
-               : std::string();
+    return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                     : std::string();
   };
   note.run = word("run");
   note.holder = word("holder");

@@ -49,8 +49,8 @@ Result<std::vector<SweepShard>> ShardsIn(const Path& folder,
     if (name.size() <= prefix.size() + suffix.size() ||
         !name.starts_with(prefix) || !name.ends_with(suffix))
       continue;
-    const std::optional<SweepShard> shard = SweepShard::FromFileName(
-        std::string_view(name).substr(
+    const std::optional<SweepShard> shard =
+        SweepShard::FromFileName(std::string_view(name).substr(
             prefix.size(), name.size() - prefix.size() - suffix.size()));
     if (shard) shards.push_back(*shard);
   }

@@ -14,11 +14,11 @@
 namespace besom::db {
 namespace {
 
+using testing::Done;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
-using testing::Done;
 using testing::Lines;
+using ::testing::Not;
 using testing::SampleFit;
 using testing::SampleImage;
 using testing::SampleSweep;
@@ -75,8 +75,7 @@ CommitBatch WorkOf(int shard) {
     return row;
   };
   const int first = 2 * shard;
-  CommitBatch batch =
-      Done({fit(first, 0), fit(first, 1), fit(first + 1, 0)});
+  CommitBatch batch = Done({fit(first, 0), fit(first, 1), fit(first + 1, 0)});
   batch.trials.erase(batch.trials.begin());
   batch.images = ImageTable{2, {}};
   for (const char* path : {"a.png", "b.png", "c.png"}) {
@@ -186,8 +185,9 @@ TEST_F(PartMergeTest, EveryTableHasRowsInTheseTests) {
   };
   std::vector<std::string> unused;
   for (const std::string& table :
-       Lines(one, "SELECT name FROM sqlite_master WHERE type = 'table' AND "
-                  "name NOT LIKE 'sqlite%' ORDER BY name"))
+       Lines(one,
+             "SELECT name FROM sqlite_master WHERE type = 'table' AND "
+             "name NOT LIKE 'sqlite%' ORDER BY name"))
     if (empty(table)) unused.push_back(table);
   EXPECT_THAT(unused, ElementsAre("claim", "comparison", "file_digest"));
 }
@@ -223,8 +223,9 @@ TEST_F(PartMergeTest, AMergeThatFailsAtItsEndLeavesNothing) {
   const Path part = Part(0);
   {
     Connection db = *Connection::OpenWritable(main_, std::chrono::seconds(9));
-    ASSERT_OK(db.Execute("CREATE TRIGGER stop BEFORE INSERT ON audit_figure "
-                         "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"));
+    ASSERT_OK(
+        db.Execute("CREATE TRIGGER stop BEFORE INSERT ON audit_figure "
+                   "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"));
   }
   EXPECT_FALSE(main->MergePart("covid", part).ok());
   EXPECT_EQ(RowsOf(main_), before);

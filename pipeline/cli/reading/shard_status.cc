@@ -29,8 +29,8 @@ Status AddParts(db::Reader& reader, const std::vector<run::PartStates>& parts,
                    {summary.sweep}));
   run::TrialStates states;
   for (const auto& row : rows.rows)
-    states[db::TextOf(row[0])] = db::TrialStateOf(db::TextOf(row[1]))
-                                     .value_or(db::TrialState::kPending);
+    states[db::TextOf(row[0])] =
+        db::TrialStateOf(db::TextOf(row[1])).value_or(db::TrialState::kPending);
   run::AddPartStates(parts, states);
   summary.states.clear();
   for (const auto& [trial, state] : states)
@@ -41,13 +41,14 @@ Status AddParts(db::Reader& reader, const std::vector<run::PartStates>& parts,
 std::string ShardsText(const std::vector<run::PartStates>& parts) {
   std::string text, failures;
   for (const run::PartStates& part : parts) {
-    text += fmt::format("  shard {}: {}", part.shard.ToText(),
-                        CountsText(part));
+    text +=
+        fmt::format("  shard {}: {}", part.shard.ToText(), CountsText(part));
     for (const db::RunRow& run : part.open_runs)
-      text += fmt::format("; run on {}, pid {}, {} ranks{}, without an end so "
-                          "far",
-                          PlainText(run.host), run.pid, run.ranks,
-                          run.job.empty() ? "" : ", job " + run.job);
+      text += fmt::format(
+          "; run on {}, pid {}, {} ranks{}, without an end so "
+          "far",
+          PlainText(run.host), run.pid, run.ranks,
+          run.job.empty() ? "" : ", job " + run.job);
     text += '\n';
     for (const db::TrialStatus& trial : part.trials)
       if (trial.state == db::TrialState::kFailed)

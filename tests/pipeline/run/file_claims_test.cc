@@ -40,8 +40,8 @@ class FileClaimsTest : public ::testing::Test {
 
   void SetUp() override {
     std::filesystem::remove_all(root_);
-    sweep_.graph =
-        testing::MakeGraph({{"shared", 1, {}}, {"other", 1, {}}, {"own", 1, {}}});
+    sweep_.graph = testing::MakeGraph(
+        {{"shared", 1, {}}, {"other", 1, {}}, {"own", 1, {}}});
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
 

@@ -28,9 +28,13 @@ class SweepPartsTest : public ::testing::Test {
     return options;
   }
   SweepParts Parts() {
-    return {layout_, "covid", judge_,
-            clock_,  false,   [this] { return stop_; },
-            [this](double) { ++slept_; }};
+    return {layout_,
+            "covid",
+            judge_,
+            clock_,
+            false,
+            [this] { return stop_; },
+            [this](double) { on_sleep_(); }};
   }
   Result<HeldSweep> Take(std::optional<int> shard, int count = kShards) {
     return TakeSweep(Options(shard, count), Parts(), spec_);
@@ -70,7 +74,8 @@ class SweepPartsTest : public ::testing::Test {
   testing::FakeJobStates jobs_;
   HolderJudge judge_{{"here", 1, "", "", 0}, jobs_, clock_};
   std::string spec_ = R"({"name":"covid"})";
-  int stop_ = 0, slept_ = 0;
+  int stop_ = 0;
+  std::function<void()> on_sleep_ = [] {};
 };
 
 TEST_F(SweepPartsTest, ShardsGoBesideEachOtherAndNotBesideTheWhole) {
@@ -96,6 +101,22 @@ TEST_F(SweepPartsTest, AShardThatBeginsHasOthersWait) {
   const HeldSweep first = *Take(0);
   stop_ = 1;
   EXPECT_THAT(Take(1).status().ToString(), HasSubstr("one begins"));
+}
+
+TEST_F(SweepPartsTest, WhoIsToWaitBeginsWhenTheOtherHasEnded) {
+  for (const bool shard_first : {true, false}) {
+    std::optional<HeldSweep> alive(
+        *Take(shard_first ? std::optional(0) : std::nullopt));
+    alive->beginning.reset();
+    RunOptions options = Options(shard_first ? std::nullopt : std::optional(0));
+    options.wait = true;
+    int slept = 0;
+    on_sleep_ = [&] {
+      if (++slept == 2) alive.reset();
+    };
+    EXPECT_TRUE(TakeSweep(options, Parts(), spec_).ok());
+    EXPECT_EQ(slept, 2);
+  }
 }
 
 TEST_F(SweepPartsTest, TheWholeTakesOverWhatShardsHaveDone) {
