@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/result_rows.h"
@@ -135,9 +134,10 @@ void DatabaseSink::AddEvent(std::string_view kind, Json text) {
 }
 
 Status DatabaseSink::Commit() {
+  if (before_commit_) BESOM_RETURN_IF_ERROR(before_commit_(batch_.actions));
   BESOM_RETURN_IF_ERROR(results_.Commit(id_, batch_));
-  const db::CommitBatch committed = std::exchange(batch_, {});
-  return when_committed_ ? when_committed_(committed.actions) : Status::Ok();
+  batch_ = {};
+  return Status::Ok();
 }
 
 Status DatabaseSink::AddRows(TaskId task, bool is_new) {

@@ -31,11 +31,11 @@ class DatabaseSink final : public RecordSink {
   void KnowEarlier(std::vector<std::optional<db::ActionRow>> actions) {
     earlier_ = std::move(actions);
   }
-  /// Called with the actions of each commit once it is durable; what it says is
-  /// said by Commit.
-  void WhenCommitted(
+  /// From now on called with the actions of each commit before it; an error
+  /// that it returns is Commit's.
+  void BeforeCommit(
       std::function<Status(const std::vector<db::ActionRow>&)> call) {
-    when_committed_ = std::move(call);
+    before_commit_ = std::move(call);
   }
 
   Result<std::vector<std::optional<KnownTask>>> FindKnown() override;
@@ -86,7 +86,7 @@ class DatabaseSink final : public RecordSink {
   std::vector<bool> has_rows_;                         // By trial: done before.
   std::vector<std::optional<KnownTask>> known_;        // By task.
   std::vector<std::optional<db::ActionRow>> earlier_;  // By task, or empty.
-  std::function<Status(const std::vector<db::ActionRow>&)> when_committed_;
+  std::function<Status(const std::vector<db::ActionRow>&)> before_commit_;
   db::CommitBatch batch_;
 };
 

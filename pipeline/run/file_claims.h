@@ -37,9 +37,9 @@ class FileClaims final : public TaskClaims {
   Status Release(TaskId task) override;
   Status Discard(TaskId task) override;
 
-  /// Tells the others what those of `actions` that they need left behind.
-  /// To be called once they are committed. One that a living run is computing
-  /// anew is left to it.
+  /// Tells the others what those of `actions` that they need left behind, in
+  /// the store and in a journal or a database. One that a living run is
+  /// computing anew is left to it.
   Status Publish(const std::vector<db::ActionRow>& actions);
   /// Gives back what this run has claimed and not finished.
   Status ReleaseAll();

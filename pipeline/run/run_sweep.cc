@@ -136,6 +136,7 @@ class SweepRun {
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer,
                           FileClaims* claims);
   Status FindSharedScans(Recorder& recorder, FileClaims& claims);
+  Status TellOfOwn(FileClaims& claims);
   void MergeIfLast(RunOutcome& outcome);
   int StopRequests() {
     return services_.stop_requests() + (watch_->IsLost() ? 1 : 0);
@@ -285,21 +286,13 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
   if (adopted > 0)
     observer.Say(
         fmt::format("took over {} tasks that a killed run finished", adopted));
+  if (claims) BESOM_RETURN_IF_ERROR(TellOfOwn(*claims));
   held_->beginning.reset();
   return Status::Ok();
 }
 
-/// Tells other shards what this one's earlier runs have done, should they have
-/// been killed before they could; and takes the scans that others have stored.
+/// Takes the scans that other shards have stored.
 Status SweepRun::FindSharedScans(Recorder& recorder, FileClaims& claims) {
-  std::vector<std::string> keys;
-  for (TaskId task = 0; task < sweep_.graph.graph.size(); ++task)
-    if (shared_tasks_[task]) keys.push_back(sweep_.graph.graph[task].key.Hex());
-  BESOM_ASSIGN_OR_RETURN(const auto own, results_->FindActionsByKey(keys));
-  std::vector<db::ActionRow> done;
-  for (const std::optional<db::ActionRow>& action : own)
-    if (action && !action->removed()) done.push_back(*action);
-  BESOM_RETURN_IF_ERROR(claims.Publish(done));
   for (const PlannedData& data : sweep_.graph.data) {
     if (recorder.outputs()[data.scan_task]) continue;
     BESOM_ASSIGN_OR_RETURN(const std::vector<ClaimOutcome> outcomes,
@@ -321,6 +314,19 @@ Result<std::unique_ptr<JobTime>> SweepRun::TimeOfJob() {
                         services_.executor.ranks(),
                         begins.threads > 0 ? begins.threads : services_.threads,
                         begins.checkpoint_seconds});
+}
+
+/// Tells other shards what this one has done so far, should it have been killed
+/// before it could.
+Status SweepRun::TellOfOwn(FileClaims& claims) {
+  std::vector<std::string> keys;
+  for (TaskId task = 0; task < sweep_.graph.graph.size(); ++task)
+    if (shared_tasks_[task]) keys.push_back(sweep_.graph.graph[task].key.Hex());
+  BESOM_ASSIGN_OR_RETURN(const auto own, results_->FindActionsByKey(keys));
+  std::vector<db::ActionRow> done;
+  for (const std::optional<db::ActionRow>& action : own)
+    if (action && !action->removed()) done.push_back(*action);
+  return claims.Publish(done);
 }
 
 Result<RunOutcome> SweepRun::Execute() {
@@ -349,9 +355,6 @@ Result<RunOutcome> SweepRun::Execute() {
                      TaskNotes(layout_.task_notes(sweep_.spec.name)),
                      services_.blobs, judge_, services_.clock);
     sink.KnowEarlier(std::move(earlier_.actions));
-    sink.WhenCommitted([&](const std::vector<db::ActionRow>& actions) {
-      return by_files->Publish(actions);
-    });
     BESOM_RETURN_IF_ERROR(
         AwaitKnown(sweep_.graph, *results_, services_.blobs, must_stop));
   } else {
@@ -362,6 +365,12 @@ Result<RunOutcome> SweepRun::Execute() {
   Recorder recorder(sweep_.graph, sink, services_.clock);
   BESOM_RETURN_IF_ERROR(
       TakeOverFinished(recorder, observer, by_files ? &*by_files : nullptr));
+  // Before: what is committed is then never computed again. What is not
+  // committed after all stands in the journal.
+  if (by_files)
+    sink.BeforeCommit([&](const std::vector<db::ActionRow>& actions) {
+      return by_files->Publish(actions);
+    });
   Coordinator coordinator(sweep_.graph, services_.executor, recorder, observer,
                           services_.clock, stop_requests, how);
   coordinator.SetPriorRows(std::move(priors_));

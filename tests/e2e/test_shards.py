@@ -2,10 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
+import sqlite3
+import tempfile
 import unittest
+from pathlib import Path
 
-from besom_process import (ROOT, besom, children_of, is_alive, same_rows,
+from besom_process import (besom, children_of, is_alive, same_rows,
                            select, start, wait_for)
 from ledger import Ledger
 from smoke_case import SMOKE, SmokeCase
@@ -63,6 +67,20 @@ class Shards(SmokeCase):
 
     def parts(self, workspace):
         return sorted(path.name for path in workspace.glob("parts/*/*.db"))
+
+    def committed(self, workspace, index):
+        """The tasks in a part; a copy is read, so that nothing is repaired."""
+        files = list(workspace.glob(f"parts/*/{index}-of-{K}.db*"))
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                for file in files:
+                    shutil.copy(file, folder)
+                with sqlite3.connect(
+                        Path(folder) / f"{index}-of-{K}.db") as connection:
+                    return {key for key, in connection.execute(
+                        "select key from action")}
+            except (OSError, sqlite3.Error):
+                return set()  # It is just beginning.
 
     def check_is_one_run(self, workspace):
         self.assertEqual(same_rows(workspace), self.rows)
@@ -155,13 +173,16 @@ class Shards(SmokeCase):
     def test_killed_and_resumed(self):
         workspace = self.workspace()
         killed = self.start_shard(workspace, 1)
-        wait_for(lambda: list(workspace.glob("logs/*.jsonl")) or
+        wait_for(lambda: len(self.committed(workspace, 1)) > 3 or
                  killed.poll() is not None, 60, "the shard computes")
         self.kill(killed)
+        ledger, kept = Ledger(workspace), self.committed(workspace, 1)
+        position = ledger.position()
         for process in [self.start_shard(workspace, i) for i in range(K)]:
             self.finish(process)
         self.assertEqual(same_rows(workspace), self.rows)
         self.assertFalse(self.parts(workspace))
+        self.assertEqual(kept & set(ledger.keys("begin", position)), set())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 #include "pipeline/cli/trained/trained_trial.h"
 
+#include <cstdio>
+
+#include "pipeline/cli/reading/shard_status.h"
 #include "pipeline/run/sweep_numerics.h"
 #include "pipeline/run/task_params.h"
 #include "pipeline/store/blob_store.h"
@@ -77,6 +80,7 @@ Result<TrainedTrial> FindTrainedTrial(const Path& workspace,
   TrainedTrial loaded;
   BESOM_ASSIGN_OR_RETURN(loaded.record,
                          db::FindTrialModel(layout.database(), sweep, trial));
+  std::fputs(UnmergedNote(layout).c_str(), stderr);
   const Json& section = loaded.config().at("model");
   BESOM_ASSIGN_OR_RETURN(loaded.weights, WeightsOf(section));
   BESOM_ASSIGN_OR_RETURN(
