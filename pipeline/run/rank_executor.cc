@@ -4,7 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <ranges>
+#include <utility>
 
 namespace besom::run {
 namespace {
@@ -46,12 +46,15 @@ Result<std::vector<WorkspaceSight>> RankExecutor::AskForToken(
     sights[static_cast<std::size_t>(rank)].kind = Kind::kSilent;
     BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(TokenAsked{token})));
   }
-  const auto is_awaited = [&](int rank) {
-    return sights[static_cast<std::size_t>(rank)].kind == Kind::kSilent &&
-           std::ranges::find(comm_.FailedRanks(), rank) ==
-               comm_.FailedRanks().end();
+  const auto is_awaited = [&] {
+    const std::vector<int>& lost = comm_.FailedRanks();
+    for (std::size_t rank = 0; rank < sights.size(); ++rank)
+      if (sights[rank].kind == Kind::kSilent &&
+          std::ranges::find(lost, static_cast<int>(rank)) == lost.end())
+        return true;
+    return false;
   };
-  while (std::ranges::any_of(std::views::iota(0, comm_.size()), is_awaited)) {
+  while (is_awaited()) {
     const double seconds = wait();
     if (seconds <= 0) break;
     BESOM_ASSIGN_OR_RETURN(std::optional<cluster::Message> received,

@@ -43,6 +43,7 @@ const char* const kDefaults = R"({
                 "threads_per_rank": "auto", "memory_per_rank": "auto"},
   "limits": {"time": 0.0, "failures": "10%", "retries": 2,
              "lease": 60.0, "checkpoint": 60.0},
+  "store": "shared",
   "cluster": {"launcher": "auto", "mpi_args": []},
   "slurm": {"partition": "", "nodes": 1, "gpus_per_node": 0,
             "cpus_per_node": 0, "time": "", "memory": "", "account": "",
