@@ -1,6 +1,8 @@
 #include "cluster/job_launcher.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -12,8 +14,11 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <memory>
 #include <optional>
 
+#include "cluster/error_relay.h"
 #include "cluster/job_scratch.h"
 #include "cluster/orphans.h"
 #include "pipeline/base/clock.h"
@@ -51,7 +56,7 @@ std::vector<std::string> Merged(
 // Becomes the program `argv`; only what may follow fork() in a process with
 // threads. Tells `error_fd` the errno when that fails.
 [[noreturn]] void BecomeChild(char* const* argv, char* const* variables,
-                              int error_fd, pid_t parent) {
+                              int error_fd, int stderr_fd, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);  // It died before the line above.
@@ -59,6 +64,7 @@ std::vector<std::string> Merged(
   // nor shall it be stopped for writing.
   const int null_fd = ::open("/dev/null", O_RDONLY);
   if (null_fd >= 0) ::dup2(null_fd, 0);
+  if (stderr_fd >= 0) ::dup2(stderr_fd, 2);
   ::signal(SIGTTOU, SIG_IGN);
   for (const int number : {SIGINT, SIGTERM, SIGUSR1}) ::signal(number, SIG_DFL);
   sigset_t none;
@@ -70,8 +76,11 @@ std::vector<std::string> Merged(
   ::_exit(127);
 }
 
-Result<pid_t> StartChild(const MpiJob& job) {
-  std::vector<std::string> command = MpirunCommand(job);
+// `stderr_fd`: its standard error; -1 = ours.
+Result<pid_t> StartChild(const MpiJob& job, int stderr_fd) {
+  std::vector<std::string> command = job.launcher == MpiJob::Launcher::kSrun
+                                         ? SrunCommand(job)
+                                         : MpirunCommand(job);
   std::vector<std::string> variables =
       Merged(MpirunEnvironment(job, ::geteuid() == 0));
   const std::vector<char*> argv = Pointers(command);
@@ -81,7 +90,8 @@ Result<pid_t> StartChild(const MpiJob& job) {
     return ErrnoError(job.mpi.mpirun, "make a pipe for");
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child == 0) BecomeChild(argv.data(), envp.data(), ends[1], parent);
+  if (child == 0)
+    BecomeChild(argv.data(), envp.data(), ends[1], stderr_fd, parent);
   ::close(ends[1]);
   int error = child < 0 ? errno : 0;
   if (child > 0) {
@@ -92,7 +102,7 @@ Result<pid_t> StartChild(const MpiJob& job) {
   ::close(ends[0]);
   if (error == 0) return child;
   if (child > 0) ::waitpid(child, nullptr, 0);
-  return Status(StatusCode::kUnavailable, job.mpi.mpirun,
+  return Status(StatusCode::kUnavailable, command[0],
                 std::string("cannot start it: ") + std::strerror(error),
                 "run `besom doctor`, or set BESOM_MPI to the prefix of an MPI "
                 "and build again");
@@ -208,17 +218,28 @@ std::vector<std::string> MpirunCommand(const MpiJob& job) {
   };
   if (job.mpi.open_mpi_4) {
     add({"--oversubscribe", "--bind-to", "none"});
+    if (!job.single_host) add({"--map-by", "node"});
     if (job.single_host)
       add({"--mca", "pml", "ob1", "--mca", "btl", "vader,tcp,self"});
   }
   if (job.mpi.open_mpi_5) {
     // More ranks than cores are no error, and a rank may use all cores.
-    add({"--map-by", ":OVERSUBSCRIBE", "--bind-to", "none"});
+    add({"--map-by", job.single_host ? ":OVERSUBSCRIBE" : "node:OVERSUBSCRIBE",
+         "--bind-to", "none"});
     if (job.single_host)
       add({"--mca", "pml", "ob1", "--mca", "btl", "sm,tcp,self"});
     // Without the second, Finalize of the survivors may hang.
     if (job.mpi.has_ulfm)
       add({"--with-ft", "ulfm", "--mca", "async_mpi_finalize", "1"});
+  }
+  if (!job.single_host) {
+    if (!job.nodes.empty())
+      add({"--host", fmt::format("{}", fmt::join(job.nodes, ",")).c_str()});
+    if (!job.unused_interfaces.empty())
+      // What is named here replaces Open MPI's own list.
+      add({"--mca", "btl_tcp_if_exclude",
+           fmt::format("127.0.0.1/8,{}", fmt::join(job.unused_interfaces, ","))
+               .c_str()});
   }
   command.insert(command.end(), job.extra_options.begin(),
                  job.extra_options.end());
@@ -226,9 +247,30 @@ std::vector<std::string> MpirunCommand(const MpiJob& job) {
   return command;
 }
 
+std::vector<std::string> SrunCommand(const MpiJob& job) {
+  std::vector<std::string> command = {
+      "/usr/bin/env", "srun", "--mpi=pmix",
+      fmt::format("--ntasks={}", job.ranks), "--distribution=cyclic",
+      // Several ranks may share cores, and each may use all of its node.
+      "--overcommit", "--cpu-bind=none",
+      // The step of the job's script has them as well.
+      "--overlap"};
+  if (!job.nodes.empty()) {
+    command.push_back(fmt::format("--nodes={}", job.nodes.size()));
+    command.push_back(fmt::format("--nodelist={}", fmt::join(job.nodes, ",")));
+  }
+  command.insert(command.end(), job.worker.begin(), job.worker.end());
+  return command;
+}
+
 std::map<std::string, std::string> MpirunEnvironment(const MpiJob& job,
                                                      bool as_root) {
   std::map<std::string, std::string> variables = job.environment;
+  // srun's ranks do not know where their MPI is.
+  if (job.launcher == MpiJob::Launcher::kSrun && !job.mpi.mpirun.empty())
+    variables.emplace(
+        "OPAL_PREFIX",
+        std::filesystem::path(job.mpi.mpirun).parent_path().parent_path());
   if (as_root) {
     variables.emplace("OMPI_ALLOW_RUN_AS_ROOT", "1");
     variables.emplace("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
@@ -239,19 +281,25 @@ std::map<std::string, std::string> MpirunEnvironment(const MpiJob& job,
 Result<JobOutcome> RunMpiJob(const MpiJob& job, Interrupt& interrupt) {
   BESOM_CHECK(job.ranks >= 1, std::to_string(job.ranks) + " ranks");
   BESOM_CHECK(!job.worker.empty(), "a job needs a program");
-  if (job.mpi.mpirun.empty())
+  if (job.mpi.mpirun.empty() && job.launcher == MpiJob::Launcher::kMpirun)
     return Status(StatusCode::kUnavailable, "mpirun", "this build has no MPI",
                   "build with BESOM_ENGINES=ON, or run without -n");
   const int earlier = interrupt.count();
   MpiJob placed = job;
   std::optional<JobScratch> scratch;
-  if (job.mpi.open_mpi_5 || job.mpi.open_mpi_4) {
+  if (job.launcher == MpiJob::Launcher::kMpirun &&
+      (job.mpi.open_mpi_5 || job.mpi.open_mpi_4)) {
     scratch.emplace(job.single_host, job.mpi.open_mpi_4);
     placed.environment.insert(scratch->environment().begin(),
                               scratch->environment().end());
   }
   OrphanKeeper orphans;
-  BESOM_ASSIGN_OR_RETURN(const pid_t pid, StartChild(placed));
+  std::unique_ptr<ErrorRelay> relay;
+  if (job.on_error_line) {
+    BESOM_ASSIGN_OR_RETURN(relay, ErrorRelay::Start(job.on_error_line));
+  }
+  BESOM_ASSIGN_OR_RETURN(const pid_t pid,
+                         StartChild(placed, relay ? relay->fd() : -1));
   JobOutcome outcome = Child(job, pid).WaitForEnd(interrupt, earlier);
   if (orphans.End(kOrphanSeconds) > 0) outcome.killed = true;
   return outcome;

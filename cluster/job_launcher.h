@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/interrupt.h"
@@ -26,9 +28,21 @@ struct MpiJob {
   int ranks = 1;
   /// The program that every rank runs, with its arguments.
   std::vector<std::string> worker;
+  /// What starts the ranks.
+  enum class Launcher { kMpirun, kSrun };
+  /// srun: Slurm's own, for an MPI whose mpirun cannot start ranks here.
+  Launcher launcher = Launcher::kMpirun;
   /// All ranks on this host: a transport that starts at once. Otherwise the
-  /// site's choice of network is left alone.
+  /// site's choice of network is left alone, and ranks go to the nodes of the
+  /// batch system's job in turns.
   bool single_host = true;
+  /// Of several hosts: the nodes to use; empty = all of the job.
+  std::vector<std::string> nodes;
+  /// Of several hosts: interfaces of the network that lead nowhere.
+  std::vector<std::string> unused_interfaces;
+  /// Called, from another thread, with every line that the job writes to its
+  /// standard error, which is passed on as well. None = nobody looks.
+  std::function<void(std::string_view)> on_error_line;
   /// Options put last before the worker; they win.
   std::vector<std::string> extra_options;
   /// Variables set for mpirun and its ranks.
@@ -54,6 +68,8 @@ struct JobOutcome {
 /// The command line of `job`: any number of ranks on any number of cores, not
 /// bound, and with fault tolerance where the MPI has it.
 std::vector<std::string> MpirunCommand(const MpiJob& job);
+/// The same for srun, which has no fault tolerance.
+std::vector<std::string> SrunCommand(const MpiJob& job);
 
 /// The variables set for it: `job.environment` and, as root, the two that
 /// Open MPI asks for.

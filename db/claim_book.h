@@ -34,7 +34,9 @@ struct ClaimAnswer {
 /// a power cut, which no run survives either: its connection appends to the
 /// write-ahead log without syncing (synchronous=NORMAL) and never checkpoints.
 /// (synchronous=OFF would not sync the log's header when the log starts over,
-/// and a power cut could then damage the results.)
+/// and a power cut could then damage the results.) With a rollback journal each
+/// call is synced (FULL): what undoes it has to be on the disk before the file
+/// is changed.
 /// Errors: as ResultsStore.
 /// Thread safety: one thread at a time. Several processes may have one each.
 class ClaimBook {

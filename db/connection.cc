@@ -7,7 +7,9 @@
 #include <array>
 #include <cstring>
 
+#include "db/journal_mode.h"
 #include "db/sqlite_error.h"
+#include "pipeline/base/file_system.h"
 
 namespace besom::db {
 namespace {
@@ -95,23 +97,49 @@ Result<Connection> Connection::OpenWritable(const Path& path,
       Connection connection,
       Open(path == ":memory:" ? path.string() : UriOf(path, ""), path,
            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, timeout));
+  // Before anything else, which would open the log.
+  BESOM_ASSIGN_OR_RETURN(const bool log, connection.UsesLog());
+  if (log && IsOnNetworkFileSystem(path))
+    BESOM_RETURN_IF_ERROR(LeaveLog(connection, timeout));
   BESOM_RETURN_IF_ERROR(
-      connection.Execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"));
+      connection.Execute("PRAGMA synchronous=EXTRA; PRAGMA foreign_keys=ON;"));
   return connection;
+}
+
+Result<Connection> Connection::OpenFrozen(const Path& path,
+                                          std::chrono::milliseconds timeout) {
+  return Open(UriOf(path, "?immutable=1"), path, SQLITE_OPEN_READONLY, timeout);
+}
+
+/// Opens in the way that the journal mode of the file allows.
+Result<Connection> Connection::OpenToRead(const Path& path,
+                                          std::chrono::milliseconds timeout) {
+  BESOM_ASSIGN_OR_RETURN(
+      Connection connection,
+      Open(UriOf(path, ""), path, SQLITE_OPEN_READONLY, timeout));
+  BESOM_ASSIGN_OR_RETURN(const bool log, connection.UsesLog());
+  if (!log) return connection;
+  const Path file = path.string() + "-wal";
+  const bool no_log_file = ::access(file.c_str(), F_OK) != 0;
+  if (IsOnNetworkFileSystem(path)) {
+    const auto left = OpenWritable(path, timeout);
+    if (left.ok()) return connection;
+    if (left.status().code() != StatusCode::kUnavailable || !no_log_file)
+      return left.status();
+    return OpenFrozen(path, timeout);
+  }
+  const bool may_make_log =
+      ::access(path.parent_path().empty() ? "." : path.parent_path().c_str(),
+               W_OK) == 0;
+  if (may_make_log || !no_log_file) return connection;
+  return OpenFrozen(path, timeout);
 }
 
 Result<Connection> Connection::OpenReadOnly(const Path& path,
                                             std::chrono::milliseconds timeout) {
   const auto stat = StatFile(path);
   if (!stat.ok()) return stat.status();
-  const Path log = path.string() + "-wal";
-  const bool may_make_log =
-      ::access(path.parent_path().empty() ? "." : path.parent_path().c_str(),
-               W_OK) == 0;
-  const bool frozen = !may_make_log && ::access(log.c_str(), F_OK) != 0;
-  const std::string uri = UriOf(path, frozen ? "?immutable=1" : "");
-  BESOM_ASSIGN_OR_RETURN(Connection connection,
-                         Open(uri, path, SQLITE_OPEN_READONLY, timeout));
+  BESOM_ASSIGN_OR_RETURN(Connection connection, OpenToRead(path, timeout));
   Status readable = connection.Execute(kFirstRead);
   if (readable.code() == StatusCode::kUnavailable) {
     // A writer was killed within a commit: undoing it needs write access.
@@ -126,7 +154,47 @@ Result<Connection> Connection::OpenReadOnly(const Path& path,
   return connection;
 }
 
+Result<bool> Connection::UsesLog() {
+  // The file format's "write version", which is 2 with a log.
+  constexpr sqlite3_int64 kVersionOffset = 18;
+  sqlite3_file* file = nullptr;
+  const int code = sqlite3_file_control(handle_.get(), "main",
+                                        SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code != SQLITE_OK) return SqliteError(code, handle_.get(), place_);
+  if (file == nullptr || file->pMethods == nullptr) return false;
+  unsigned char version = 0;
+  const int read = file->pMethods->xRead(file, &version, 1, kVersionOffset);
+  if (read == SQLITE_IOERR_SHORT_READ) return false;  // Nothing is in it yet.
+  if (read != SQLITE_OK) return SqliteError(read, nullptr, place_);
+  return version == 2;
+}
+
+Result<Connection> Connection::Copy() const {
+  BESOM_ASSIGN_OR_RETURN(
+      Connection copy,
+      Open("", place_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+           std::chrono::milliseconds(0)));
+  // Beyond that it goes to the nameless file.
+  BESOM_RETURN_IF_ERROR(copy.Execute("PRAGMA cache_size=-65536"));
+  sqlite3_backup* const copying =
+      sqlite3_backup_init(copy.handle_.get(), "main", handle_.get(), "main");
+  if (copying == nullptr)
+    return SqliteError(sqlite3_errcode(copy.handle_.get()), copy.handle_.get(),
+                       place_);
+  sqlite3_backup_step(copying, -1);
+  const int code = sqlite3_backup_finish(copying);
+  if (code == SQLITE_OK) return copy;
+  const Status error = SqliteError(code, copy.handle_.get(), place_);
+  return Status(error.code(), error.place(),
+                fmt::format("cannot be copied for reading: {}", error.cause()),
+                code == SQLITE_FULL
+                    ? "free some space in $TMPDIR, or name another one"
+                    : error.cure());
+}
+
 Status Connection::WriteUnsynced() {
+  BESOM_ASSIGN_OR_RETURN(const bool log, UsesLog());
+  if (!log) return Execute("PRAGMA synchronous=FULL;");
   // NORMAL, not OFF: OFF would also leave out the sync of a log's new header.
   BESOM_RETURN_IF_ERROR(
       Execute("PRAGMA synchronous=NORMAL;"

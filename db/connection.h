@@ -21,19 +21,33 @@ namespace besom::db {
 class Connection {
  public:
   /// Opens for writing; makes an empty file where there is none. Sets
-  /// synchronous=FULL and foreign keys.
+  /// synchronous=EXTRA (of a rollback journal's end, too, the folder is synced)
+  /// and foreign keys. On a network file system a write-ahead log is left
+  /// first, as LeaveLog does.
   static Result<Connection> OpenWritable(
       const Path& path, std::chrono::milliseconds busy_timeout);
 
   /// Opens for reading, next to a writer or not. kNotFound when there is no
-  /// file. Where the folder cannot be written and no write-ahead log exists,
-  /// the file is taken as it stands (nobody can be writing it from here).
+  /// file. Where a database of journal mode WAL has no log and the folder
+  /// cannot be written, the file is taken as it stands (nobody can be writing
+  /// it from here). On a network file system a log is left first, as LeaveLog
+  /// does: its readers, too, need memory that they share.
   static Result<Connection> OpenReadOnly(
       const Path& path, std::chrono::milliseconds busy_timeout);
 
-  /// From now on commits are not synced to disk (they survive the end of the
-  /// process, not a power cut), and checkpoints are left to other connections,
-  /// so that theirs stay as safe as before.
+  /// Whether the file, as it is now, is of journal mode WAL. Takes no lock and
+  /// opens no log.
+  Result<bool> UsesLog();
+
+  /// A copy of the database as it stands, for this process alone: in memory,
+  /// or where it is large in a nameless file under $TMPDIR. The database is
+  /// locked for reading as long as the copying lasts.
+  Result<Connection> Copy() const;
+
+  /// With a write-ahead log: from now on commits are not synced to disk (they
+  /// survive the end of the process, not a power cut), and checkpoints are left
+  /// to other connections, so that theirs stay as safe as before. With a
+  /// rollback journal all syncs are needed, but for the last one of the folder.
   Status WriteUnsynced();
 
   /// Runs SQL text of ours: one or several statements without results.
@@ -62,6 +76,10 @@ class Connection {
   Connection(sqlite3* handle, std::string place);
   static Result<Connection> Open(const std::string& uri, const Path& path,
                                  int flags, std::chrono::milliseconds timeout);
+  static Result<Connection> OpenFrozen(const Path& path,
+                                       std::chrono::milliseconds timeout);
+  static Result<Connection> OpenToRead(const Path& path,
+                                       std::chrono::milliseconds timeout);
 
   std::unique_ptr<sqlite3, Closer> handle_;
   std::string place_;

@@ -39,6 +39,9 @@ Result<std::unique_ptr<Reader>> Reader::Open(const Path& path) {
   }
   if (!connection.ok()) return connection.status();
   BESOM_RETURN_IF_ERROR(CheckReadable(*connection));
+  BESOM_ASSIGN_OR_RETURN(const bool log, connection->UsesLog());
+  if (!log) connection = connection->Copy();
+  if (!connection.ok()) return connection.status();
   // The snapshot is taken by the first read, so read at once.
   BESOM_RETURN_IF_ERROR(
       connection->Execute("BEGIN; SELECT count(*) FROM sweep"));

@@ -22,7 +22,9 @@ struct TrialName {
 
 /// The reading side of `besom.db`: one snapshot, taken when it was opened;
 /// what a run commits later is not seen. Nothing can be written through it.
-/// Thread safety: one thread at a time.
+/// With a rollback journal, where a reader keeps the writer out, the snapshot
+/// is a copy, and the file is free again when Open returns. Thread safety: one
+/// thread at a time.
 class Reader {
  public:
   /// kNotFound, with a word for the user, when there is no database yet.

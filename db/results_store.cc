@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-#include <thread>
-
 #include "db/batch_writer.h"
 #include "db/connection.h"
+#include "db/journal_mode.h"
 #include "db/run_fence.h"
 #include "db/schema.h"
 #include "db/transaction.h"
@@ -19,41 +17,6 @@ namespace {
 /// every 8192 pages (32 MB), so that each is copied once for many commits.
 constexpr char kTuning[] =
     "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
-
-/// Switches, while others may have the file in use. SQLite goes from reading
-/// to writing in this one statement, and does not wait there, since two that do
-/// so would wait for each other: so whoever is refused begins again.
-Result<std::string> SwitchJournalMode(Connection& connection,
-                                      const std::string& wanted,
-                                      std::chrono::milliseconds patience) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::milliseconds kPause{5};
-  const Clock::time_point end = Clock::now() + patience;
-  while (true) {
-    Result<std::string> set =
-        connection.QueryText(fmt::format("PRAGMA journal_mode={}", wanted));
-    if (set.ok() || set.status().code() != StatusCode::kIo ||
-        Clock::now() + kPause > end)
-      return set;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
-Status SetJournalMode(Connection& connection, const StoreOptions& options) {
-  const std::string wanted =
-      options.journal == JournalMode::kWal ? "wal" : "delete";
-  BESOM_ASSIGN_OR_RETURN(const std::string now,
-                         connection.QueryText("PRAGMA journal_mode"));
-  if (now == wanted || now == "memory") return Status::Ok();
-  BESOM_ASSIGN_OR_RETURN(
-      const std::string set,
-      SwitchJournalMode(connection, wanted, options.busy_timeout));
-  if (set == wanted) return Status::Ok();
-  return {
-      StatusCode::kUnavailable, connection.place(),
-      fmt::format("journal mode {} does not work here, {} does", wanted, set),
-      "use journal mode delete (network disks need it), or a local disk"};
-}
 
 }  // namespace
 
@@ -76,7 +39,9 @@ Result<std::unique_ptr<ResultsStore>> ResultsStore::Open(
                          Connection::OpenWritable(path, options.busy_timeout));
   // Before anything is changed: a newer or foreign file stays as it is.
   BESOM_RETURN_IF_ERROR(CheckMigratable(connection));
-  BESOM_RETURN_IF_ERROR(SetJournalMode(connection, options));
+  BESOM_RETURN_IF_ERROR(
+      SetJournalMode(connection, options.journal.value_or(FittingJournal(path)),
+                     options.busy_timeout));
   BESOM_RETURN_IF_ERROR(MigrateToCurrent(connection));
   BESOM_RETURN_IF_ERROR(connection.Execute(kTuning));
   return std::unique_ptr<ResultsStore>(

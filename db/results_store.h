@@ -11,6 +11,7 @@
 
 #include "db/commit_batch.h"
 #include "db/fit_summarizer.h"
+#include "db/journal_mode.h"
 #include "db/sweep_rows.h"
 #include "db/task_rows.h"
 #include "pipeline/base/files.h"
@@ -23,12 +24,9 @@ class Transaction;
 
 using SweepId = std::int64_t;
 
-/// WAL lets readers go on while the one writer commits; it needs shared memory
-/// and so does not work on network disks, where kDelete does.
-enum class JournalMode { kWal, kDelete };
-
 struct StoreOptions {
-  JournalMode journal = JournalMode::kWal;
+  /// Of a new database; none: the one that fits its file system.
+  std::optional<JournalMode> journal;
   /// How long to wait for another process's transaction.
   std::chrono::milliseconds busy_timeout{30000};
 };
@@ -44,7 +42,7 @@ struct StoredSweep {
 ///
 /// Invariants:
 /// (1) Every call that writes is one transaction (BEGIN IMMEDIATE,
-///     synchronous=FULL): after an error or a crash all of it is there or
+///     synchronous=EXTRA): after an error or a crash all of it is there or
 ///     nothing of it; once it returned OK it survives a power cut.
 /// (2) Putting the same rows again changes nothing that a view shows, so a
 ///     batch whose fate is unknown may be put again; `attempts` and `events`
@@ -118,6 +116,12 @@ class ResultsStore {
   Status TakeOverRun(std::string_view run, std::string_view why, double time);
   static constexpr std::string_view kTakenOver = "taken over";
 
+  /// Adds all that `part`, a database of its own, holds of the sweep, as if it
+  /// had been written here: in one transaction, and again without effect. Rows
+  /// of fits take the place of those that are here; comparisons are not taken
+  /// over. Makes the sweep where it is missing. Nobody may write to `part`.
+  Status MergePart(std::string_view sweep, const Path& part);
+
   /// Makes `rows` the comparisons of the sweep.
   Status PutComparisons(SweepId sweep, const std::vector<ComparisonRow>& rows);
 
@@ -134,5 +138,8 @@ class ResultsStore {
   std::string writer_;  ///< As WriteAs says; "" = anybody.
   FitSummarizer summarizer_;
 };
+
+/// Removes a database that was merged, with the files that belong to it.
+Status RemovePart(const Path& part);
 
 }  // namespace besom::db

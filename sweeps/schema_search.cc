@@ -45,20 +45,57 @@ std::vector<Key> MetricKeys() {
   };
 }
 
+std::vector<Key> ClusterKeys() {
+  return {
+      {"cluster.launcher",
+       {Words({"auto", "mpirun", "srun"})},
+       "auto",
+       "",
+       "What starts ranks in a Slurm job; auto = mpirun, or srun (--mpi=pmix) "
+       "where mpirun cannot."},
+      {"cluster.mpi_args",
+       {ListOf({Text()})},
+       Json::array(),
+       "",
+       "Further options of mpirun, one word each: [--mca, btl_tcp_if_include, "
+       "ib0]."},
+  };
+}
+
 std::vector<Key> SlurmKeys() {
   return {
       {"slurm.partition", {Text()}, "", "", "Empty = the site's default."},
       {"slurm.nodes", {Integer(1, 100000)}, 1, "nodes", ""},
       {"slurm.gpus_per_node", {Integer(0, 64)}, 0, "GPUs", ""},
+      {"slurm.cpus_per_node",
+       {Integer(0, 4096)},
+       0,
+       "cores",
+       "0 = threads_per_rank for each rank of a node, where that is a number; "
+       "else no request."},
       {"slurm.time", {Text()}, "", "HH:MM:SS", "Empty = the site's default."},
       {"slurm.memory", {Text()}, "", "as sbatch --mem", "Empty = no request."},
       {"slurm.account", {Text()}, "", "", "Empty = the user's default."},
-      {"slurm.requeue", {Boolean()}, true, "", "Queue again when preempted."},
+      {"slurm.requeue",
+       {Boolean()},
+       true,
+       "",
+       "The job may be queued again; else another one follows it."},
       {"slurm.signal_seconds",
        {Integer(0, 65535)},
        120,
        "seconds",
        "Warning before the time limit."},
+      {"slurm.max_links",
+       {Integer(1, 100000)},
+       100,
+       "starts",
+       "A sweep that is not complete starts its job again, at most so often."},
+      {"slurm.extra",
+       {ListOf({Text()})},
+       Json::array(),
+       "",
+       "Further options of sbatch: [--qos=long, --constraint=a100]."},
       {"slurm.setup",
        {ListOf({Text()})},
        Json::array(),
@@ -160,6 +197,15 @@ std::vector<Key> SearchKeys() {
        "to stop does so too."},
   };
   keys.insert(keys.end(), more.begin(), more.end());
+  for (Key& key : ClusterKeys()) keys.push_back(std::move(key));
+  keys.push_back(
+      {"store",
+       {Words({"shared", "ranks"})},
+       "shared",
+       "",
+       "Where blobs are: in one folder that all hosts see (-w), or, where "
+       "there is none, with rank 0 and in copies on the other hosts, to which "
+       "they travel by MPI. Changes no number."});
   for (Key& key : SlurmKeys()) keys.push_back(std::move(key));
   return keys;
 }

@@ -14,7 +14,7 @@ END
 
 # Tests whose work is done in other programs (Python, installed MPI) tell a
 # sanitizer nothing; MPI itself is not instrumented and keeps memory.
-not_sanitized='^(parity|e2e|fault|bench|lint|mpi|tree)$'
+not_sanitized='^(parity|e2e|fault|bench|lint|mpi|slurm|tree)$'
 none=error  # No tests at all; with a choice of tests it may happen.
 total=0
 total_failed=0

@@ -131,6 +131,29 @@ Path TemporaryFor(const Path& path) {
                      ::getpid(), serial++, kTemporarySuffix);
 }
 
+namespace {
+
+/// Writes `bytes` durably to a temporary file beside `path`; after an error
+/// there is none.
+Result<Path> WriteBeside(const Path& path, std::span<const std::byte> bytes,
+                         const DiskCalls& disk) {
+  Path temporary = TemporaryFor(path);
+  int fd = CreateFile(temporary);
+  if (fd < 0 && errno == ENOENT) {
+    BESOM_RETURN_IF_ERROR(MakeFolders(path.parent_path()));
+    fd = CreateFile(temporary);
+  }
+  while (fd < 0 && errno == EEXIST)  // Of a dead process with our number.
+    fd = CreateFile(temporary = TemporaryFor(path));
+  if (fd < 0) return DiskError(temporary, "create");
+  Status status = WriteAndSync(Descriptor(fd), temporary, bytes, disk);
+  if (status.ok()) return temporary;
+  ::unlink(temporary.c_str());
+  return status;
+}
+
+}  // namespace
+
 DiskCalls DiskCalls::System() { return {::fsync, ::rename}; }
 
 Result<FileStat> StatFile(const Path& path) {
@@ -175,23 +198,29 @@ Result<Digest> DigestOfFile(const Path& path) {
 
 Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes,
                        const DiskCalls& disk) {
-  Path temporary = TemporaryFor(path);
-  int fd = CreateFile(temporary);
-  if (fd < 0 && errno == ENOENT) {
-    BESOM_RETURN_IF_ERROR(MakeFolders(path.parent_path()));
-    fd = CreateFile(temporary);
-  }
-  while (fd < 0 && errno == EEXIST)  // Of a dead process with our number.
-    fd = CreateFile(temporary = TemporaryFor(path));
-  if (fd < 0) return DiskError(temporary, "create");
-  Status status = WriteAndSync(Descriptor(fd), temporary, bytes, disk);
-  if (status.ok() && disk.rename(temporary.c_str(), path.c_str()) != 0)
-    status = DiskError(path, "rename into place");
-  if (!status.ok()) {
+  BESOM_ASSIGN_OR_RETURN(const Path temporary,
+                         WriteBeside(path, bytes, disk));
+  if (disk.rename(temporary.c_str(), path.c_str()) != 0) {
+    Status status = DiskError(path, "rename into place");
     ::unlink(temporary.c_str());
     return status;
   }
   return SyncFolder(path.parent_path(), disk);
+}
+
+Result<bool> MakeFileOnce(const Path& path, std::string_view text) {
+  BESOM_ASSIGN_OR_RETURN(
+      const Path temporary,
+      WriteBeside(path, std::as_bytes(std::span(text)), DiskCalls::System()));
+  Status status;
+  bool made = ::link(temporary.c_str(), path.c_str()) == 0;
+  if (!made && errno != EEXIST) status = DiskError(path, "make");
+  // A server may have done it and lost its answer.
+  struct stat info {};
+  if (!made && ::stat(temporary.c_str(), &info) == 0) made = info.st_nlink > 1;
+  ::unlink(temporary.c_str());
+  if (!made && !status.ok()) return status;
+  return made;
 }
 
 Status WriteFileAtomic(const Path& path, std::string_view text) {

@@ -49,6 +49,11 @@ Status WriteFileAtomic(const Path& path, std::span<const std::byte> bytes,
                        const DiskCalls& disk = DiskCalls::System());
 Status WriteFileAtomic(const Path& path, std::string_view text);
 
+/// Makes `path` with `text`, whole, unless something is there already: false
+/// then, whoever was faster (link(2), also over a network). Durable but for the
+/// name, which a power cut may take back. Makes the folder if missing.
+Result<bool> MakeFileOnce(const Path& path, std::string_view text);
+
 /// A hidden name beside `path` that this process has not used before, of the
 /// form that RemoveDeadTemporaries knows.
 Path TemporaryFor(const Path& path);

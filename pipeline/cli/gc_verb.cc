@@ -51,7 +51,8 @@ std::string WhyTooLarge(const run::CleanupPlan& plan,
   add(plan.bytes_of_best, "models of the trials that rank first");
   add(plan.bytes_of_results, "results, by which finished sweeps stay finished");
   add(plan.bytes_to_adopt,
-      "what a killed run has stored: the same run takes it over");
+      "what a killed run, or a shard that is not merged yet, has stored: the "
+      "next run takes it over");
   add(plan.bytes_of_unknown, "files that are not besom's");
   return why;
 }

@@ -9,6 +9,7 @@
 #include "pipeline/cli/looking/looking_verbs.h"
 #include "pipeline/cli/machine/machine_verbs.h"
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/slurm/slurm_verbs.h"
 #include "pipeline/cli/sweep_verbs.h"
 #include "pipeline/cli/verb.h"
 
@@ -47,6 +48,8 @@ int Main(int argc, char** argv) {
   AddDoctorVerb(app, global, action);
   AddEnvVerb(app, action);
   AddCompletionVerb(app, action);
+  AddSubmitVerb(app, global, action);
+  AddCancelVerb(app, global, action);
   AddLauncherVerbs(app, action);
   try {
     app.parse(argc, argv);

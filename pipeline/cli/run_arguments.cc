@@ -26,6 +26,21 @@ void AddSpecOptions(CLI::App& verb, RunArguments& arguments) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+CLI::Option* AddShardOption(CLI::App& verb, RunArguments& arguments) {
+  return verb
+      .add_option_function<std::string>(
+          "--shard",
+          [&options = arguments.options](const std::string& text) {
+            const Result<SweepShard> shard = SweepShard::Parse(text);
+            if (!shard.ok())
+              throw CLI::ValidationError("--shard", shard.status().ToString());
+            options.shard = *shard;
+          },
+          "Run part I of K of the sweep (I from 0), beside the others; the "
+          "last one, or `besom run SPEC`, brings them together")
+      ->type_name("I/K");
+}
+
 void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
   run::RunOptions& options = arguments.options;
   AddSpecOptions(verb, arguments);
@@ -35,8 +50,9 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
       ->check(CLI::Range(1, 100'000));
   verb.add_flag("--dry-run", arguments.dry_run,
                 "Plan only: run nothing, write nothing");
-  verb.add_option("--until", options.until, "Stop after this stage")
-      ->check(CLI::IsMember(run::StageOrder()));
+  CLI::Option* const until =
+      verb.add_option("--until", options.until, "Stop after this stage")
+          ->check(CLI::IsMember(run::StageOrder()));
   verb.add_option("--limit", options.limit, "At most N new trials")
       ->check(CLI::PositiveNumber);
   verb.add_flag("-k,--keep-going", options.keep_going,
@@ -55,6 +71,7 @@ void AddRunOptions(CLI::App& verb, RunArguments& arguments) {
                   "When the job ends, seconds since 1970")
       ->check(CLI::NonNegativeNumber)
       ->group("");
+  AddShardOption(verb, arguments)->excludes(until);
   verb.add_option("--progress", arguments.progress,
                   "auto, terminal, plain or none")
       ->check(CLI::IsMember({"auto", "terminal", "plain", "none"}));
@@ -87,6 +104,7 @@ std::vector<std::string> RunArguments::ForWorker() const {
   add(options.wait, {"--wait"});
   add(options.steal, {"--steal"});
   add(options.end_by > 0, {"--end-by", fmt::format("{:.3f}", options.end_by)});
+  if (options.shard) add(true, {"--shard", options.shard->ToText()});
   return words;
 }
 

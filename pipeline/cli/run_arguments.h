@@ -25,6 +25,8 @@ struct RunArguments {
 /// Adds SPEC and the options of `run` to `verb`. `arguments` must live as
 /// long as `verb`.
 void AddRunOptions(CLI::App& verb, RunArguments& arguments);
+/// Adds --shard only.
+CLI::Option* AddShardOption(CLI::App& verb, RunArguments& arguments);
 /// Adds SPEC and --set only.
 void AddSpecOptions(CLI::App& verb, RunArguments& arguments);
 

@@ -10,6 +10,7 @@
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/say_audit.h"
 #include "pipeline/run/rank_executor.h"
+#include "pipeline/run/rank_worker.h"
 
 namespace besom::cli {
 namespace {
@@ -44,6 +45,9 @@ int Summarise(const run::RunOptions& options, const run::RunOutcome& outcome) {
              outcome.trials_done, outcome.trials_failed, outcome.tasks_run,
              outcome.tasks_reused);
   for (const std::string& line : outcome.work) fmt::print("{}\n", line);
+  if (outcome.parts_merged > 0)
+    fmt::print("all shards have ended: what {} of them did is merged\n",
+               outcome.parts_merged);
   if (!outcome.best.empty()) fmt::print("{}\n", outcome.best);
   if (!outcome.interrupted)
     SayAudit(WorkspaceLayout(options.workspace), outcome.sweep);
@@ -104,7 +108,7 @@ int RunAsRank(const run::RunOptions& options, const RankProcess& process) {
   if (process.comm.rank() == 0) {
     code = Coordinate(options, process, blobs, runner, clock);
   } else {
-    const Status status = run::RunWorker(process.comm, runner);
+    const Status status = run::RankWorker(process.comm, runner).Run();
     code = status.ok() ? 0 : ReportStatus(status);
   }
   process.interrupt.SetCallback({});

@@ -26,6 +26,8 @@ struct TaskNode {
   std::string space;  ///< Features: address space of the rows; else empty.
   /// The numerics tag with which its rank must compute; empty = any rank can.
   std::string numerics;
+  /// Reads files of the sweep's data, which not every rank may see.
+  bool reads_files = false;
   Json params;  ///< Canonical, part of the key.
   Json hints;   ///< Not part of the key.
   std::vector<TaskInput> inputs;

@@ -120,6 +120,26 @@ Result<std::set<std::string>> StoredForAdoption(const WorkspaceLayout& layout,
   return digests;
 }
 
+/// The same of the parts of shards, and what their databases name.
+Status ReadParts(const WorkspaceLayout& layout, CleanupFacts& facts) {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<Path> parts, layout.ListAllParts());
+  for (const Path& part : parts) {
+    {
+      BESOM_ASSIGN_OR_RETURN(const auto results, db::ResultsStore::Open(part));
+      BESOM_ASSIGN_OR_RETURN(std::set<std::string> to_adopt,
+                             StoredForAdoption(layout, *results));
+      facts.to_adopt.merge(to_adopt);
+    }
+    BESOM_ASSIGN_OR_RETURN(const auto book, db::BlobBook::Open(part));
+    BESOM_ASSIGN_OR_RETURN(const db::StoreRecord record, book->Read());
+    for (const db::StoredBlob& blob : record.blobs)
+      if (!blob.removed) facts.of_parts.insert(blob.digest);
+    for (const db::FitModel& model : record.models)
+      facts.of_parts.insert(model.digest);
+  }
+  return Status::Ok();
+}
+
 /// Who keeps us from having the workspace alone: the runs that hold a sweep.
 Result<std::string> HoldersOf(const WorkspaceLayout& layout) {
   std::string holders;
@@ -183,6 +203,7 @@ Result<CleanupReport> CleanUp(const WorkspaceLayout& layout,
                            db::ResultsStore::Open(layout.database()));
     BESOM_ASSIGN_OR_RETURN(facts.to_adopt, StoredForAdoption(layout, *results));
   }
+  BESOM_RETURN_IF_ERROR(ReadParts(layout, facts));
   BESOM_ASSIGN_OR_RETURN(const auto book,
                          db::BlobBook::Open(layout.database()));
   BESOM_ASSIGN_OR_RETURN(facts.record, book->Read());

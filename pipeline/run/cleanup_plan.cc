@@ -126,6 +126,7 @@ class Planner {
       const StoreFile& file = facts_.files[i];
       switch (file.kind) {
         case StoreFile::Kind::kBlob:
+          if (facts_.of_parts.contains(file.name)) break;
           if (named_.contains(file.name))
             blobs_.emplace(file.name, i);
           else if (!facts_.to_adopt.contains(file.name))
@@ -210,7 +211,7 @@ class Planner {
         plan_.bytes_of_unknown += file.bytes;
       else if (file.kind != StoreFile::Kind::kBlob)
         continue;
-      else if (named == named_.end())
+      else if (named == named_.end() || facts_.of_parts.contains(file.name))
         plan_.bytes_to_adopt += file.bytes;
       else if (named->second.worth == Worth::kResult)
         plan_.bytes_of_results += file.bytes;

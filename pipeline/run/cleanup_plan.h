@@ -35,6 +35,8 @@ struct CleanupFacts {
   db::StoreRecord record;
   /// Digests that a dead run has stored but not committed.
   std::set<std::string> to_adopt;
+  /// What parts of shards name, which are not merged yet: all of it stays.
+  std::set<std::string> of_parts;
 };
 
 /// Whose trained models stay, of each sweep.

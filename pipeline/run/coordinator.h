@@ -38,6 +38,7 @@ struct RunOutcome {
   std::string why;                ///< Of the interruption.
   std::string sweep;              ///< Its name.
   std::string best;               ///< The best trial in one line; empty = none.
+  std::size_t parts_merged = 0;   ///< Of shards, by the one that ended last.
   std::vector<std::string> work;  ///< What it did, in lines for people.
   /// Failed trials: id and why.
   std::vector<std::pair<std::string, std::string>> failures;

@@ -12,6 +12,10 @@ namespace {
 /// TimeBudget::kMargin.
 constexpr double kStopSeconds = 5;
 
+/// Who asks to stop earlier than so many seconds before the job's end does not
+/// mean that end, and does not want to wait for it.
+constexpr double kLongestWarning = 600;
+
 }  // namespace
 
 void Coordinator::StopIfAsked() {
@@ -19,7 +23,8 @@ void Coordinator::StopIfAsked() {
   if (outcome_.interrupted) {
     InterruptRanks();
   } else if (stop_requests_() > 0) {
-    Stop("asked to stop", /*patient=*/budget_ != nullptr);
+    Stop("asked to stop",
+         /*patient=*/budget_ && budget_->SecondsToEnd(now) < kLongestWarning);
   } else if (options_.time_limit > 0 && now - start_ > options_.time_limit) {
     Stop("limits.time is over");
   } else if (budget_ && budget_->Left(now) <= 0) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/result_rows.h"
@@ -31,6 +32,11 @@ DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
   }
 }
 
+const std::optional<db::ActionRow>& DatabaseSink::Earlier(TaskId task) const {
+  static const std::optional<db::ActionRow> kNone;
+  return earlier_.empty() ? kNone : earlier_[task];
+}
+
 /// What the action left behind, when all its blobs are there.
 std::optional<KnownTask> DatabaseSink::Known(
     const std::optional<db::ActionRow>& action) {
@@ -56,7 +62,7 @@ Result<std::vector<std::optional<KnownTask>>> DatabaseSink::FindKnown() {
     keys.push_back(sweep_.graph[task].key.Hex());
   BESOM_ASSIGN_OR_RETURN(const auto actions, results_.FindActionsByKey(keys));
   for (TaskId task = 0; task < sweep_.graph.size(); ++task)
-    known_[task] = Known(actions[task]);
+    known_[task] = Known(actions[task] ? actions[task] : Earlier(task));
   return known_;
 }
 
@@ -130,8 +136,8 @@ void DatabaseSink::AddEvent(std::string_view kind, Json text) {
 
 Status DatabaseSink::Commit() {
   BESOM_RETURN_IF_ERROR(results_.Commit(id_, batch_));
-  batch_ = {};
-  return Status::Ok();
+  const db::CommitBatch committed = std::exchange(batch_, {});
+  return when_committed_ ? when_committed_(committed.actions) : Status::Ok();
 }
 
 Status DatabaseSink::AddRows(TaskId task, bool is_new) {
@@ -185,10 +191,12 @@ Result<DatabaseSink::Trained> DatabaseSink::TrainedBy(TaskId fine_tune) {
   BESOM_ASSIGN_OR_RETURN(
       const std::optional<db::ActionRow> action,
       results_.FindAction(sweep_.graph[fine_tune].key.Hex()));
-  if (!action) return Trained{};
-  for (const db::BlobRow& blob : action->blobs)
+  const std::optional<db::ActionRow>& known =
+      action ? action : Earlier(fine_tune);
+  if (!known) return Trained{};
+  for (const db::BlobRow& blob : known->blobs)
     if (blob.port == "weights")
-      return Trained{blob.digest, blob.size, action->seconds};
+      return Trained{blob.digest, blob.size, known->seconds};
   return Trained{};
 }
 
@@ -218,10 +226,6 @@ Status DatabaseSink::AddEvaluation(TaskId task, bool is_new) {
   return Status::Ok();
 }
 
-const std::string& DatabaseSink::SweepName() const {
-  return sweep_.trials[0].config.at("name").get_ref<const std::string&>();
-}
-
 Status DatabaseSink::AddImages(TaskId split) {
   BESOM_ASSIGN_OR_RETURN(const Artifact blob, OutputOf(split, "split"));
   BESOM_ASSIGN_OR_RETURN(const Json json, ParseJson(blob.text(), "split"));
@@ -237,7 +241,7 @@ Status DatabaseSink::AddImages(TaskId split) {
   batch_.images = db::ImageTable{table.folds, ImageRowsOf(table, records)};
   // What an audit of other data left is not of these.
   if (!sweep_.data[0].audit) batch_.audit = db::AuditTable{};
-  return WriteFileAtomic(blobs_.layout().split_receipt(SweepName()),
+  return WriteFileAtomic(blobs_.layout().split_receipt(sweep_.name),
                          table.receipt.dump(1) + "\n");
 }
 
@@ -252,7 +256,7 @@ Status DatabaseSink::AddAudit(TaskId audit) {
 
 Status DatabaseSink::WriteContactSheet(TaskId augment) {
   BESOM_ASSIGN_OR_RETURN(const Artifact sheet, OutputOf(augment, "sheet"));
-  return WriteFileAtomic(blobs_.layout().contact_sheet(SweepName()),
+  return WriteFileAtomic(blobs_.layout().contact_sheet(sweep_.name),
                          sheet.bytes());
 }
 

@@ -26,6 +26,18 @@ class DatabaseSink final : public RecordSink {
       std::function<bool()> stop = [] { return false; },
       double longest_wait = 0);
 
+  /// Tasks, by number, that another database says are done: they count as
+  /// done here, too. To be said before FindKnown.
+  void KnowEarlier(std::vector<std::optional<db::ActionRow>> actions) {
+    earlier_ = std::move(actions);
+  }
+  /// Called with the actions of each commit once it is durable; what it says is
+  /// said by Commit.
+  void WhenCommitted(
+      std::function<Status(const std::vector<db::ActionRow>&)> call) {
+    when_committed_ = std::move(call);
+  }
+
   Result<std::vector<std::optional<KnownTask>>> FindKnown() override;
   Result<std::vector<db::TrialState>> TrialStates() override;
   Status AddAttempt(const AttemptRecord& attempt) override;
@@ -54,7 +66,7 @@ class DatabaseSink final : public RecordSink {
   Status AddRows(TaskId task, bool is_new);
   Status AddEvaluation(TaskId task, bool is_new);
   Result<Trained> TrainedBy(TaskId fine_tune);
-  const std::string& SweepName() const;
+  const std::optional<db::ActionRow>& Earlier(TaskId task) const;
   /// Rows of the images, and the receipt beside the database.
   Status AddImages(TaskId split);
   Status AddAudit(TaskId audit);
@@ -73,6 +85,8 @@ class DatabaseSink final : public RecordSink {
   std::unordered_map<TaskId, std::vector<std::size_t>> trials_of_;  // By tune.
   std::vector<bool> has_rows_;                   // By trial: done before.
   std::vector<std::optional<KnownTask>> known_;  // By task.
+  std::vector<std::optional<db::ActionRow>> earlier_;  // By task, or empty.
+  std::function<Status(const std::vector<db::ActionRow>&)> when_committed_;
   db::CommitBatch batch_;
 };
 

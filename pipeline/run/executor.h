@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -22,6 +23,13 @@ struct ExecutorEvent {
   std::variant<TaskReport, TaskProgress, TaskReturned, RankLost> what;
 };
 
+/// Whether a rank sees the workspace of rank 0.
+struct WorkspaceSight {
+  enum class Kind { kSees, kMisses, kSilent };
+  Kind kind = Kind::kSees;
+  std::string host;  ///< Its name; "" when silent.
+};
+
 /// Runs tasks on ranks. One thread at a time.
 class Executor {
  public:
@@ -29,7 +37,18 @@ class Executor {
   /// By rank, 0 .. ranks() - 1; 0 is this process.
   virtual std::vector<RankTraits> traits() const = 0;
   int ranks() const { return static_cast<int>(traits().size()); }
-  /// Tells the ranks about the run, before anything else.
+  /// Asks all ranks whether they see `token` in their workspace. Waits until
+  /// each has answered or is lost, `wait` says for how long yet (seconds; 0
+  /// ends it). By rank. Before Begin; ranks of one process need no asking.
+  virtual Result<std::vector<WorkspaceSight>> AskForToken(
+      const WorkspaceToken&, const std::function<double()>& /*wait*/) {
+    return std::vector<WorkspaceSight>(traits().size());
+  }
+  /// Has the ranks that do not see the workspace (or did not say) keep blobs in
+  /// a store of their host's own, which rank 0 fills and is given all of. Files
+  /// of the data are then read on this host alone. Before Begin.
+  virtual void KeepApart(const std::vector<WorkspaceSight>&) {}
+  /// Tells the ranks about the run, before any task.
   virtual Status Begin(const RunBegins& run) = 0;
   /// Queues a task at all of order.ranks; each of them reports. Its companions
   /// go with it, and are reported one by one.

@@ -89,4 +89,10 @@ db::ThresholdRow PoolThreshold(const db::PooledPredictions& pool,
   return row;
 }
 
+Result<std::unique_ptr<db::ResultsStore>> OpenResults(const Path& database) {
+  BESOM_ASSIGN_OR_RETURN(auto results, db::ResultsStore::Open(database));
+  results->SummarizeBy({SummarizeFits, PoolThreshold});
+  return results;
+}
+
 }  // namespace besom::run

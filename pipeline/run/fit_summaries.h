@@ -1,6 +1,9 @@
 #pragma once
 
+#include <memory>
+
 #include "db/fit_summarizer.h"
+#include "db/results_store.h"
 
 namespace besom::run {
 
@@ -19,5 +22,8 @@ db::MetricRow SummarizeFits(const db::FiguresOfFits& figures,
 /// `config` asks for a threshold.
 db::ThresholdRow PoolThreshold(const db::PooledPredictions& pool,
                                const Json& config);
+
+/// Opens a database whose fits become one in these ways.
+Result<std::unique_ptr<db::ResultsStore>> OpenResults(const Path& database);
 
 }  // namespace besom::run

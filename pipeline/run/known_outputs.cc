@@ -64,9 +64,7 @@ Result<bool> WantsViews(const SweepGraph& sweep, const PlannedData& data,
       const std::optional<db::ActionRow> action,
       results->FindAction(sweep.graph[data.augment].key.Hex()));
   if (!action || !action->removed()) return true;
-  const std::string& name =
-      sweep.trials[0].config.at("name").get_ref<const std::string&>();
-  return !StatFile(layout.contact_sheet(name)).ok();
+  return !StatFile(layout.contact_sheet(sweep.name)).ok();
 }
 
 Result<bool> IsAudited(const SweepGraph& sweep, db::ResultsStore& results) {

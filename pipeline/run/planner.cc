@@ -89,6 +89,13 @@ int Planner::VersionOf(std::string_view stage) const {
   return version->second;
 }
 
+/// Where a task finds the weights, and what they must be.
+Json WeightsHints(const ResolvedBackbone& backbone) {
+  Json hints = {{"weights_path", backbone.path}};
+  if (!backbone.path.empty()) hints["weights_digest"] = backbone.weights;
+  return hints;
+}
+
 /// Adds a task; `node` brings what is not an argument: space and cost.
 TaskId Planner::AddTask(std::string_view stage, std::string label, Json params,
                         Json hints, std::vector<TaskInput> inputs,
@@ -146,11 +153,14 @@ void Planner::AddIngest(const Json& pixels, DataSlot& slot, PlannedData& data) {
                           : data.scan.absolute_paths[images[i]]);
     }
     params["files"] = std::move(files);
-    const TaskId task =
-        AddTask("ingest", fmt::format("ingest images {}-{}", begin, end - 1),
-                std::move(params), {{"paths", std::move(paths)}}, {},
-                Costing(static_cast<double>(end - begin) * TaskCosts::kDecode,
-                        static_cast<double>(end - begin)));
+    TaskNode node =
+        Costing(static_cast<double>(end - begin) * TaskCosts::kDecode,
+                static_cast<double>(end - begin));
+    node.reads_files =
+        std::ranges::any_of(paths, [](const Json& path) { return path != ""; });
+    const TaskId task = AddTask(
+        "ingest", fmt::format("ingest images {}-{}", begin, end - 1),
+        std::move(params), {{"paths", std::move(paths)}}, {}, std::move(node));
     data.ingest.push_back(task);
     for (std::size_t first = 0; first < contents.size();
          first += kImagesPerFeaturesTask) {
@@ -329,8 +339,8 @@ std::vector<TaskInput> Planner::AddFeatures(const Json& config,
         fmt::format("features {} images {}-{} {}", stages::BackboneTitle(model),
                     first, first + range.contents.size() - 1,
                     plain ? "view 0" : fmt::format("views 1-{}", views)),
-        std::move(task_params), {{"weights_path", backbone.path}},
-        std::move(inputs), std::move(node));
+        std::move(task_params), WeightsHints(backbone), std::move(inputs),
+        std::move(node));
     outputs.push_back({plain ? "plain" : "views", task, "features"});
     first += range.contents.size();
   }
@@ -394,7 +404,7 @@ PlannedFit Planner::AddFit(const Json& config, const Json& model,
   if (stages::IsUnfrozen(model)) {
     params["size"] = SizeOf(config.at("ingest"), backbone);
     params["numerics"] = tune.numerics;
-    hints["weights_path"] = backbone.path;
+    hints = WeightsHints(backbone);
   } else if (tune.ranks == 1) {
     tune.fusion = FusionOf(
         {split, plain.front().task, views.empty() ? 0 : views.front().task,
@@ -476,6 +486,7 @@ void ShareCosts(TaskGraph& graph) {
 Result<SweepGraph> PlanSweep(const std::vector<TrialConfig>& trials,
                              const PlannerServices& services) {
   SweepGraph out;
+  if (!trials.empty()) out.name = trials[0].config.value("name", "");
   Planner planner(services, out);
   for (const TrialConfig& trial : trials)
     BESOM_RETURN_IF_ERROR(planner.AddTrial(trial));

@@ -73,8 +73,9 @@ struct PlannedData {
 
 /// A sweep as one graph in which equal work exists once.
 struct SweepGraph {
+  std::string name;
   TaskGraph graph;
-  std::vector<PlannedTrial> trials;
+  std::vector<PlannedTrial> trials;  ///< A shard of the sweep keeps its own.
   std::vector<PlannedData> data;  ///< At least one.
 };
 

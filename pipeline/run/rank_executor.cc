@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <limits>
+#include <ranges>
 
 namespace besom::run {
 namespace {
@@ -23,16 +22,6 @@ Result<ExecutorEvent> EventOf(int rank, Message message) {
       fmt::format("rank {} sent message kind {}", rank, message.index()));
 }
 
-/// Returns a task, with its companions, unless it was begun: then its report
-/// tells enough.
-Status Answer(const Recall& recall, ComputeThread& compute,
-              cluster::Communicator& comm) {
-  for (const TaskReturned& returned :
-       compute.Recall(recall.task, recall.attempt))
-    BESOM_RETURN_IF_ERROR(comm.Send(0, Encode(returned)));
-  return Status::Ok();
-}
-
 }  // namespace
 
 RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
@@ -40,6 +29,7 @@ RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
     : comm_(comm),
       runner_(runner),
       traits_(std::move(traits)),
+      apart_(traits_.size()),
       pids_(traits_.size()),
       compute_(runner, [&comm] { comm.Wake(); }) {
   BESOM_CHECK(comm.rank() == 0, "rank 0 coordinates");
@@ -47,10 +37,63 @@ RankExecutor::RankExecutor(cluster::Communicator& comm, TaskRunner& runner,
               "traits of each rank");
 }
 
+Result<std::vector<WorkspaceSight>> RankExecutor::AskForToken(
+    const WorkspaceToken& token, const std::function<double()>& wait) {
+  using Kind = WorkspaceSight::Kind;
+  std::vector<WorkspaceSight> sights(traits_.size());
+  sights[0].host = runner_.host();
+  for (int rank = 1; rank < comm_.size(); ++rank) {
+    sights[static_cast<std::size_t>(rank)].kind = Kind::kSilent;
+    BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(TokenAsked{token})));
+  }
+  const auto is_awaited = [&](int rank) {
+    return sights[static_cast<std::size_t>(rank)].kind == Kind::kSilent &&
+           std::ranges::find(comm_.FailedRanks(), rank) ==
+               comm_.FailedRanks().end();
+  };
+  while (std::ranges::any_of(std::views::iota(0, comm_.size()), is_awaited)) {
+    const double seconds = wait();
+    if (seconds <= 0) break;
+    BESOM_ASSIGN_OR_RETURN(std::optional<cluster::Message> received,
+                           comm_.Receive(seconds));
+    if (!received) continue;
+    BESOM_ASSIGN_OR_RETURN(Message message, Decode(received->bytes));
+    const auto from = static_cast<std::size_t>(received->from);
+    if (const auto* hello = std::get_if<Hello>(&message))
+      pids_[from] = hello->pid;
+    else if (auto* answer = std::get_if<TokenAnswer>(&message))
+      sights[from] = {answer->sees ? Kind::kSees : Kind::kMisses,
+                      std::move(answer->host)};
+  }
+  return sights;
+}
+
+/// A host without sight of this workspace may have none of the files either
+/// that the sweep names: only this host is sure to.
+void RankExecutor::KeepApart(const std::vector<WorkspaceSight>& sights) {
+  for (std::size_t rank = 0; rank < sights.size(); ++rank)
+    apart_[rank] = sights[rank].kind != WorkspaceSight::Kind::kSees;
+  if (std::ranges::find(apart_, true) == apart_.end()) return;
+  desk_.emplace(runner_.store(), [this] { comm_.Wake(); });
+  for (std::size_t rank = 0; rank < sights.size(); ++rank)
+    traits_[rank].reads_files =
+        !apart_[rank] && traits_[rank].host == traits_[0].host;
+}
+
 Status RankExecutor::Begin(const RunBegins& run) {
   runner_.Begin(run, 0);
-  for (int rank = 1; rank < comm_.size(); ++rank)
-    BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(run)));
+  for (int rank = 1; rank < comm_.size(); ++rank) {
+    RunBegins begins = run;
+    begins.own_store = apart_[static_cast<std::size_t>(rank)];
+    BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(begins)));
+  }
+  return Status::Ok();
+}
+
+Status RankExecutor::SendReplies() {
+  while (std::optional<BlobDesk::Reply> reply =
+             desk_ ? desk_->Take() : std::nullopt)
+    BESOM_RETURN_IF_ERROR(comm_.Send(reply->rank, Encode(reply->message)));
   return Status::Ok();
 }
 
@@ -87,7 +130,10 @@ std::optional<ExecutorEvent> RankExecutor::TakeLocal() {
 
 std::optional<ExecutorEvent> RankExecutor::TakeLostRank() {
   for (const int rank : comm_.FailedRanks())
-    if (lost_.insert(rank).second) return ExecutorEvent{rank, RankLost{rank}};
+    if (lost_.insert(rank).second) {
+      if (desk_) desk_->Forget(rank);
+      return ExecutorEvent{rank, RankLost{rank}};
+    }
   return std::nullopt;
 }
 
@@ -98,6 +144,17 @@ Result<std::optional<ExecutorEvent>> RankExecutor::Read(
     pids_[static_cast<std::size_t>(received.from)] = hello->pid;
     return std::optional<ExecutorEvent>();
   }
+  if (auto* asked = std::get_if<PieceAsked>(&message); asked && desk_) {
+    desk_->HandIn(received.from, std::move(*asked));
+    return std::optional<ExecutorEvent>();
+  }
+  if (auto* given = std::get_if<PieceGiven>(&message); given && desk_) {
+    desk_->HandIn(received.from, std::move(*given));
+    return std::optional<ExecutorEvent>();
+  }
+  // From a rank that took too long.
+  if (std::holds_alternative<TokenAnswer>(message))
+    return std::optional<ExecutorEvent>();
   BESOM_ASSIGN_OR_RETURN(ExecutorEvent event,
                          EventOf(received.from, std::move(message)));
   return std::optional(std::move(event));
@@ -121,6 +178,7 @@ void RankExecutor::Abandon() {
 Result<std::optional<ExecutorEvent>> RankExecutor::Wait(double seconds) {
   if (auto event = TakeLocal()) return event;
   if (auto event = TakeLostRank()) return event;
+  BESOM_RETURN_IF_ERROR(SendReplies());
   BESOM_ASSIGN_OR_RETURN(std::optional<cluster::Message> received,
                          comm_.Receive(seconds));
   if (received) {
@@ -142,35 +200,6 @@ Status RankExecutor::Shutdown() {
   for (int rank = 1; rank < comm_.size(); ++rank)
     BESOM_RETURN_IF_ERROR(comm_.Send(rank, Encode(run::Shutdown{})));
   return comm_.Close();
-}
-
-Status RunWorker(cluster::Communicator& comm, TaskRunner& runner) {
-  ComputeThread compute(runner, [&comm] { comm.Wake(); });
-  BESOM_RETURN_IF_ERROR(comm.Send(0, Encode(Hello{::getpid()})));
-  while (true) {
-    BESOM_ASSIGN_OR_RETURN(
-        std::optional<cluster::Message> received,
-        comm.Receive(std::numeric_limits<double>::infinity()));
-    if (received) {
-      BESOM_ASSIGN_OR_RETURN(Message message, Decode(received->bytes));
-      if (auto* request = std::get_if<TaskRequest>(&message))
-        compute.Submit(std::move(*request));
-      else if (const auto* begins = std::get_if<RunBegins>(&message))
-        runner.Begin(*begins, comm.rank());
-      else if (const auto* recall = std::get_if<Recall>(&message))
-        BESOM_RETURN_IF_ERROR(Answer(*recall, compute, comm));
-      else if (std::holds_alternative<run::Interrupt>(message))
-        compute.Interrupt();
-      else
-        return comm.Close();
-    }
-    while (std::optional<Message> message = compute.Take())
-      BESOM_RETURN_IF_ERROR(comm.Send(0, Encode(*message)));
-    const std::vector<int>& failed = comm.FailedRanks();
-    if (std::find(failed.begin(), failed.end(), 0) != failed.end())
-      return Status(StatusCode::kInterrupted, "rank 0", "is gone",
-                    "run the same command again: it resumes");
-  }
 }
 
 }  // namespace besom::run

@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "cluster/communicator.h"
+#include "pipeline/run/blob_desk.h"
 #include "pipeline/run/compute_thread.h"
 #include "pipeline/run/executor.h"
 
 namespace besom::run {
 
 /// The ranks of a communicator as an executor, on rank 0: rank 0's own tasks
-/// go to its compute thread, the others' to their RunWorker loop.
+/// go to its compute thread, the others' to their RankWorker.
 class RankExecutor final : public Executor {
  public:
   /// Borrows both. `traits` as in Executor. REQUIRES: comm.rank() == 0.
@@ -21,6 +22,10 @@ class RankExecutor final : public Executor {
                std::vector<RankTraits> traits);
 
   std::vector<RankTraits> traits() const override { return traits_; }
+  Result<std::vector<WorkspaceSight>> AskForToken(
+      const WorkspaceToken& token,
+      const std::function<double()>& wait) override;
+  void KeepApart(const std::vector<WorkspaceSight>& sights) override;
   Status Begin(const RunBegins& run) override;
   Status Start(const TaskOrder& order) override;
   Status Recall(int rank, TaskId task, int attempt) override;
@@ -33,21 +38,20 @@ class RankExecutor final : public Executor {
 
  private:
   Result<std::optional<ExecutorEvent>> Read(const cluster::Message& received);
+  Status SendReplies();
   std::optional<ExecutorEvent> TakeLocal();
   std::optional<ExecutorEvent> TakeLostRank();
 
   cluster::Communicator& comm_;
   TaskRunner& runner_;
-  const std::vector<RankTraits> traits_;
+  std::vector<RankTraits> traits_;
+  std::vector<bool> apart_;         // By rank: has no sight of this workspace.
   std::vector<std::int64_t> pids_;  // By rank; 0 = not heard of yet.
+  std::optional<BlobDesk> desk_;    // Where some rank has none.
   ComputeThread compute_;
   std::deque<TaskReturned> returned_;  // By rank 0's own thread.
   std::set<int> lost_;
   bool shut_down_ = false;  // The channel is closed.
 };
-
-/// What every rank but 0 does until it is told to leave: runs the tasks that
-/// rank 0 sends. Ends with kInterrupted when rank 0 is gone.
-Status RunWorker(cluster::Communicator& comm, TaskRunner& runner);
 
 }  // namespace besom::run

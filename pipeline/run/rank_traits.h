@@ -14,6 +14,8 @@ struct RankTraits {
   /// Its GPU, equal for the ranks that share one; -1 = none.
   int gpu = -1;
   std::int64_t host_bytes = 0;  ///< Memory of its host; 0 = not known.
+  /// Whether it sees the files that the sweep's data name.
+  bool reads_files = true;
 
   bool operator==(const RankTraits&) const = default;
 };

@@ -7,6 +7,7 @@
 
 #include "pipeline/base/files.h"
 #include "pipeline/run/progress.h"
+#include "pipeline/store/sweep_shard.h"
 
 namespace besom::run {
 
@@ -24,6 +25,8 @@ struct RunOptions {
   /// When the job ends that the ranks are in, seconds since 1970; 0 = it does
   /// not.
   double end_by = 0;
+  /// Run this part of the sweep alone; none = all of it.
+  std::optional<SweepShard> shard;
   ProgressMode progress = ProgressMode::kPlain;
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,6 +14,7 @@
 #include "pipeline/run/begin_alone.h"
 #include "pipeline/run/database_claims.h"
 #include "pipeline/run/database_sink.h"
+#include "pipeline/run/file_claims.h"
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/holder_judge.h"
 #include "pipeline/run/job_time.h"
@@ -22,9 +22,12 @@
 #include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/prior_rows.h"
 #include "pipeline/run/progress_observer.h"
-#include "pipeline/run/result_rows.h"
-#include "pipeline/run/stage_versions.h"
+#include "pipeline/run/run_settings.h"
+#include "pipeline/run/run_targets.h"
+#include "pipeline/run/shard_work.h"
 #include "pipeline/run/sweep_lock.h"
+#include "pipeline/run/take_sweep.h"
+#include "pipeline/run/workspace_check.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -45,134 +48,8 @@ std::string BestLine(const Path& database, const std::string& sweep) {
                      db::TextOf(row[3]), db::TextOf(row[4]));
 }
 
-Result<SweepLock> TakeSweepLock(const std::string& sweep,
-                                const RunOptions& options,
-                                const RunServices& services,
-                                HolderJudge& judge) {
-  SweepLockRequest request;
-  request.sweep = sweep;
-  request.path = services.blobs.layout().sweep_lock(sweep);
-  request.wait = options.wait;
-  request.steal = options.steal;
-  request.stop_requests = services.stop_requests;
-  request.sleep = [](double seconds) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  };
-  return SweepLock::Take(request, judge);
-}
-
-/// `limits.failures`: a count or a share of the trials ("10%").
-std::size_t MostFailures(const Json& limits, std::size_t trials) {
-  const Json& failures = limits.at("failures");
-  if (failures.is_number()) return failures.get<std::size_t>();
-  const double percent = std::stod(failures.get<std::string>());
-  return static_cast<std::size_t>(
-      std::ceil(percent / 100.0 * static_cast<double>(trials)));
-}
-
-/// Whether a trial that failed in an earlier run is tried again.
-bool Retries(const RunOptions& options, const PlannedTrial& trial) {
-  return options.rerun == "failed" || options.rerun == "all" ||
-         (!options.rerun.empty() && trial.id.starts_with(options.rerun));
-}
-
-/// The tasks that options ask for: whole stages up to `until`, or the trials.
-/// `views`: those of `augment` that are to be made whoever reads them.
-std::vector<TaskId> TargetsOf(
-    const PreparedSweep& sweep, const RunOptions& options,
-    const std::map<std::string, db::TrialState>& states,
-    const std::vector<TaskId>& views) {
-  const SweepGraph& graph = sweep.graph;
-  const std::vector<std::string>& order = StageOrder();
-  const auto rank = [&](const std::string& stage) {
-    return std::find(order.begin(), order.end(), stage) - order.begin();
-  };
-  std::vector<TaskId> targets;
-  if (!options.until.empty() && options.until != "evaluate") {
-    for (TaskId task = 0; task < graph.graph.size(); ++task)
-      if (graph.graph[task].stage != "scan" &&
-          rank(graph.graph[task].stage) <= rank(options.until))
-        targets.push_back(task);
-    return targets;
-  }
-  for (const PlannedData& data : graph.data) {
-    targets.push_back(data.split);
-    if (data.audit) targets.push_back(*data.audit);
-  }
-  targets.insert(targets.end(), views.begin(), views.end());
-  std::int64_t fresh = 0;
-  for (const PlannedTrial& trial : graph.trials) {
-    const auto state = states.find(trial.id);
-    const db::TrialState known =
-        state == states.end() ? db::TrialState::kPending : state->second;
-    if (known == db::TrialState::kFailed && !Retries(options, trial)) continue;
-    if (known != db::TrialState::kDone) {
-      if (options.limit > 0 && fresh == options.limit) continue;
-      ++fresh;
-    }
-    for (const PlannedFit& fit : trial.fits) targets.push_back(fit.evaluate);
-  }
-  return targets;
-}
-
-/// Trials that failed in an earlier run and are not tried again in this one.
-std::size_t StayFailed(const SweepGraph& sweep, const RunOptions& options,
-                       const std::map<std::string, db::TrialState>& states) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(sweep.trials, [&](const PlannedTrial& trial) {
-        const auto state = states.find(trial.id);
-        return state != states.end() &&
-               state->second == db::TrialState::kFailed &&
-               !Retries(options, trial);
-      }));
-}
-
-/// resources.memory_per_rank in bytes; 0 = auto.
-std::int64_t BytesPerRank(const PreparedSweep& sweep) {
-  const Json& memory = sweep.spec.base.at("resources").at("memory_per_rank");
-  return memory.is_number() ? memory.get<std::int64_t>() << 20 : 0;
-}
-
-CoordinatorOptions HowToRun(const PreparedSweep& sweep,
-                            const RunOptions& options) {
-  const Json& limits = sweep.spec.base.at("limits");
-  const std::size_t trials = sweep.graph.trials.size();
-  CoordinatorOptions how;
-  how.max_retries = limits.at("retries");
-  how.fail_fast = options.fail_fast;
-  how.max_failed_trials =
-      options.keep_going ? trials : MostFailures(limits, trials);
-  how.time_limit = limits.at("time");
-  how.lease_seconds = limits.at("lease");
-  how.bytes_per_rank = BytesPerRank(sweep);
-  return how;
-}
-
-/// The tags that the ranks of this job offer, those of GPUs first.
-std::vector<std::string> OfferedBy(const std::vector<RankTraits>& ranks) {
-  std::vector<std::string> offered;
-  for (const bool on_gpu : {true, false})
-    for (const RankTraits& rank : ranks)
-      for (const std::string& tag : rank.numerics)
-        if (IsOfDevice(tag, "cuda") == on_gpu &&
-            std::ranges::find(offered, tag) == offered.end())
-          offered.push_back(tag);
-  return offered;
-}
-
-/// What the ranks are told of the run.
-RunBegins BeginningOf(const PreparedSweep& sweep, const std::string& run) {
-  const Json& base = sweep.spec.base;
-  const Json& threads = base.at("resources").at("threads_per_rank");
-  return {run, threads.is_number() ? threads.get<int>() : 0,
-          BytesPerRank(sweep), base.at("limits").at("checkpoint")};
-}
-
-/// Whether a run comes to the stages that compute with the sweep's numerics.
-bool Computes(const RunOptions& options) {
-  const std::vector<std::string>& order = StageOrder();
-  return std::ranges::find(order, options.until) >=
-         std::ranges::find(order, "features");
+void Sleep(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
 /// This process as a run that begins now.
@@ -224,28 +101,6 @@ Status RecordScans(const SweepGraph& sweep, Recorder& recorder,
   return recorder.Flush();
 }
 
-std::string ViewsWarning(const PreparedSweep& sweep) {
-  for (const PlannedTrial& trial : sweep.graph.trials) {
-    const int views = trial.config.at("augment").at("views");
-    const int epochs = trial.config.at("train").at("epochs");
-    if (views > 0 && views < epochs)
-      return fmt::format(
-          "augment.views = {} is less than train.epochs = {}: the "
-          "views of an image repeat",
-          views, epochs);
-  }
-  return "";
-}
-
-Result<std::map<std::string, db::TrialState>> StatesOf(
-    db::ResultsStore& results, db::SweepId id) {
-  BESOM_ASSIGN_OR_RETURN(const std::vector<db::TrialStatus> all,
-                         results.TrialStates(id));
-  std::map<std::string, db::TrialState> states;
-  for (const db::TrialStatus& status : all) states[status.trial] = status.state;
-  return states;
-}
-
 /// Rank 0's part of a run, step after step.
 class SweepRun {
  public:
@@ -255,23 +110,34 @@ class SweepRun {
         layout_(services.blobs.layout()),
         offered_(OfferedBy(services.executor.traits())),
         judge_(ThisHolder(services.host, cluster::ProcessEnvironment()), jobs_,
-               services.clock) {}
+               services.clock),
+        parts_{layout_, "", judge_, services.clock, options.steal,
+               services.stop_requests, Sleep},
+        database_(layout_.database()) {}
 
   Result<RunOutcome> Run() {
     BESOM_RETURN_IF_ERROR(Open());
     BESOM_RETURN_IF_ERROR(Register());
-    return Execute();
+    BESOM_ASSIGN_OR_RETURN(RunOutcome outcome, Execute());
+    if (options_.shard) MergeIfLast(outcome);
+    return outcome;
   }
 
  private:
   Status Open();
-  Status OpenWorkspace();
   Status Register();
-  Result<std::vector<TaskId>> ViewsToMake();
+  Status RegisterShard(const db::SweepRow& row);
+  Status MeetEarlierWork();
   Result<RunOutcome> Execute();
   Status Compare(bool has_news);
   Result<std::unique_ptr<JobTime>> TimeOfJob();
-  Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer);
+  Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer,
+                          FileClaims* claims);
+  Status FindSharedScans(Recorder& recorder, FileClaims& claims);
+  void MergeIfLast(RunOutcome& outcome);
+  int StopRequests() {
+    return services_.stop_requests() + (watch_->IsLost() ? 1 : 0);
+  }
 
   const RunOptions& options_;
   const RunServices& services_;
@@ -281,18 +147,27 @@ class SweepRun {
   std::string numerics_;  // As stored.
   cluster::SlurmJobs jobs_;
   HolderJudge judge_;
+  SweepParts parts_;
+  Path database_;  // Of a shard: its part.
   // Given back in the opposite order.
-  std::optional<SweepLock> lock_;
-  std::unique_ptr<db::ResultsStore> results_;
-  std::optional<WorkspaceLock> shared_;
+  std::optional<HeldSweep> held_;
+  std::optional<SweepLockWatch> watch_;
+  std::unique_ptr<db::ResultsStore> results_;  // Of a shard: its part.
   std::optional<RunLock> run_lock_;
   db::SweepId id_{};
   db::RunRow run_;
+  // What the workspace's database knew at the beginning.
+  PriorRows priors_;
+  std::vector<TaskId> views_;  // To be made whoever reads them.
+  EarlierWork earlier_;        // Of a shard, as the rest.
+  std::vector<bool> shared_tasks_;
+  std::size_t failed_before_ = 0;
 };
 
 /// Reads and plans the sweep and takes its lock.
 Status SweepRun::Open() {
   BESOM_ASSIGN_OR_RETURN(sweep_, ReadSweep(options_));
+  parts_.sweep = sweep_.spec.name;
   // What is wrong with the data or the weights is found out before anything
   // is written, unless the workspace is there already.
   StoredContentDigests fresh(nullptr);
@@ -301,30 +176,30 @@ Status SweepRun::Open() {
     BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep_, numerics_, offered_));
     BESOM_RETURN_IF_ERROR(PlanGraph(sweep_, fresh, services_.threads));
   }
-  BESOM_RETURN_IF_ERROR(OpenWorkspace());
-  if (is_new) return fresh.WriteTo(*results_);
-  StoredContentDigests stored(results_.get());
+  BESOM_RETURN_IF_ERROR(
+      CheckWorkspace({services_.executor, services_.blobs, services_.clock,
+                      services_.stop_requests,
+                      sweep_.spec.base.at("limits").at("lease").get<double>(),
+                      sweep_.spec.base.at("store") == "ranks"}));
+  BESOM_ASSIGN_OR_RETURN(
+      HeldSweep held,
+      TakeSweep(options_, parts_, CanonicalText(sweep_.spec.canonical())));
+  held_.emplace(std::move(held));
+  watch_.emplace(*held_->lock, services_.clock);
+  results_ = std::move(held_->results);
+  BESOM_RETURN_IF_ERROR(OpenLogFile(layout_.rank_log(0)));
+  BESOM_RETURN_IF_ERROR(RemoveDeadRunLocks(layout_).status());
+  BESOM_RETURN_IF_ERROR(services_.blobs.RemoveDeadTemporaries().status());
+  BESOM_RETURN_IF_ERROR(fresh.WriteTo(*results_));
   BESOM_ASSIGN_OR_RETURN(const auto known,
                          results_->FindSweep(sweep_.spec.name));
+  // Another shard may have begun meanwhile: it has resolved the numerics.
+  if (is_new && !known) return Status::Ok();
   if (known) numerics_ = known->row.numerics;
+  StoredContentDigests stored(results_.get());
   BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep_, numerics_, offered_));
   BESOM_RETURN_IF_ERROR(PlanGraph(sweep_, stored, services_.threads));
   return stored.WriteTo(*results_);
-}
-
-Status SweepRun::OpenWorkspace() {
-  BESOM_ASSIGN_OR_RETURN(
-      SweepLock lock,
-      TakeSweepLock(sweep_.spec.name, options_, services_, judge_));
-  lock_.emplace(std::move(lock));
-  BESOM_ASSIGN_OR_RETURN(results_, db::ResultsStore::Open(layout_.database()));
-  results_->SummarizeBy({SummarizeFits, PoolThreshold});
-  BESOM_RETURN_IF_ERROR(OpenLogFile(layout_.rank_log(0)));
-  BESOM_ASSIGN_OR_RETURN(WorkspaceLock shared,
-                         WorkspaceLock::TakeShared(layout_));
-  shared_.emplace(std::move(shared));
-  BESOM_RETURN_IF_ERROR(RemoveDeadRunLocks(layout_).status());
-  return services_.blobs.RemoveDeadTemporaries().status();
 }
 
 /// Puts the sweep, this run and the trials into the database, tells the ranks.
@@ -339,18 +214,67 @@ Status SweepRun::Register() {
       RunLock run_lock,
       RunLock::Take(layout_, run_.run, judge_.self().ToText()));
   run_lock_.emplace(std::move(run_lock));
+  std::vector<db::TrialRow> trials = TrialRowsOf(sweep_);
+  if (options_.shard) {
+    BESOM_RETURN_IF_ERROR(results_->RegisterTrials(id_, trials));
+    BESOM_RETURN_IF_ERROR(RegisterShard(row));
+    std::set<std::string> kept;
+    for (const PlannedTrial& trial : sweep_.graph.trials) kept.insert(trial.id);
+    std::erase_if(trials, [&](const db::TrialRow& trial) {
+      return !kept.contains(trial.trial);
+    });
+  }
   BESOM_RETURN_IF_ERROR(
-      BeginAlone({*lock_, layout_, *results_, services_.clock, options_.steal},
+      BeginAlone({*held_->lock, layout_, *results_, services_.clock, options_.steal},
                  judge_, id_, run_));
-  BESOM_RETURN_IF_ERROR(results_->RegisterTrials(id_, TrialRowsOf(sweep_)));
+  BESOM_RETURN_IF_ERROR(results_->RegisterTrials(id_, trials));
   BESOM_RETURN_IF_ERROR(ForgetForRerun(sweep_, options_, *results_));
+  if (!options_.shard) BESOM_RETURN_IF_ERROR(MeetEarlierWork());
   return services_.executor.Begin(BeginningOf(sweep_, run_.run));
 }
 
+/// Takes what the workspace's database knows, then goes on with the shard's
+/// own, and with the trials of the shard alone.
+Status SweepRun::RegisterShard(const db::SweepRow& row) {
+  BESOM_RETURN_IF_ERROR(MeetEarlierWork());
+  SweepGraph& graph = sweep_.graph;
+  std::vector<std::string> keys;
+  for (TaskId task = 0; task < graph.graph.size(); ++task)
+    keys.push_back(graph.graph[task].key.Hex());
+  BESOM_ASSIGN_OR_RETURN(earlier_.actions, results_->FindActionsByKey(keys));
+  BESOM_ASSIGN_OR_RETURN(earlier_.states, StatesOf(*results_, id_));
+  shared_tasks_ = SharedTasks(graph, options_.shard->count);
+  failed_before_ = KeepWorkOf(graph, *options_.shard, earlier_,
+                              options_.rerun == "failed", services_.blobs);
+  database_ = layout_.part(sweep_.spec.name, *options_.shard);
+  BESOM_ASSIGN_OR_RETURN(results_, OpenResults(database_));
+  BESOM_ASSIGN_OR_RETURN(id_, results_->PutSweep(row));
+  return Status::Ok();
+}
+
+/// What stands in the workspace's database of work that this run can use.
+Status SweepRun::MeetEarlierWork() {
+  BESOM_RETURN_IF_ERROR(AwaitKnown(sweep_.graph, *results_, services_.blobs,
+                                   [&] { return StopRequests() > 0; }));
+  BESOM_ASSIGN_OR_RETURN(
+      priors_, FindPriorRows(sweep_.graph, *results_, services_.blobs));
+  if (options_.shard && options_.shard->index > 0) return Status::Ok();
+  for (const PlannedData& data : sweep_.graph.data) {
+    BESOM_ASSIGN_OR_RETURN(
+        const bool wanted,
+        WantsViews(sweep_.graph, data, results_.get(), layout_));
+    if (wanted) views_.push_back(data.augment);
+  }
+  return Status::Ok();
+}
+
 /// What is done before the first task: by earlier runs, dead ones, the planner.
+/// `claims` of a shard, else null.
 Status SweepRun::TakeOverFinished(Recorder& recorder,
-                                  ProgressObserver& observer) {
+                                  ProgressObserver& observer,
+                                  FileClaims* claims) {
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
+  if (claims) BESOM_RETURN_IF_ERROR(FindSharedScans(recorder, *claims));
   BESOM_RETURN_IF_ERROR(RecordScans(sweep_.graph, recorder, services_.blobs));
   BESOM_ASSIGN_OR_RETURN(
       const std::size_t adopted,
@@ -359,18 +283,30 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
   if (adopted > 0)
     observer.Say(
         fmt::format("took over {} tasks that a killed run finished", adopted));
+  held_->beginning.reset();
   return Status::Ok();
 }
 
-Result<std::vector<TaskId>> SweepRun::ViewsToMake() {
-  std::vector<TaskId> views;
+/// Tells other shards what this one's earlier runs have done, should they have
+/// been killed before they could; and takes the scans that others have stored.
+Status SweepRun::FindSharedScans(Recorder& recorder, FileClaims& claims) {
+  std::vector<std::string> keys;
+  for (TaskId task = 0; task < sweep_.graph.graph.size(); ++task)
+    if (shared_tasks_[task]) keys.push_back(sweep_.graph.graph[task].key.Hex());
+  BESOM_ASSIGN_OR_RETURN(const auto own, results_->FindActionsByKey(keys));
+  std::vector<db::ActionRow> done;
+  for (const std::optional<db::ActionRow>& action : own)
+    if (action && !action->removed()) done.push_back(*action);
+  BESOM_RETURN_IF_ERROR(claims.Publish(done));
   for (const PlannedData& data : sweep_.graph.data) {
-    BESOM_ASSIGN_OR_RETURN(
-        const bool wanted,
-        WantsViews(sweep_.graph, data, results_.get(), layout_));
-    if (wanted) views.push_back(data.augment);
+    if (recorder.outputs()[data.scan_task]) continue;
+    BESOM_ASSIGN_OR_RETURN(const std::vector<ClaimOutcome> outcomes,
+                           claims.Claim({data.scan_task}));
+    if (outcomes[0].kind != ClaimOutcome::Kind::kDone) continue;
+    BESOM_RETURN_IF_ERROR(
+        recorder.TaskFound(data.scan_task, outcomes[0].known));
   }
-  return views;
+  return Status::Ok();
 }
 
 /// The coordinator's budget of time; null where the job does not end.
@@ -389,56 +325,70 @@ Result<RunOutcome> SweepRun::Execute() {
   WorkTally tally(sweep_.graph);
   ProgressObserver observer(
       options_.progress, services_.clock,
-      [&] { return BestLine(layout_.database(), sweep_.spec.name); }, tally);
-  if (!lock_->why().empty())
-    observer.Say(fmt::format("took the sweep over from {}: {}", lock_->robbed(),
-                             lock_->why()));
+      [&] { return BestLine(database_, sweep_.spec.name); }, tally);
+  if (!held_->lock->why().empty())
+    observer.Say(fmt::format("took the sweep over from {}: {}", held_->lock->robbed(),
+                             held_->lock->why()));
+  if (held_->merged > 0)
+    observer.Say(
+        fmt::format("merged what {} shards had done", held_->merged));
   if (const std::string warning = ViewsWarning(sweep_); !warning.empty())
     observer.Say("note: " + warning);
-  SweepLockWatch watch(*lock_, services_.clock);
-  const auto stop_requests = [&] {
-    return services_.stop_requests() + (watch.IsLost() ? 1 : 0);
-  };
-  const auto must_stop = [&] { return stop_requests() > 0; };
-  BESOM_RETURN_IF_ERROR(
-      AwaitKnown(sweep_.graph, *results_, services_.blobs, must_stop));
+  const auto stop_requests = [this] { return StopRequests(); };
+  const auto must_stop = [this] { return StopRequests() > 0; };
   const CoordinatorOptions how = HowToRun(sweep_, options_);
   // Half a lease: no rank is taken for hung while this one looks for a blob.
   DatabaseSink sink(sweep_.graph, id_, *results_, services_.blobs,
                     services_.clock, must_stop, how.lease_seconds / 2);
+  std::unique_ptr<db::ClaimBook> book;
+  std::optional<DatabaseClaims> by_database;
+  std::optional<FileClaims> by_files;
+  if (options_.shard) {
+    by_files.emplace(run_.run, sweep_.graph, shared_tasks_,
+                     TaskNotes(layout_.task_notes(sweep_.spec.name)),
+                     services_.blobs, judge_, services_.clock);
+    sink.KnowEarlier(std::move(earlier_.actions));
+    sink.WhenCommitted([&](const std::vector<db::ActionRow>& actions) {
+      return by_files->Publish(actions);
+    });
+    BESOM_RETURN_IF_ERROR(
+        AwaitKnown(sweep_.graph, *results_, services_.blobs, must_stop));
+  } else {
+    BESOM_ASSIGN_OR_RETURN(book, db::ClaimBook::Open(layout_.database()));
+    by_database.emplace(run_.run, sweep_.graph, *book, *results_, sink,
+                        services_.blobs, judge_, services_.clock);
+  }
   Recorder recorder(sweep_.graph, sink, services_.clock);
-  BESOM_RETURN_IF_ERROR(TakeOverFinished(recorder, observer));
+  BESOM_RETURN_IF_ERROR(
+      TakeOverFinished(recorder, observer, by_files ? &*by_files : nullptr));
   Coordinator coordinator(sweep_.graph, services_.executor, recorder, observer,
                           services_.clock, stop_requests, how);
-  BESOM_ASSIGN_OR_RETURN(
-      PriorRows priors,
-      FindPriorRows(sweep_.graph, *results_, services_.blobs));
-  coordinator.SetPriorRows(std::move(priors));
-  BESOM_ASSIGN_OR_RETURN(const auto book,
-                         db::ClaimBook::Open(layout_.database()));
-  DatabaseClaims claims(run_.run, sweep_.graph, *book, *results_, sink,
-                        services_.blobs, judge_, services_.clock);
-  coordinator.SetClaims(&claims);
+  coordinator.SetPriorRows(std::move(priors_));
+  if (by_files)
+    coordinator.SetClaims(&*by_files);
+  else
+    coordinator.SetClaims(&*by_database);
   BESOM_ASSIGN_OR_RETURN(const std::unique_ptr<JobTime> time, TimeOfJob());
   if (time) coordinator.SetTimeBudget(&time->budget());
   BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results_, id_));
-  BESOM_ASSIGN_OR_RETURN(const std::vector<TaskId> views, ViewsToMake());
   BESOM_ASSIGN_OR_RETURN(
       RunOutcome outcome,
-      coordinator.Run(TargetsOf(sweep_, options_, states, views)));
-  outcome.trials_failed += StayFailed(sweep_.graph, options_, states);
-  if (watch.IsLost())
+      coordinator.Run(TargetsOf(sweep_.graph, options_, states, views_)));
+  outcome.trials_failed +=
+      failed_before_ + StayFailed(sweep_.graph, options_, states);
+  if (watch_->IsLost())
     outcome.why = "the lock of the sweep is not ours any more";
-  BESOM_RETURN_IF_ERROR(book->ReleaseAll(run_.run));
+  BESOM_RETURN_IF_ERROR(by_files ? by_files->ReleaseAll()
+                                 : book->ReleaseAll(run_.run));
   // One that was asked to stop does so at once.
-  if (!outcome.interrupted)
+  if (!outcome.interrupted && !options_.shard)
     BESOM_RETURN_IF_ERROR(Compare(outcome.tasks_run > 0));
   // From here on nothing more can be written.
   run_.ended = services_.clock.Wall();
   run_.outcome = outcome.interrupted ? "interrupted" : "finished";
   BESOM_RETURN_IF_ERROR(results_->PutRun(id_, run_));
   outcome.sweep = sweep_.spec.name;
-  outcome.best = BestLine(layout_.database(), sweep_.spec.name);
+  outcome.best = BestLine(database_, sweep_.spec.name);
   if (outcome.tasks_run > 0) outcome.work = tally.Lines();
   return outcome;
 }
@@ -451,44 +401,33 @@ Status SweepRun::Compare(bool has_news) {
   return RecordComparisons(layout_.database(), sweep_.spec.name);
 }
 
+/// The shard that ends last merges the parts of all.
+void SweepRun::MergeIfLast(RunOutcome& outcome) {
+  if (outcome.interrupted) return;
+  // Others, who may end at the same time, see this one dead from here on: the
+  // last of them finds nobody alive.
+  run_lock_.reset();
+  results_.reset();
+  watch_.reset();
+  held_->lock.reset();
+  const Result<std::size_t> merged = MergeEndedShards(parts_);
+  if (merged.ok()) {
+    outcome.parts_merged = *merged;
+    if (*merged > 0)
+      outcome.best = BestLine(layout_.database(), sweep_.spec.name);
+    return;
+  }
+  outcome.interrupted = true;
+  outcome.why = fmt::format(
+      "its trials have ended, but what the shards did is not merged yet: {}",
+      merged.status().ToString());
+}
+
 }  // namespace
 
 Result<RunOutcome> RunSweep(const RunOptions& options,
                             const RunServices& services) {
   return SweepRun(options, services).Run();
-}
-
-Result<Standing> FindStanding(const RunOptions& options, int threads,
-                              const std::vector<std::string>& offered) {
-  const WorkspaceLayout layout(options.workspace);
-  Standing standing;
-  if (!options.until.empty() || !options.rerun.empty() ||
-      !StatFile(layout.database()).ok())
-    return standing;
-  BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
-  BESOM_ASSIGN_OR_RETURN(const auto results,
-                         db::ResultsStore::Open(layout.database()));
-  BESOM_ASSIGN_OR_RETURN(const auto stored,
-                         results->FindSweep(sweep.spec.name));
-  // A changed spec is registered by a run, even when no work is left.
-  if (!stored || stored->row.spec_json != CanonicalText(sweep.spec.canonical()))
-    return standing;
-  BESOM_RETURN_IF_ERROR(ResolveNumerics(sweep, stored->row.numerics, offered));
-  StoredContentDigests digests(results.get());
-  BESOM_RETURN_IF_ERROR(PlanGraph(sweep, digests, threads));
-  BESOM_RETURN_IF_ERROR(digests.WriteTo(*results));
-  BESOM_ASSIGN_OR_RETURN(const auto states, StatesOf(*results, stored->id));
-  for (const PlannedTrial& trial : sweep.graph.trials) {
-    const auto state = states.find(trial.id);
-    if (state == states.end()) return standing;
-    if (state->second == db::TrialState::kFailed)
-      ++standing.failed;
-    else if (state->second != db::TrialState::kDone)
-      return standing;
-  }
-  // A run may have been ended between its last trial and the audit.
-  BESOM_ASSIGN_OR_RETURN(standing.complete, IsAudited(sweep.graph, *results));
-  return standing;
 }
 
 }  // namespace besom::run

@@ -24,15 +24,4 @@ struct RunServices {
 Result<RunOutcome> RunSweep(const RunOptions& options,
                             const RunServices& services);
 
-/// How a sweep stands by its database.
-struct Standing {
-  /// Every trial that `options` ask for has ended, so that no worker needs to
-  /// start. False also when that is not known.
-  bool complete = false;
-  std::size_t failed = 0;  ///< Of the planned trials, when complete.
-};
-/// `offered`: as SweepNumerics::Resolve.
-Result<Standing> FindStanding(const RunOptions& options, int threads,
-                              const std::vector<std::string>& offered);
-
 }  // namespace besom::run

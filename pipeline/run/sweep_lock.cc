@@ -8,8 +8,11 @@ namespace {
 constexpr double kLookSeconds = 0.5;   ///< While waiting for another run.
 constexpr double kWatchSeconds = 1.0;  ///< Whether the lock is still ours.
 
-Status IsHeld(const std::string& sweep, const std::string& holder, bool works) {
-  return {StatusCode::kInterrupted, fmt::format("sweep '{}'", sweep),
+Status IsHeld(const SweepLockRequest& request, const std::string& holder,
+              bool works) {
+  std::string place = fmt::format("sweep '{}'", request.sweep);
+  if (!request.shard.empty()) place += ", shard " + request.shard;
+  return {StatusCode::kInterrupted, std::move(place),
           works ? fmt::format("is already running ({})", holder)
                 : fmt::format("may be running ({}), and this file system has "
                               "no locks that would tell",
@@ -49,7 +52,7 @@ Result<SweepLock> SweepLock::Take(const SweepLockRequest& request,
       continue;  // Somebody else was faster.
     }
     if (!request.wait || request.stop_requests() > 0)
-      return IsHeld(request.sweep, holder, works);
+      return IsHeld(request, holder, works);
     request.sleep(kLookSeconds);
   }
 }

@@ -11,6 +11,7 @@ namespace besom::run {
 
 struct SweepLockRequest {
   std::string sweep;  ///< For messages.
+  std::string shard;  ///< As "0/3", where the lock is of one; for messages.
   Path path;
   bool wait = false;   ///< Until the one that has it ends.
   bool steal = false;  ///< The user says that who has it is dead.
@@ -32,6 +33,9 @@ class SweepLock {
   ~SweepLock();
   SweepLock(SweepLock&& other) = default;
   SweepLock& operator=(SweepLock&&) = delete;
+
+  /// Removes the file, so that nothing is left of the lock.
+  void RemoveFile() { lock_.RemoveFile(); }
 
   /// False once another run has taken the sweep over.
   bool IsOurs() const { return lock_.IsNamed(); }

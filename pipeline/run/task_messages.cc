@@ -5,12 +5,7 @@
 namespace besom::run {
 namespace {
 
-Json ToJson(const BlobRef& ref) { return {ref.digest.Hex(), ref.size}; }
-
-BlobRef BlobRefFrom(const Json& json) {
-  return {Digest::FromHex(json.at(0).get<std::string>()).value(),
-          json.at(1).get<std::uint64_t>()};
-}
+using run::ToJson;  // Of parts of messages.
 
 Json ToJson(const std::vector<BlobRef>& refs) {
   Json list = Json::array();
@@ -94,12 +89,23 @@ Json ToJson(const RunBegins& begins) {
           {"run", begins.run},
           {"threads", begins.threads},
           {"memory", begins.memory},
-          {"checkpoint_seconds", begins.checkpoint_seconds}};
+          {"checkpoint_seconds", begins.checkpoint_seconds},
+          {"own_store", begins.own_store}};
 }
 
 Json ToJson(const Recall& recall) {
   return {
       {"kind", "recall"}, {"task", recall.task}, {"attempt", recall.attempt}};
+}
+
+Json ToJson(const TokenAsked& asked) {
+  return {{"kind", "token"},
+          {"name", asked.token.name},
+          {"content", asked.token.content}};
+}
+
+Json ToJson(const TokenAnswer& answer) {
+  return {{"kind", "sight"}, {"sees", answer.sees}, {"host", answer.host}};
 }
 
 Json ToJson(const Shutdown&) { return {{"kind", "shutdown"}}; }
@@ -199,10 +205,18 @@ Result<Message> Decode(std::string_view bytes) {
       return Message(TaskReturned{json.at("task"), json.at("attempt")});
     if (kind == "run")
       return Message(RunBegins{json.at("run"), json.at("threads"),
-                               json.at("memory"),
-                               json.at("checkpoint_seconds")});
+                               json.at("memory"), json.at("checkpoint_seconds"),
+                               json.at("own_store")});
     if (kind == "recall")
       return Message(Recall{json.at("task"), json.at("attempt")});
+    if (kind == "token")
+      return Message(TokenAsked{{json.at("name"), json.at("content")}});
+    if (kind == "sight")
+      return Message(TokenAnswer{json.at("sees"), json.at("host")});
+    if (kind == "asked") return Message(PieceAskedFrom(json));
+    if (kind == "sent") return Message(PieceSentFrom(json));
+    if (kind == "given") return Message(PieceGivenFrom(json));
+    if (kind == "taken") return Message(PieceTakenFrom(json));
     if (kind == "shutdown") return Message(Shutdown{});
     if (kind == "interrupt") return Message(Interrupt{});
     return CorruptError("message", fmt::format("unknown kind '{}'", kind));

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "pipeline/graph/task_graph.h"
+#include "pipeline/run/piece_messages.h"
 #include "pipeline/run/task_order.h"
+#include "pipeline/store/workspace_probe.h"
 
 namespace besom::run {
 
@@ -74,6 +76,17 @@ struct TaskReturned {
   int attempt = 0;
 };
 
+/// Coordinator to worker: is this in your workspace?
+struct TokenAsked {
+  WorkspaceToken token;
+};
+
+/// Worker to coordinator.
+struct TokenAnswer {
+  bool sees = false;
+  std::string host;
+};
+
 /// Coordinator to worker: the run that begins.
 struct RunBegins {
   std::string run;  ///< Its name.
@@ -81,6 +94,9 @@ struct RunBegins {
   std::int64_t memory = 0;  ///< Bytes for it; 0 = not said.
   /// Between two checkpoints of a task; 0 = one after each of its epochs.
   double checkpoint_seconds = 60;
+  /// The rank keeps blobs in a store of its host's own: those of rank 0's
+  /// travel to it, and its own to rank 0.
+  bool own_store = false;
 };
 
 /// Coordinator to worker: return the task, and its companions, unless they were
@@ -98,7 +114,8 @@ struct Interrupt {};
 
 using Message =
     std::variant<Hello, TaskRequest, TaskReport, TaskProgress, TaskReturned,
-                 RunBegins, Recall, Shutdown, Interrupt>;
+                 RunBegins, Recall, Shutdown, Interrupt, TokenAsked,
+                 TokenAnswer, PieceAsked, PieceSent, PieceGiven, PieceTaken>;
 
 /// Binary form of a message (CBOR); Decode reads what Encode wrote and calls
 /// anything else kCorrupt.

@@ -43,18 +43,23 @@ bool IsSettled(const Status& status) {
 
 TaskRunner::TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
                        const Clock& clock, RankFacts rank)
-    : store_(store),
+    : store_(&store),
       stages_(stages),
       clock_(clock),
       rank_(std::move(rank)),
       threads_(rank_.threads) {}
+
+void TaskRunner::KeepIn(BlobStore& own, BlobCourier& courier) {
+  store_ = &own;
+  courier_ = &courier;
+}
 
 void TaskRunner::Begin(const RunBegins& run, int rank) {
   threads_ = run.threads > 0 ? run.threads : rank_.threads;
   memory_ = run.memory;
   checkpoint_seconds_ = run.checkpoint_seconds;
   Result<Journal> journal =
-      Journal::Open(store_.layout().journal(run.run, rank));
+      Journal::Open(store_->layout().journal(run.run, rank));
   if (journal.ok())
     journal_.emplace(*std::move(journal));
   else
@@ -79,15 +84,44 @@ Status TaskRunner::AwaitInputs(const TaskRequest& request,
     wanted.insert(wanted.end(), refs.begin(), refs.end());
   for (const CompanionRequest& companion : request.companions)
     wanted.insert(wanted.end(), companion.prior.begin(), companion.prior.end());
-  return BlobSearch(store_).Await(wanted, [&] { return progress(0); }).status();
+  return BlobSearch(*store_)
+      .Await(wanted, [&] { return progress(0); })
+      .status();
+}
+
+/// Maps a blob that this host has, or else rank 0.
+Result<Artifact> TaskRunner::Bring(
+    const BlobRef& ref, const std::function<bool(double)>& progress) {
+  Result<Artifact> here = store_->Get(ref);
+  if (here.ok() || courier_ == nullptr) return here;
+  BESOM_RETURN_IF_ERROR(courier_->Fetch(ref, [&] { return progress(0); }));
+  return store_->Get(ref);
+}
+
+/// The file of the weights, where the hints name one.
+Status TaskRunner::BringWeights(Json& hints,
+                                const std::function<bool(double)>& progress) {
+  const auto digest = hints.find("weights_digest");
+  if (courier_ == nullptr || digest == hints.end()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(const Digest wanted,
+                         Digest::FromHex(digest->get<std::string>()));
+  BESOM_ASSIGN_OR_RETURN(
+      const Path here,
+      courier_->FetchFile(wanted, hints.at("weights_path").get<std::string>(),
+                          [&] { return progress(0); }));
+  hints["weights_path"] = here.string();
+  return Status::Ok();
 }
 
 Result<std::vector<Artifact>> TaskRunner::MapPort(
     const std::string& port, const std::vector<BlobRef>& refs,
+    const std::function<bool(double)>& progress,
     std::optional<BlobRef>& broken) {
   std::vector<Artifact> inputs;
   for (const BlobRef& ref : refs) {
-    Result<Artifact> artifact = store_.Get(ref);
+    Result<Artifact> artifact = Bring(ref, progress);
+    if (artifact.status().code() == StatusCode::kInterrupted)
+      return artifact.status();
     if (!artifact.ok()) {
       broken = ref;
       return artifact.status().Within(port);
@@ -100,11 +134,12 @@ Result<std::vector<Artifact>> TaskRunner::MapPort(
 Result<TaskRunner::TaskInputs> TaskRunner::MapInputs(
     const TaskRequest& request, const std::function<bool(double)>& progress,
     std::optional<BlobRef>& broken) {
-  if (store_.patience().seconds > 0)
+  if (courier_ == nullptr && store_->patience().seconds > 0)
     BESOM_RETURN_IF_ERROR(AwaitInputs(request, progress));
   TaskInputs artifacts;
   for (const auto& [port, refs] : request.inputs) {
-    BESOM_ASSIGN_OR_RETURN(artifacts.shared[port], MapPort(port, refs, broken));
+    BESOM_ASSIGN_OR_RETURN(artifacts.shared[port],
+                           MapPort(port, refs, progress, broken));
   }
   const bool any_prior =
       request.inputs.contains(kPriorPort) ||
@@ -114,8 +149,8 @@ Result<TaskRunner::TaskInputs> TaskRunner::MapInputs(
   if (!any_prior) return artifacts;
   for (const CompanionRequest& companion : request.companions) {
     ArtifactMap& own = artifacts.own.emplace_back(artifacts.shared);
-    BESOM_ASSIGN_OR_RETURN(own[kPriorPort],
-                           MapPort(kPriorPort, companion.prior, broken));
+    BESOM_ASSIGN_OR_RETURN(own[kPriorPort], MapPort(kPriorPort, companion.prior,
+                                                    progress, broken));
   }
   return artifacts;
 }
@@ -137,8 +172,16 @@ TaskRunner::Checkpoints TaskRunner::CheckpointsOf(
     const TaskRequest& request) const {
   Checkpoints checkpoints;
   const auto add = [&](const Digest& key) {
+    CheckpointElsewhere elsewhere;
+    if (courier_ != nullptr) {
+      elsewhere.fetch = [this, key] { return courier_->FetchCheckpoint(key); };
+      elsewhere.deliver = [this, key](std::string_view bytes) {
+        return courier_->DeliverCheckpoint(key, bytes);
+      };
+    }
     checkpoints.push_back(std::make_unique<CheckpointFile>(
-        store_.layout().checkpoint(key), checkpoint_seconds_, clock_));
+        store_->layout().checkpoint(key), checkpoint_seconds_, clock_,
+        std::move(elsewhere)));
   };
   add(request.key);
   for (const CompanionRequest& companion : request.companions)
@@ -183,7 +226,7 @@ Status TaskRunner::CheckInputs(const ArtifactMap& artifacts,
                                std::optional<BlobRef>& broken) const {
   for (const auto& [port, inputs] : artifacts) {
     for (const Artifact& input : inputs) {
-      const Status unhurt = store_.CheckUnhurt(input);
+      const Status unhurt = store_->CheckUnhurt(input);
       if (unhurt.ok()) continue;
       broken = input.ref();
       return unhurt.Within(port);
@@ -200,9 +243,13 @@ Status TaskRunner::CheckInputs(const TaskInputs& artifacts,
   return Status::Ok();
 }
 
-Status TaskRunner::Keep(const stages::StageOutput& output, TaskReport& report) {
+Status TaskRunner::Keep(const stages::StageOutput& output, TaskReport& report,
+                        const std::function<bool(double)>& progress) {
   for (const auto& [port, bytes] : output.blobs) {
-    BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_.Put(bytes));
+    BESOM_ASSIGN_OR_RETURN(const BlobRef blob, store_->Put(bytes));
+    if (courier_ != nullptr)
+      BESOM_RETURN_IF_ERROR(
+          courier_->Deliver(blob, bytes, [&] { return progress(1); }));
     report.outputs.push_back({port, blob});
   }
   report.counters = output.counters;
@@ -236,6 +283,10 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   hints["threads"] = threads_;
   if (memory_ > 0) hints["memory"] = memory_;
   hints["device"] = reports.front().device;
+  if (const Status brought = BringWeights(hints, progress); !brought.ok()) {
+    if (group) group->Abort(brought);
+    return brought;
+  }
   const Checkpoints checkpoints = CheckpointsOf(request);
   BESOM_ASSIGN_OR_RETURN(const Outputs outputs,
                          RunAll(*stage->second, request, *artifacts, hints,
@@ -247,8 +298,9 @@ Status TaskRunner::RunStage(const TaskRequest& request,
   // The stage itself has told the others of its group.
   RunInThreads(kMostWriters, outputs.size(), [&](std::size_t i) {
     reports[i].status = !outputs[i].ok() ? outputs[i].status()
-                        : !unhurt.ok()   ? unhurt
-                                         : Keep(*outputs[i], reports[i]);
+                        : !unhurt.ok()
+                            ? unhurt
+                            : Keep(*outputs[i], reports[i], progress);
     if (IsSettled(reports[i].status)) checkpoints[i]->Remove();
   });
   return Status::Ok();

@@ -8,6 +8,7 @@
 
 #include "cluster/group.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/run/blob_courier.h"
 #include "pipeline/run/checkpoint_file.h"
 #include "pipeline/run/task_messages.h"
 #include "pipeline/store/blob_store.h"
@@ -42,6 +43,11 @@ class TaskRunner {
   TaskRunner(BlobStore& store, const stages::StageRegistry& stages,
              const Clock& clock, RankFacts rank);
 
+  /// From now on blobs are kept in `own`, and brought there and to rank 0 by
+  /// `courier`; so are weights that a task names by their path at rank 0.
+  /// Borrows both. Before Begin.
+  void KeepIn(BlobStore& own, BlobCourier& courier);
+
   /// The run that begins, and this rank's number: where the journal is.
   void Begin(const RunBegins& run, int rank);
 
@@ -55,6 +61,8 @@ class TaskRunner {
   /// would compute it with this one are told.
   std::vector<TaskReport> Decline(const TaskRequest& request);
 
+  const std::string& host() const { return rank_.host; }
+  BlobStore& store() const { return *store_; }
   /// Whether others of this job use this rank's GPU too: what it keeps there
   /// between tasks must be released when no task needs it.
   bool shares_gpu() const { return rank_.shares_gpu; }
@@ -86,19 +94,25 @@ class TaskRunner {
                      std::optional<BlobRef>& broken) const;
   Status CheckInputs(const TaskInputs& artifacts,
                      std::optional<BlobRef>& broken) const;
-  Status Keep(const stages::StageOutput& output, TaskReport& report);
+  Status Keep(const stages::StageOutput& output, TaskReport& report,
+              const std::function<bool(double)>& progress);
+  Result<Artifact> Bring(const BlobRef& ref,
+                         const std::function<bool(double)>& progress);
+  Status BringWeights(Json& hints, const std::function<bool(double)>& progress);
   Status AwaitInputs(const TaskRequest& request,
                      const std::function<bool(double)>& progress);
-  Result<std::vector<Artifact>> MapPort(const std::string& port,
-                                        const std::vector<BlobRef>& refs,
-                                        std::optional<BlobRef>& broken);
+  Result<std::vector<Artifact>> MapPort(
+      const std::string& port, const std::vector<BlobRef>& refs,
+      const std::function<bool(double)>& progress,
+      std::optional<BlobRef>& broken);
   Result<TaskInputs> MapInputs(const TaskRequest& request,
                                const std::function<bool(double)>& progress,
                                std::optional<BlobRef>& broken);
   Result<std::unique_ptr<cluster::Group>> GroupFor(const TaskRequest& request);
   void Note(const Json& record);
 
-  BlobStore& store_;
+  BlobStore* store_;                // Borrowed.
+  BlobCourier* courier_ = nullptr;  // Borrowed; null = rank 0's store.
   const stages::StageRegistry& stages_;
   const Clock& clock_;
   const RankFacts rank_;

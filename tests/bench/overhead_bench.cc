@@ -13,6 +13,7 @@
 #include "pipeline/run/coordinator.h"
 #include "pipeline/run/database_claims.h"
 #include "pipeline/run/rank_executor.h"
+#include "pipeline/run/rank_worker.h"
 #include "pipeline/store/run_lock.h"
 
 namespace besom::run {
@@ -130,7 +131,7 @@ Status Run(std::size_t tasks, const Path& folder) {
   stages::StageRegistry stages;
   stages.emplace("nothing", std::make_unique<NothingStage>());
   TaskRunner runner(blobs, stages, clock, {.host = session->host()});
-  if (comm->rank() != 0) return RunWorker(*comm, runner);
+  if (comm->rank() != 0) return RankWorker(*comm, runner).Run();
   RankExecutor executor(*comm, runner, TraitsOf(*session));
   Status status = Measure("rows_only", Plan(tasks, false), executor, blobs);
   if (status.ok())

@@ -39,7 +39,39 @@ TEST(MpirunCommandTest, SeveralHostsKeepTheSitesNetwork) {
   job.worker = {"w"};
   EXPECT_THAT(MpirunCommand(job),
               ElementsAre("/opt/mpirun", "-n", "1", "--map-by",
-                          ":OVERSUBSCRIBE", "--bind-to", "none", "w"));
+                          "node:OVERSUBSCRIBE", "--bind-to", "none", "w"));
+}
+
+TEST(MpirunCommandTest, SomeOfTheNodesCanBeLeftOutAndInterfacesToo) {
+  MpiJob job;
+  job.mpi = {"/opt/mpirun", true, false};
+  job.single_host = false;
+  job.nodes = {"node1", "node3"};
+  job.unused_interfaces = {"docker0", "lo"};
+  job.extra_options = {"--mca", "btl_tcp_if_exclude", "eth9"};
+  job.worker = {"w"};
+  EXPECT_THAT(
+      MpirunCommand(job),
+      ElementsAre("/opt/mpirun", "-n", "1", "--map-by", "node:OVERSUBSCRIBE",
+                  "--bind-to", "none", "--host", "node1,node3", "--mca",
+                  "btl_tcp_if_exclude", "127.0.0.1/8,docker0,lo", "--mca",
+                  "btl_tcp_if_exclude", "eth9", "w"));
+}
+
+TEST(SrunCommandTest, StartsRanksOnTheNodesInTurns) {
+  MpiJob job;
+  job.mpi = {"/opt/mpi/bin/mpirun", true, true};
+  job.launcher = MpiJob::Launcher::kSrun;
+  job.ranks = 4;
+  job.nodes = {"node1", "node3"};
+  job.worker = {"w", "run"};
+  EXPECT_THAT(SrunCommand(job),
+              ElementsAre("/usr/bin/env", "srun", "--mpi=pmix", "--ntasks=4",
+                          "--distribution=cyclic", "--overcommit",
+                          "--cpu-bind=none", "--overlap", "--nodes=2",
+                          "--nodelist=node1,node3", "w", "run"));
+  EXPECT_THAT(MpirunEnvironment(job, false),
+              ElementsAre(Pair("OPAL_PREFIX", "/opt/mpi")));
 }
 
 TEST(MpirunCommandTest, OpenMpi4HasNamesOfItsOwn) {

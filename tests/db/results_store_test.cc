@@ -427,17 +427,6 @@ TEST_P(ResultsStoreTest, ARunThatNobodyKnowsCanBeTakenOver) {
 }
 
 TEST_P(ResultsStoreTest, AReaderSeesOneSnapshotWhileTheWriterGoesOn) {
-  if (GetParam() == JournalMode::kDelete) {
-    // Without a write-ahead log the writer waits for the reader to end.
-    const auto reader = *Reader::Open(path_);
-    store_.reset();
-    const auto other = ResultsStore::Open(
-        path_,
-        {.journal = GetParam(), .busy_timeout = std::chrono::seconds(0)});
-    EXPECT_EQ((*other)->PutSweep(SampleSweep("b")).status().code(),
-              StatusCode::kIo);
-    return;
-  }
   const auto reader = *Reader::Open(path_);
   ASSERT_OK(store_->PutSweep(SampleSweep("b")).status());
   const std::string count = "SELECT count(*) FROM sweeps";

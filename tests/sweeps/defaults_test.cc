@@ -43,9 +43,11 @@ const char* const kDefaults = R"({
                 "threads_per_rank": "auto", "memory_per_rank": "auto"},
   "limits": {"time": 0.0, "failures": "10%", "retries": 2,
              "lease": 60.0, "checkpoint": 60.0},
-  "slurm": {"partition": "", "nodes": 1, "gpus_per_node": 0, "time": "",
-            "memory": "", "account": "", "requeue": true,
-            "signal_seconds": 120, "setup": []}
+  "cluster": {"launcher": "auto", "mpi_args": []},
+  "slurm": {"partition": "", "nodes": 1, "gpus_per_node": 0,
+            "cpus_per_node": 0, "time": "", "memory": "", "account": "",
+            "requeue": true, "signal_seconds": 120, "max_links": 100,
+            "extra": [], "setup": []}
 })";
 
 const char* const kIngest = R"({

@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <thread>
 
+#include "pipeline/cli/reading/jobs_text.h"
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/shard_status.h"
 #include "pipeline/cli/reading/sweep_summary.h"
 #include "pipeline/cli/reading/table_text.h"
 #include "pipeline/cli/reading/workspace_reader.h"
+#include "pipeline/store/job_record.h"
 
 namespace besom::cli {
 namespace {
@@ -79,7 +83,9 @@ std::string Indented(const std::string& lines) {
   return text;
 }
 
-Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
+Result<std::string> SweepText(db::Reader& reader, const WorkspaceLayout& layout,
+                              const SweepSummary& summary,
+                              const std::vector<run::PartStates>& parts) {
   std::string text = fmt::format("{}  {}\n", PlainText(summary.sweep),
                                  StateCountsText(summary));
   BESOM_ASSIGN_OR_RETURN(
@@ -105,29 +111,92 @@ Result<std::string> SweepText(db::Reader& reader, const SweepSummary& summary) {
                          RunsText(reader, summary.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string failures,
                          FailuresText(reader, summary.sweep));
-  return text + runs + failures;
+  BESOM_ASSIGN_OR_RETURN(const std::string jobs,
+                         JobsText(layout, summary.sweep));
+  return text + jobs + runs + ShardsText(parts) + failures;
 }
+
+/// Sweeps of which there is nothing but a job that waits, or failed at once.
+Result<StatusText> SubmittedText(const WorkspaceLayout& layout,
+                                 const std::string& named,
+                                 const std::vector<std::string>& begun) {
+  StatusText status;
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> submitted,
+                         SubmittedSweeps(layout));
+  for (const std::string& sweep : submitted) {
+    if (!named.empty() && sweep != named) continue;
+    if (std::ranges::find(begun, sweep) != begun.end()) continue;
+    BESOM_ASSIGN_OR_RETURN(const std::string jobs, JobsText(layout, sweep));
+    status.text += fmt::format("{}  submitted, not begun\n{}", sweep, jobs);
+    status.exit_code = 3;
+    status.working = true;
+  }
+  return status;
+}
+
+/// The sweeps of the database that `named` means.
+Result<std::vector<std::string>> SweepsOf(db::Reader& reader,
+                                          const std::string& named) {
+  if (!named.empty()) {
+    BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader.FindSweep(named));
+    return std::vector<std::string>{sweep};
+  }
+  BESOM_ASSIGN_OR_RETURN(
+      const db::Table all,
+      reader.Query("SELECT sweep FROM sweeps ORDER BY created, sweep"));
+  std::vector<std::string> sweeps;
+  for (const auto& row : all.rows) sweeps.push_back(db::TextOf(row[0]));
+  return sweeps;
+}
+
+/// The parts of all sweeps, whatever besom.db knows of them.
+class AllParts {
+ public:
+  static Result<AllParts> Read(const WorkspaceLayout& layout) {
+    AllParts all;
+    const auto reader = db::Reader::Open(layout.database());
+    if (!reader.ok()) return all;
+    BESOM_ASSIGN_OR_RETURN(const db::Table sweeps,
+                           (*reader)->Query("SELECT sweep FROM sweeps"));
+    for (const auto& row : sweeps.rows) {
+      const std::string sweep = db::TextOf(row[0]);
+      BESOM_ASSIGN_OR_RETURN(all.of_[sweep], run::ReadParts(layout, sweep));
+    }
+    return all;
+  }
+  const std::vector<run::PartStates>& Of(const std::string& sweep) {
+    return of_[sweep];
+  }
+
+ private:
+  std::map<std::string, std::vector<run::PartStates>> of_;
+};
 
 /// 3 (incomplete) outweighs 1 (failed) outweighs 0.
 Result<StatusText> ReadStatus(const GlobalOptions& global,
                               const std::string& named) {
-  BESOM_ASSIGN_OR_RETURN(const auto reader, OpenWorkspace(global.workspace));
+  const WorkspaceLayout layout = WorkspaceOf(global.workspace);
+  // First: what is merged meanwhile is then read twice rather than missed.
+  BESOM_ASSIGN_OR_RETURN(AllParts all_parts, AllParts::Read(layout));
+  const auto reader = db::Reader::Open(layout.database());
   std::vector<std::string> sweeps;
-  if (!named.empty()) {
-    BESOM_ASSIGN_OR_RETURN(const std::string sweep, reader->FindSweep(named));
-    sweeps.push_back(sweep);
-  } else {
-    BESOM_ASSIGN_OR_RETURN(
-        const db::Table all,
-        reader->Query("SELECT sweep FROM sweeps ORDER BY created, sweep"));
-    for (const auto& row : all.rows) sweeps.push_back(db::TextOf(row[0]));
-    if (sweeps.empty()) return reader->FindSweep("").status();
+  Status found = reader.status();
+  if (reader.ok()) {
+    const auto begun = SweepsOf(**reader, named);
+    found = begun.status();
+    if (begun.ok()) sweeps = *begun;
   }
-  StatusText status;
+  BESOM_ASSIGN_OR_RETURN(StatusText status,
+                         SubmittedText(layout, named, sweeps));
+  if (!found.ok() && status.text.empty()) return found;
+  if (sweeps.empty() && status.text.empty())
+    return (*reader)->FindSweep("").status();
   for (const std::string& sweep : sweeps) {
-    BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
-                           SummaryOf(*reader, sweep));
-    BESOM_ASSIGN_OR_RETURN(const std::string text, SweepText(*reader, summary));
+    BESOM_ASSIGN_OR_RETURN(SweepSummary summary, SummaryOf(**reader, sweep));
+    const std::vector<run::PartStates>& parts = all_parts.Of(sweep);
+    BESOM_RETURN_IF_ERROR(AddParts(**reader, parts, summary));
+    BESOM_ASSIGN_OR_RETURN(const std::string text,
+                           SweepText(**reader, layout, summary, parts));
     if (!status.text.empty()) status.text += '\n';
     status.text += text;
     status.exit_code = std::max(status.exit_code, summary.ExitCode());

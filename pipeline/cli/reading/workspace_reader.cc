@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "pipeline/cli/reading/shard_status.h"
+
 namespace besom::cli {
 
 WorkspaceLayout WorkspaceOf(const std::string& workspace) {
@@ -14,7 +16,10 @@ WorkspaceLayout WorkspaceOf(const std::string& workspace) {
 
 Result<std::unique_ptr<db::Reader>> OpenWorkspace(
     const std::string& workspace) {
-  return db::Reader::Open(WorkspaceOf(workspace).database());
+  const WorkspaceLayout layout = WorkspaceOf(workspace);
+  auto reader = db::Reader::Open(layout.database());
+  if (reader.ok()) std::fputs(UnmergedNote(layout).c_str(), stderr);
+  return reader;
 }
 
 Status Print(std::string_view text) {

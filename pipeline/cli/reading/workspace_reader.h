@@ -14,7 +14,8 @@ namespace besom::cli {
 /// `workspace`, or $BESOM_WORKSPACE, or ./besom-runs.
 WorkspaceLayout WorkspaceOf(const std::string& workspace);
 
-/// Opens `besom.db` of the workspace for reading.
+/// Opens `besom.db` of the workspace for reading; says on stderr when it does
+/// not hold what shards have done so far.
 Result<std::unique_ptr<db::Reader>> OpenWorkspace(const std::string& workspace);
 
 /// Writes to stdout; kIo when it does not take it all (a full disk).

@@ -237,9 +237,7 @@ TEST_F(SeveralRunsTest, WhatARankSaysItHasStoredIsLookedForAWhile) {
   data.split = kData;
   data.augment = kWork;
   sweep_.data.push_back(data);
-  PlannedTrial trial;
-  trial.config = {{"name", "test"}};
-  sweep_.trials.push_back(trial);
+  sweep_.name = "test";
   TaskReport report = Computed(kWork);
   report.outputs[0].port = "sheet";
   Hide(report.outputs[0].blob);

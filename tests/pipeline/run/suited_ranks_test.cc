@@ -50,6 +50,23 @@ class SuitedRanksTest : public ::testing::Test {
   const RankTraits gpu_{.numerics = {kGpu, kCpu}, .gpu = 0};
 };
 
+TEST_F(SuitedRanksTest, ATaskThatReadsFilesGoesOnlyWhereTheyAre) {
+  TaskGraph graph;
+  for (const std::string name : {"a", "b", "c"}) {
+    TaskNode node;
+    node.key = DigestOf(name);
+    node.stage = "ingest";
+    node.cost = 100;
+    node.reads_files = name != "c";
+    graph.Add(std::move(node));
+  }
+  const RankTraits blind{.host = 1, .numerics = {kCpu}, .reads_files = false};
+  Scheduler scheduler = Make(graph, {blind, cpu_});
+  EXPECT_THAT(
+      GiveAll(scheduler),
+      UnorderedElementsAre(std::pair(0, 1), std::pair(1, 1), std::pair(2, 0)));
+}
+
 TEST_F(SuitedRanksTest, ATaskGoesOnlyToARankThatOffersItsNumerics) {
   const TaskGraph graph = testing::MakeGraph(
       {OnGpu("a", 9), OnGpu("b", 8), OnGpu("c", 7), {"plain", 1}});

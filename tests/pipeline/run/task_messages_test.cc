@@ -65,6 +65,38 @@ TEST(TaskMessagesTest, ControlMessagesAndGarbage) {
   const auto recall = std::get<Recall>(*Decode(Encode(Recall{6, 7})));
   EXPECT_EQ(recall.task, 6u);
   EXPECT_EQ(recall.attempt, 7);
+  const auto asked =
+      std::get<TokenAsked>(*Decode(Encode(TokenAsked{{"a", "b"}})));
+  EXPECT_EQ(asked.token, (WorkspaceToken{"a", "b"}));
+  const auto sight =
+      std::get<TokenAnswer>(*Decode(Encode(TokenAnswer{true, "h"})));
+  EXPECT_TRUE(sight.sees);
+  EXPECT_EQ(sight.host, "h");
+  const BlobRef blob{DigestOf(std::string_view("b")), 7};
+  const PieceAsked piece{3, blob, PieceAsked::What::kFile, "/f", 9};
+  const auto piece_asked = std::get<PieceAsked>(*Decode(Encode(piece)));
+  EXPECT_EQ(piece_asked.blob, blob);
+  EXPECT_EQ(piece_asked.what, PieceAsked::What::kFile);
+  EXPECT_EQ(piece_asked.file, "/f");
+  EXPECT_EQ(piece_asked.offset, 9u);
+  const std::string any_bytes("\0\xff z", 4);
+  const auto sent = std::get<PieceSent>(*Decode(
+      Encode(PieceSent{4, IoError("place", "cause", "cure"), 5, any_bytes})));
+  EXPECT_EQ(sent.number, 4);
+  EXPECT_EQ(sent.status.ToString(),
+            IoError("place", "cause", "cure").ToString());
+  EXPECT_EQ(sent.size, 5u);
+  EXPECT_EQ(sent.bytes, any_bytes);
+  const auto given = std::get<PieceGiven>(
+      *Decode(Encode(PieceGiven{5, blob, blob.digest, 6, any_bytes})));
+  EXPECT_EQ(given.blob, blob);
+  EXPECT_EQ(given.checkpoint, blob.digest);
+  EXPECT_EQ(given.offset, 6u);
+  EXPECT_EQ(given.bytes, any_bytes);
+  const auto taken =
+      std::get<PieceTaken>(*Decode(Encode(PieceTaken{6, Status::Ok(), true})));
+  EXPECT_TRUE(taken.status.ok());
+  EXPECT_TRUE(taken.complete);
   EXPECT_EQ(Decode("garbage").status().code(), StatusCode::kCorrupt);
   EXPECT_EQ(Decode("").status().code(), StatusCode::kCorrupt);
 }

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "pipeline/base/result.h"
+
+namespace besom::cluster {
+
+/// Passes what other processes write to a pipe on to this process's standard
+/// error, at once, and shows each whole line to somebody.
+class ErrorRelay {
+ public:
+  /// `on_line` is called from a thread of this object, without the line's end.
+  static Result<std::unique_ptr<ErrorRelay>> Start(
+      std::function<void(std::string_view)> on_line);
+  /// Passes on what is in the pipe, then ends, whoever still has it open.
+  ~ErrorRelay();
+  ErrorRelay(const ErrorRelay&) = delete;
+  ErrorRelay& operator=(const ErrorRelay&) = delete;
+
+  /// What to write to; borrowed.
+  int fd() const { return write_end_; }
+
+ private:
+  ErrorRelay(int read_end, int write_end, int stop,
+             std::function<void(std::string_view)> on_line);
+  void Loop();
+  bool PassOn(std::string& line) const;
+
+  const int read_end_, write_end_;
+  const int stop_;  // An eventfd.
+  const std::function<void(std::string_view)> on_line_;
+  std::thread thread_;
+};
+
+/// The node that mpirun's words say it has lost: `line` is one of those of
+/// Open MPI 4 and 5 about a daemon that no longer answers. "" = says no such
+/// thing.
+std::string LostNodeIn(std::string_view line);
+
+}  // namespace besom::cluster

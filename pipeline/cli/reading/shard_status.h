@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "db/reader.h"
+#include "pipeline/base/result.h"
+#include "pipeline/cli/reading/sweep_summary.h"
+#include "pipeline/run/part_states.h"
+#include "pipeline/store/workspace_layout.h"
+
+namespace besom::cli {
+
+/// Counts the trials of `summary` as parts that are not merged yet have them.
+Status AddParts(db::Reader& reader, const std::vector<run::PartStates>& parts,
+                SweepSummary& summary);
+
+/// A line for each shard, those that have not begun too, and what failed in
+/// them; "" without parts.
+std::string ShardsText(const std::vector<run::PartStates>& parts);
+
+/// A line that says how many parts of the workspace are not merged, so that
+/// what they hold is not to be read yet; "" when there are none.
+std::string UnmergedNote(const WorkspaceLayout& layout);
+
+}  // namespace besom::cli

@@ -1,0 +1,302 @@
+#include "pipeline/cli/slurm/after_job.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <system_error>
+#include <thread>
+
+#include "cluster/cpu.h"
+#include "cluster/job_link.h"
+#include "cluster/slurm_allocation.h"
+#include "cluster/slurm_queue.h"
+#include "db/reader.h"
+#include "db/results_store.h"
+#include "pipeline/base/clock.h"
+#include "pipeline/cli/rank_places.h"
+#include "pipeline/cli/reading/sweep_summary.h"
+#include "pipeline/run/standing.h"
+#include "pipeline/run/sweep_plan.h"
+
+namespace besom::cli {
+namespace {
+
+using cluster::LinkFacts;
+using cluster::NextLink;
+using Kind = NextLink::Kind;
+
+/// A Slurm that does not answer is asked again for so long.
+constexpr double kAskSeconds = 1800;
+constexpr double kAskPause = 5;
+/// A shorter time in a job is not worth starting ranks for.
+constexpr double kLeastSeconds = 60;
+/// After asking for it, Slurm ends this process within seconds.
+constexpr double kRequeueSeconds = 120;
+
+void Sleep(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+/// Does `call` until Slurm answers, it takes too long, or `end` is near.
+Status Insist(const Clock& clock, double end,
+              const std::function<Status()>& call) {
+  const double until = clock.Monotonic() + kAskSeconds;
+  while (true) {
+    Status status = call();
+    if (status.code() != StatusCode::kIo || clock.Monotonic() > until ||
+        (end > 0 && clock.Wall() > end - kAskPause))
+      return status;
+    Sleep(kAskPause);
+  }
+}
+
+/// When a checkpoint was last written: seconds since 1970, 0 = never.
+double LastCheckpoint(const WorkspaceLayout& layout) {
+  double last = 0;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(layout.checkpoints(), error))
+    if (const Result<FileStat> stat = StatFile(entry.path()); stat.ok())
+      last = std::max(last, static_cast<double>(stat->mtime_ns) * 1e-9);
+  return last;
+}
+
+/// The end of one run in its job.
+class JobEnd {
+ public:
+  JobEnd(const SubmitArguments& arguments, std::string sweep, const Json& slurm,
+         cluster::SlurmAllocation allocation)
+      : arguments_(arguments),
+        layout_(arguments.run.options.workspace),
+        shard_(arguments.run.options.shard),
+        slurm_(slurm),
+        allocation_(std::move(allocation)) {
+    record_.sweep = std::move(sweep);
+  }
+
+  Result<int> Run();
+
+ private:
+  Status ReadRecord();
+  Result<int> SweepCode() const;
+  Result<LinkFacts> Facts(int sweep_code);
+  Status Begin(const std::string& why);
+  Result<int> Finish(const NextLink& next, int code);
+  Result<int> GoBack(const NextLink& next);
+  Result<int> SubmitNext(const NextLink& next);
+  Status Tell(const std::string& kind, const std::string& why);
+
+  const SubmitArguments& arguments_;
+  const WorkspaceLayout layout_;
+  const std::optional<SweepShard> shard_;
+  const Json& slurm_;
+  const cluster::SlurmAllocation allocation_;
+  const SystemClock clock_;
+  JobRecord record_;
+  double end_ = 0;  // Of the job's time; 0 = not known.
+};
+
+Status JobEnd::ReadRecord() {
+  BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> known,
+                         ReadJobRecord(layout_, record_.sweep, shard_));
+  // Somebody may have handed the script to Slurm himself.
+  if (known) record_ = *std::move(known);
+  record_.job = allocation_.job;
+  record_.cluster = allocation_.cluster;
+  return Status::Ok();
+}
+
+/// 0, 1 or 3, by the database alone.
+Result<int> JobEnd::SweepCode() const {
+  if (shard_) {
+    BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
+                           NumericsHere());
+    BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
+                           run::FindStanding(arguments_.run.options,
+                                             cluster::UsableCores(), offered));
+    if (!standing.complete) return 3;
+    return standing.failed > 0 ? 1 : 0;
+  }
+  const auto reader = db::Reader::Open(layout_.database());
+  if (reader.status().code() == StatusCode::kNotFound) return 3;
+  if (!reader.ok()) return reader.status();
+  BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
+                         SummaryOf(**reader, record_.sweep));
+  return summary.ExitCode();
+}
+
+Result<LinkFacts> JobEnd::Facts(int sweep_code) {
+  LinkFacts facts;
+  facts.complete = sweep_code != 3;
+  facts.run_code = *arguments_.after_job;
+  facts.cancelled = record_.cancelled;
+  facts.links = record_.links;
+  facts.max_links = slurm_.at("max_links");
+  facts.may_requeue = slurm_.at("requeue");
+  facts.seconds_needed =
+      std::max(kLeastSeconds, 2.0 * slurm_.at("signal_seconds").get<double>());
+  facts.progress = TasksDone(layout_, record_.sweep, shard_) > record_.done ||
+                   LastCheckpoint(layout_) > record_.started;
+  for (const auto& [node, count] : record_.losses)
+    facts.node_lost |= count > record_.told_losses[node];
+  if (facts.complete || facts.cancelled) return facts;
+  cluster::QueuedJob job;
+  const Status asked = Insist(clock_, end_, [&]() -> Status {
+    BESOM_ASSIGN_OR_RETURN(job, cluster::FindJob(allocation_.job));
+    return Status::Ok();
+  });
+  if (!asked.ok()) {
+    fmt::print(stderr, "besom: {}\n", asked.ToString());
+    return facts;
+  }
+  const bool runs = job.phase == cluster::JobPhase::kRunning;
+  end_ = runs ? job.end : job.limit;
+  facts.job = runs ? LinkFacts::Job::kRunning : LinkFacts::Job::kEnding;
+  // A job without a limit has all the time.
+  facts.seconds_left =
+      end_ > 0 ? end_ - clock_.Wall() : std::numeric_limits<double>::max();
+  facts.requeued = job.restarts > allocation_.restarts;
+  facts.preempted = job.preempted;
+  facts.may_requeue = facts.may_requeue && job.may_requeue;
+  return facts;
+}
+
+/// An event of the sweep, where it has a database yet. Not of a shard: whoever
+/// ends last may be taking its part away.
+Status JobEnd::Tell(const std::string& kind, const std::string& why) {
+  fmt::print(stderr, "besom: {}: {}\n", kind, why);
+  if (shard_ || !StatFile(layout_.database()).ok()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(const auto results,
+                         db::ResultsStore::Open(layout_.database()));
+  BESOM_ASSIGN_OR_RETURN(const auto sweep, results->FindSweep(record_.sweep));
+  if (!sweep) return Status::Ok();
+  db::CommitBatch batch;
+  batch.events.push_back(
+      {clock_.Wall(), kind,
+       Json{{"job", record_.job}, {"link", record_.links}, {"why", why}}});
+  return results->Commit(sweep->id, batch);
+}
+
+/// Remembers that the job is started once more, before it is.
+Status JobEnd::Begin(const std::string& why) {
+  ++record_.links;
+  record_.started = clock_.Wall();
+  record_.done = TasksDone(layout_, record_.sweep, shard_);
+  record_.why = why;
+  record_.told_losses = record_.losses;
+  return WriteJobRecord(layout_, record_, shard_);
+}
+
+Result<int> JobEnd::Finish(const NextLink& next, int code) {
+  record_.ended = clock_.Wall();
+  record_.why = next.why;
+  BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, shard_));
+  if (next.kind == Kind::kNone) return code;
+  BESOM_RETURN_IF_ERROR(Tell("slurm_stopped", next.why));
+  fmt::print(stderr, "  cure: {}\n", next.cure);
+  return std::max(code, *arguments_.after_job);
+}
+
+Result<int> JobEnd::SubmitNext(const NextLink& next) {
+  const std::string before = record_.job;
+  cluster::SubmittedJob job;
+  BESOM_RETURN_IF_ERROR(Begin(next.why));
+  const Status submitted = Insist(clock_, end_, [&]() -> Status {
+    BESOM_ASSIGN_OR_RETURN(
+        job, cluster::Submit({layout_.job_script(record_.sweep),
+                              ChainOptions(record_, shard_, before)}));
+    return Status::Ok();
+  });
+  BESOM_RETURN_IF_ERROR(submitted);
+  record_.job =
+      !shard_ ? job.job : fmt::format("{}_{}", job.job, shard_->index);
+  BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, shard_));
+  BESOM_RETURN_IF_ERROR(Tell("slurm_submitted", next.why));
+  return 3;
+}
+
+Result<int> JobEnd::GoBack(const NextLink& next) {
+  BESOM_RETURN_IF_ERROR(Begin(next.why));
+  BESOM_RETURN_IF_ERROR(Tell("slurm_requeued", next.why));
+  const Status requeued =
+      Insist(clock_, end_, [&] { return cluster::Requeue(allocation_.job); });
+  if (!requeued.ok()) {
+    fmt::print(stderr, "besom: {}\n", requeued.ToString());
+    --record_.links;  // It is counted again.
+    return SubmitNext(next);
+  }
+  const std::vector<std::string> excluded = record_.ExcludedNodes();
+  // Where this fails the next run leaves those nodes out by itself.
+  if (!excluded.empty()) (void)cluster::ExcludeNodes(allocation_.job, excluded);
+  Sleep(kRequeueSeconds);
+  return 3;
+}
+
+Result<int> JobEnd::Run() {
+  BESOM_RETURN_IF_ERROR(ReadRecord());
+  BESOM_ASSIGN_OR_RETURN(const int code, SweepCode());
+  BESOM_ASSIGN_OR_RETURN(const LinkFacts facts, Facts(code));
+  const NextLink next = cluster::DecideNextLink(facts);
+  switch (next.kind) {
+    case Kind::kNone:
+    case Kind::kGiveUp:
+      return Finish(next, code);
+    case Kind::kRunAgain:
+      BESOM_RETURN_IF_ERROR(Begin(next.why));
+      BESOM_RETURN_IF_ERROR(Tell("slurm_again", next.why));
+      return cluster::kRunAgain;
+    case Kind::kRequeue:
+      return GoBack(next);
+    case Kind::kSubmit:
+      return SubmitNext(next);
+    case Kind::kSlurm:
+      BESOM_RETURN_IF_ERROR(Begin(next.why));
+      return code;
+  }
+  return InternalError("after-job", "an unknown kind of link");
+}
+
+}  // namespace
+
+std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep,
+                       const std::optional<SweepShard>& shard) {
+  const auto reader =
+      db::Reader::Open(shard ? layout.part(sweep, *shard) : layout.database());
+  if (!reader.ok()) return 0;
+  const auto rows = (*reader)->Query(
+      "SELECT count(*) FROM attempts WHERE sweep = ? AND outcome = 'done'",
+      {sweep});
+  return rows.ok() ? db::IntegerOf(rows->rows[0][0]) : 0;
+}
+
+std::vector<std::string> ChainOptions(const JobRecord& record,
+                                      const std::optional<SweepShard>& shard,
+                                      const std::string& after) {
+  std::vector<std::string> options;
+  if (!after.empty()) options.push_back("--dependency=afterany:" + after);
+  if (shard) options.push_back(fmt::format("--array={}", shard->index));
+  if (const std::vector<std::string> nodes = record.ExcludedNodes();
+      !nodes.empty())
+    options.push_back(fmt::format("--exclude={}", fmt::join(nodes, ",")));
+  return options;
+}
+
+Result<int> AfterJob(const SubmitArguments& arguments) {
+  const std::optional<cluster::SlurmAllocation> allocation =
+      cluster::ReadAllocation(cluster::ProcessEnvironment());
+  if (!allocation)
+    return InvalidError("--after-job", "this is no Slurm job",
+                        "submit without it; job scripts call it themselves");
+  BESOM_ASSIGN_OR_RETURN(const run::PreparedSweep sweep,
+                         run::ReadSweep(arguments.run.options));
+  Json slurm = sweep.spec.base.at("slurm");
+  slurm.update(arguments.slurm);
+  return JobEnd(arguments, sweep.spec.name, slurm, *allocation).Run();
+}
+
+}  // namespace besom::cli

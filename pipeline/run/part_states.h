@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "db/sweep_rows.h"
+#include "pipeline/run/run_targets.h"
+#include "pipeline/store/sweep_shard.h"
+#include "pipeline/store/workspace_layout.h"
+
+namespace besom::run {
+
+/// How one shard of a sweep stands, as its part of the database says.
+struct PartStates {
+  SweepShard shard;
+  bool begun = false;     ///< There is a part of it.
+  std::string spec_json;  ///< The spec that it has; as SweepRow.
+  /// Trials that it has to compute, in the order of the plan.
+  std::vector<db::TrialStatus> trials;
+  std::vector<db::RunRow> open_runs;  ///< Without an end so far.
+};
+
+/// The parts of a sweep by shard; where one of K shards has begun, those that
+/// have not are there, too. Reads only; to be asked before besom.db, so that
+/// what is merged meanwhile is not missed.
+Result<std::vector<PartStates>> ReadParts(const WorkspaceLayout& layout,
+                                          const std::string& sweep);
+
+/// Adds what parts know to `states` of besom.db: of trials that are there, and
+/// that the part has begun.
+void AddPartStates(const std::vector<PartStates>& parts, TrialStates& states);
+
+/// Nothing is left to be done for a trial.
+bool HasEnded(db::TrialState state);
+
+}  // namespace besom::run
