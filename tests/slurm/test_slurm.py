@@ -15,7 +15,7 @@ from smoke_case import SMOKE, SmokeCase  # noqa: E402
 
 # Fits that are not fused, so that they end one by one: some seconds of two
 # cores in all.
-SLOW = ["--set", "model.unfreeze=block7", "--set", "train.epochs=30",
+SLOW = ["--set", "model.unfreeze=block7", "--set", "train.epochs=20",
         "--set", "parameters.model.dropout=[0.1,0.2,0.3,0.4,0.5,0.6]",
         "--set", "cluster.mpi_args=[--mca,pml,ob1,--mca,btl,'sm,tcp,self']"]
 

@@ -134,9 +134,9 @@ Result<int> SubmitSweep(const SubmitArguments& arguments) {
   const std::string& name = sweep.spec.name;
   BESOM_RETURN_IF_ERROR(CheckNoneIsActive(layout, name));
   BESOM_RETURN_IF_ERROR(WriteFileAtomic(layout.job_script(name), script));
-  BESOM_RETURN_IF_ERROR(RemoveJobRecords(layout, name));
   BESOM_ASSIGN_OR_RETURN(const cluster::SubmittedJob job,
                          cluster::Submit({layout.job_script(name), {}}));
+  BESOM_RETURN_IF_ERROR(RemoveJobRecords(layout, name));
   BESOM_RETURN_IF_ERROR(WriteRecords(layout, name, job, arguments.array));
   fmt::print("{}\n", job.job);
   fmt::print(stderr,
