@@ -33,6 +33,11 @@ Result<PreparedSweep> ReadSweep(const RunOptions& options) {
   BESOM_ASSIGN_OR_RETURN(sweeps::SweepSpec spec,
                          sweeps::LoadSweep(options.spec, options.overrides,
                                            sweeps::ProcessEnvironment()));
+  if (options.shard && spec.base.at("store") == "ranks")
+    return InvalidError(spec.PlaceOf("store").ToString(),
+                        "the shards of a sweep find each other's work in one "
+                        "folder, which `ranks` says is not there",
+                        "set `store: shared`, or run it as one job");
   BESOM_ASSIGN_OR_RETURN(sweeps::TrialPlan trials, sweeps::ExpandTrials(spec));
   PreparedSweep sweep;
   sweep.spec = std::move(spec);

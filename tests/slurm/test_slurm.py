@@ -171,6 +171,12 @@ class WithoutSlurmTest(SmokeCase):
                     self.assertEqual(checked.returncode, 0,
                                      checked.stdout + checked.stderr)
 
+    def test_an_array_needs_a_folder_that_all_its_jobs_see(self):
+        done = besom("submit", SMOKE, "--dry-run", "--array", 3, "--set",
+                     "store=ranks")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("store: shared", done.stderr)
+
     def test_an_option_cannot_hold_a_line_of_its_own(self):
         done = besom("submit", SMOKE, "--dry-run", "--partition", "a\nrm -rf x")
         self.assertEqual(done.returncode, 2)

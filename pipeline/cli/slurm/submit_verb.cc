@@ -121,8 +121,11 @@ Status WriteRecords(const WorkspaceLayout& layout, const std::string& sweep,
 }
 
 Result<int> SubmitSweep(const SubmitArguments& arguments) {
+  run::RunOptions options = arguments.run.options;
+  // Read as its jobs will.
+  if (arguments.array > 0) options.shard = SweepShard{arguments.array, 0};
   BESOM_ASSIGN_OR_RETURN(const run::PreparedSweep sweep,
-                         run::ReadSweep(arguments.run.options));
+                         run::ReadSweep(options));
   BESOM_ASSIGN_OR_RETURN(const std::string script, ScriptFor(arguments, sweep));
   if (arguments.dry_run) {
     std::fputs(script.c_str(), stdout);
