@@ -90,7 +90,10 @@ class Lab:
         self.count = nodes
         self.root = Path(tempfile.mkdtemp(prefix="besom-slurm-"))
         self.daemons = {}
-        self.env = {"SLURM_CONF": str(self.root / "slurm.conf")}
+        # Jobs call the program under test itself, not a launcher that may
+        # stand for another build.
+        self.env = {"SLURM_CONF": str(self.root / "slurm.conf"),
+                    "BESOM_LAUNCHER": ""}
         for name in ("munge", "state", "log"):
             (self.root / name).mkdir()
         (self.root / "munge").chmod(0o755)
