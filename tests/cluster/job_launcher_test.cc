@@ -86,7 +86,7 @@ TEST(MpirunCommandTest, OpenMpi4HasNamesOfItsOwn) {
   job.single_host = false;
   EXPECT_THAT(MpirunCommand(job),
               ElementsAre("/usr/bin/mpirun", "-n", "4", "--oversubscribe",
-                          "--bind-to", "none", "w"));
+                          "--bind-to", "none", "--map-by", "node", "w"));
 }
 
 TEST(MpirunCommandTest, AnotherMpiGetsNoOptionsThatItDoesNotKnow) {
