@@ -42,6 +42,20 @@ class SmokeCase(unittest.TestCase):
             f"path: {folder}, labels: {{{labels}}}}}]",
             "--set", f"evaluate.positive={next(iter(levels))}"]
 
+    def has_bf16(self):
+        """Whether this processor computes in bf16. Where it does not, holds the
+        program to what it says then, which is all that there is to test."""
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+        if flags & {"avx512_bf16", "amx_bf16"}:
+            return True
+        workspace = self.workspace()
+        refused = besom("run", SMOKE, "-w", workspace, "--set",
+                        "model.precision=bf16")
+        self.assertEqual(refused.returncode, 4, refused.stderr)
+        self.assertIn("bf16 is not offered here", refused.stderr)
+        self.assertFalse((workspace / "besom.db").exists())
+        return False
+
     def run_smoke(self, workspace, *arguments, codes=(0,)):
         done = besom("run", SMOKE, "-w", workspace, *arguments)
         self.assertIn(done.returncode, codes, done.stderr)

@@ -186,6 +186,8 @@ class Export(SmokeCase):
             self.check_probabilities(workspace, trial, images, 224)
 
     def test_bf16_is_exported_as_fp32_with_the_difference(self):
+        if not self.has_bf16():
+            return
         images, data = self.draw_images({"dark": 60, "bright": 180}, 12)
         workspace = self.run_smoke(
             self.workspace(), *data, *IMAGENET, "--set",
