@@ -131,4 +131,13 @@ std::string SelectionNotice(const BestTrial& best) {
   return text;
 }
 
+Result<int> ExitCodeOfSweep(const Path& database, const std::string& sweep) {
+  const auto reader = db::Reader::Open(database);
+  if (reader.status().code() == StatusCode::kNotFound) return 3;
+  if (!reader.ok()) return reader.status();
+  BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
+                         SummaryOf(**reader, sweep));
+  return summary.ExitCode();
+}
+
 }  // namespace besom::cli

@@ -42,6 +42,10 @@ struct SweepSummary {
 
 Result<SweepSummary> SummaryOf(db::Reader& reader, const std::string& sweep);
 
+/// SweepSummary::ExitCode of a sweep as `database` has it; 3 when there is no
+/// such file yet.
+Result<int> ExitCodeOfSweep(const Path& database, const std::string& sweep);
+
 /// "18 trials: 12 done, 2 running, 4 pending".
 std::string StateCountsText(const SweepSummary& summary);
 /// One or two lines when rank 1 is a tie; else empty.

@@ -122,12 +122,7 @@ Result<int> JobEnd::SweepCode() const {
     if (!standing.complete) return 3;
     return standing.failed > 0 ? 1 : 0;
   }
-  const auto reader = db::Reader::Open(layout_.database());
-  if (reader.status().code() == StatusCode::kNotFound) return 3;
-  if (!reader.ok()) return reader.status();
-  BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
-                         SummaryOf(**reader, record_.sweep));
-  return summary.ExitCode();
+  return ExitCodeOfSweep(layout_.database(), record_.sweep);
 }
 
 Result<LinkFacts> JobEnd::Facts(int sweep_code) {

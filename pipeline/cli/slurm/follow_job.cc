@@ -21,15 +21,6 @@ constexpr double kLongestPause = 15;
 /// before nothing is taken to follow: its script may be writing it down.
 constexpr int kLooksAtEnd = 3;
 
-Result<int> CodeOf(const WorkspaceLayout& layout, const std::string& sweep) {
-  const auto reader = db::Reader::Open(layout.database());
-  if (reader.status().code() == StatusCode::kNotFound) return 3;
-  if (!reader.ok()) return reader.status();
-  BESOM_ASSIGN_OR_RETURN(const SweepSummary summary,
-                         SummaryOf(**reader, sweep));
-  return summary.ExitCode();
-}
-
 /// How many of the sweep's jobs have something to come, by their records and
 /// by Slurm.
 struct JobCounts {
@@ -77,7 +68,8 @@ Result<int> FollowJob(const WorkspaceLayout& layout, const std::string& sweep) {
     }
     BESOM_ASSIGN_OR_RETURN(const JobCounts counts, CountJobs(layout, sweep));
     looks = counts.active == 0 ? looks + 1 : 0;
-    if (counts.open == 0 || looks >= kLooksAtEnd) return CodeOf(layout, sweep);
+    if (counts.open == 0 || looks >= kLooksAtEnd)
+      return ExitCodeOfSweep(layout.database(), sweep);
     if (!Pause(interrupt, pause)) {
       fmt::print(stderr,
                  "besom: not waiting any more; the job goes on\n"
