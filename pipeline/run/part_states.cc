@@ -7,14 +7,15 @@
 namespace besom::run {
 namespace {
 
-Status ReadPart(db::Reader& reader, const std::string& sweep,
-                PartStates& part) {
+Status ReadPart(db::Reader& reader, const WorkspaceLayout& layout,
+                const std::string& sweep, PartStates& part) {
   BESOM_ASSIGN_OR_RETURN(
       const db::Table spec,
       reader.Query("SELECT spec_json FROM sweep WHERE name = ?", {sweep}));
   if (spec.rows.empty()) return Status::Ok();  // It is just beginning.
   part.begun = true;
   part.spec_json = db::TextOf(spec.rows[0][0]);
+  BESOM_ASSIGN_OR_RETURN(part.open_runs, OpenRunsOf(reader, layout, sweep));
   BESOM_ASSIGN_OR_RETURN(
       const db::Table trials,
       reader.Query("SELECT trial, state, error FROM trials WHERE sweep = ? "
@@ -25,20 +26,9 @@ Status ReadPart(db::Reader& reader, const std::string& sweep,
     trial.trial = db::TextOf(row[0]);
     trial.state =
         db::TrialStateOf(db::TextOf(row[1])).value_or(db::TrialState::kPending);
+    if (trial.state == db::TrialState::kRunning && !AnyAlive(part.open_runs))
+      trial.state = db::TrialState::kPending;
     if (!db::IsNull(row[2])) trial.error = db::TextOf(row[2]);
-  }
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table runs,
-      reader.Query("SELECT run, host, pid, coalesce(job, ''), ranks FROM runs "
-                   "WHERE sweep = ? AND ended IS NULL ORDER BY started",
-                   {sweep}));
-  for (const auto& row : runs.rows) {
-    db::RunRow& run = part.open_runs.emplace_back();
-    run.run = db::TextOf(row[0]);
-    run.host = db::TextOf(row[1]);
-    run.pid = db::IntegerOf(row[2]);
-    run.job = db::TextOf(row[3]);
-    run.ranks = static_cast<int>(db::IntegerOf(row[4]));
   }
   return Status::Ok();
 }
@@ -61,7 +51,7 @@ Result<std::vector<PartStates>> ReadParts(const WorkspaceLayout& layout,
     // Not begun, or merged a moment ago.
     if (reader.status().code() == StatusCode::kNotFound) continue;
     if (!reader.ok()) return reader.status();
-    BESOM_RETURN_IF_ERROR(ReadPart(**reader, sweep, part));
+    BESOM_RETURN_IF_ERROR(ReadPart(**reader, layout, sweep, part));
   }
   return parts;
 }

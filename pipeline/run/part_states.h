@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "db/sweep_rows.h"
+#include "pipeline/run/open_runs.h"
 #include "pipeline/run/run_targets.h"
 #include "pipeline/store/sweep_shard.h"
 #include "pipeline/store/workspace_layout.h"
@@ -15,9 +16,10 @@ struct PartStates {
   SweepShard shard;
   bool begun = false;     ///< There is a part of it.
   std::string spec_json;  ///< The spec that it has; as SweepRow.
-  /// Trials that it has to compute, in the order of the plan.
+  /// Trials that it has to compute, in the order of the plan. None is running
+  /// when no run of the part is alive: it is pending then.
   std::vector<db::TrialStatus> trials;
-  std::vector<db::RunRow> open_runs;  ///< Without an end so far.
+  std::vector<OpenRun> open_runs;
 };
 
 /// The parts of a sweep by shard; where one of K shards has begun, those that

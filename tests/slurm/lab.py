@@ -221,6 +221,15 @@ class Lab:
             raise AssertionError(f"did not happen within {seconds} s: {what}")
         return False
 
+    def until_saved(self, number):
+        """Until Slurm has written down what it knows of a job now. It does so
+        some seconds late, and killed before, it forgets that a job runs."""
+        word = f"saved-{time.monotonic_ns()}"
+        self.ask("scontrol", "update", f"jobid={number}", f"comment={word}")
+        self.until(lambda: word.encode() in
+                   (self.root / "state/job_state").read_bytes(), 30,
+                   f"job {number} in the saved state")
+
     def until_state(self, number, states, seconds=60):
         self.until(lambda: self.state(number) in states, seconds,
                    f"job {number} in {states}, it is {self.state(number)}")

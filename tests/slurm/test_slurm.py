@@ -372,11 +372,30 @@ class SlurmGoneTest(SlurmCase):
         workspace = self.workspace()
         job = self.submit(workspace, *SLOW)
         self.until_fits(workspace, 1)
+        lab.until_saved(job)
         lab.kill("slurmctld")
         lab.start_controller()
         self.until_ended(workspace)
         self.check_rows(workspace)
         lab.until_state(job, ("COMPLETED",))
+
+    def test_a_job_that_slurm_forgets_is_said_to_be_gone_and_resumed(self):
+        workspace = self.workspace()
+        job = self.submit(workspace, *LONG)
+        self.until_fits(workspace, 1)
+        lab.kill("slurmctld")
+        lab.start_controller("-c")
+        lab.until(lambda: "gone without an end" in
+                  self.besom("status", "-w", workspace).stdout, 60,
+                  "the end of what Slurm does not know")
+        status = self.besom("status", "-w", workspace, "--exit-code",
+                            codes=(3,)).stdout
+        self.assertIn(f"job {job}: Slurm does not know it any more", status)
+        self.assertNotIn("running", status)
+        lab.until(lambda: lab.usable() == 3, 60, "all nodes")
+        self.submit(workspace, *LONG)
+        self.until_ended(workspace)
+        self.check_rows(workspace, LONG)
 
 
 if __name__ == "__main__":

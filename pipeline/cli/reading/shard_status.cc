@@ -19,18 +19,33 @@ std::string CountsText(const run::PartStates& part) {
 
 }  // namespace
 
-Status AddParts(db::Reader& reader, const std::vector<run::PartStates>& parts,
-                SweepSummary& summary) {
-  if (parts.empty()) return Status::Ok();
+std::string OpenRunText(const run::OpenRun& run) {
+  return fmt::format("run on {}, pid {}, {} ranks{}, since {}, {}",
+                     PlainText(run.host), run.pid, run.ranks,
+                     run.job.empty() ? "" : ", job " + PlainText(run.job),
+                     run.started,
+                     run.alive ? "without an end so far"
+                               : "gone without an end: the next run goes on");
+}
+
+Status CountTrials(db::Reader& reader,
+                   const std::vector<run::OpenRun>& open_runs,
+                   const std::vector<run::PartStates>& parts,
+                   SweepSummary& summary) {
   BESOM_ASSIGN_OR_RETURN(
       const db::Table rows,
       reader.Query("SELECT trial, state FROM trials WHERE sweep = ? AND "
                    "planned",
                    {summary.sweep}));
+  const bool alive = run::AnyAlive(open_runs);
   run::TrialStates states;
-  for (const auto& row : rows.rows)
-    states[db::TextOf(row[0])] =
+  for (const auto& row : rows.rows) {
+    db::TrialState& state = states[db::TextOf(row[0])];
+    state =
         db::TrialStateOf(db::TextOf(row[1])).value_or(db::TrialState::kPending);
+    if (state == db::TrialState::kRunning && !alive)
+      state = db::TrialState::kPending;
+  }
   run::AddPartStates(parts, states);
   summary.states.clear();
   for (const auto& [trial, state] : states)
@@ -43,12 +58,8 @@ std::string ShardsText(const std::vector<run::PartStates>& parts) {
   for (const run::PartStates& part : parts) {
     text +=
         fmt::format("  shard {}: {}", part.shard.ToText(), CountsText(part));
-    for (const db::RunRow& run : part.open_runs)
-      text += fmt::format(
-          "; run on {}, pid {}, {} ranks{}, without an end so "
-          "far",
-          PlainText(run.host), run.pid, run.ranks,
-          run.job.empty() ? "" : ", job " + run.job);
+    for (const run::OpenRun& run : part.open_runs)
+      text += "; " + OpenRunText(run);
     text += '\n';
     for (const db::TrialStatus& trial : part.trials)
       if (trial.state == db::TrialState::kFailed)

@@ -36,24 +36,6 @@ struct StatusText {
   bool working = false;  ///< Something is pending or running.
 };
 
-Result<std::string> RunsText(db::Reader& reader, const std::string& sweep) {
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table runs,
-      reader.Query("SELECT host, pid, job, ranks, started FROM runs WHERE "
-                   "sweep = ? AND ended IS NULL ORDER BY started",
-                   {sweep}));
-  std::string text;
-  for (const auto& row : runs.rows) {
-    text += fmt::format(
-        "  run on {}, pid {}, {} ranks{}, since {}, without an "
-        "end so far\n",
-        PlainText(row[0]), PlainText(row[1]), PlainText(row[3]),
-        db::IsNull(row[2]) ? "" : fmt::format(", job {}", PlainText(row[2])),
-        PlainText(row[4]));
-  }
-  return text;
-}
-
 Result<std::string> FailuresText(db::Reader& reader, const std::string& sweep) {
   BESOM_ASSIGN_OR_RETURN(
       const db::Table failed,
@@ -85,6 +67,7 @@ std::string Indented(const std::string& lines) {
 
 Result<std::string> SweepText(db::Reader& reader, const WorkspaceLayout& layout,
                               const SweepSummary& summary,
+                              const std::vector<run::OpenRun>& open_runs,
                               const std::vector<run::PartStates>& parts) {
   std::string text = fmt::format("{}  {}\n", PlainText(summary.sweep),
                                  StateCountsText(summary));
@@ -107,8 +90,9 @@ Result<std::string> SweepText(db::Reader& reader, const WorkspaceLayout& layout,
                         Fixed4(best.value), Fixed4(best.test_value));
     text += Indented(TieNotice(best) + SelectionNotice(best));
   }
-  BESOM_ASSIGN_OR_RETURN(const std::string runs,
-                         RunsText(reader, summary.sweep));
+  std::string runs;
+  for (const run::OpenRun& run : open_runs)
+    runs += fmt::format("  {}\n", OpenRunText(run));
   BESOM_ASSIGN_OR_RETURN(const std::string failures,
                          FailuresText(reader, summary.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string jobs,
@@ -194,9 +178,12 @@ Result<StatusText> ReadStatus(const GlobalOptions& global,
   for (const std::string& sweep : sweeps) {
     BESOM_ASSIGN_OR_RETURN(SweepSummary summary, SummaryOf(**reader, sweep));
     const std::vector<run::PartStates>& parts = all_parts.Of(sweep);
-    BESOM_RETURN_IF_ERROR(AddParts(**reader, parts, summary));
-    BESOM_ASSIGN_OR_RETURN(const std::string text,
-                           SweepText(**reader, layout, summary, parts));
+    BESOM_ASSIGN_OR_RETURN(const std::vector<run::OpenRun> open_runs,
+                           run::OpenRunsOf(**reader, layout, sweep));
+    BESOM_RETURN_IF_ERROR(CountTrials(**reader, open_runs, parts, summary));
+    BESOM_ASSIGN_OR_RETURN(
+        const std::string text,
+        SweepText(**reader, layout, summary, open_runs, parts));
     if (!status.text.empty()) status.text += '\n';
     status.text += text;
     status.exit_code = std::max(status.exit_code, summary.ExitCode());

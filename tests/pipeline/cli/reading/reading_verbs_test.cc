@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/store/run_lock.h"
 #include "tests/db/sample_sweep.h"
 #include "tests/pipeline/cli/reading/verb_runner.h"
 
@@ -203,6 +204,26 @@ TEST_F(ReadingVerbsTest, StatusCountsAndExitCode) {
   AddSweep("other");
   EXPECT_EQ(Run({"status", "--exit-code"}).code, 3);
   EXPECT_EQ(Run({"status", "covid", "--exit-code"}).code, 0);
+}
+
+TEST_F(ReadingVerbsTest, StatusSaysWhetherSomebodyWorks) {
+  const db::SweepId sweep = AddSweep();
+  ASSERT_OK(store_->PutRun(sweep, {.run = "r1", .host = "a", .pid = 7}));
+  db::CommitBatch batch;
+  batch.trials = {{SampleTrialId(3), db::TrialState::kRunning, ""}};
+  ASSERT_OK(store_->Commit(sweep, batch));
+  {
+    const auto lock =
+        RunLock::Take(WorkspaceLayout(folder_.path()), "r1", "host a");
+    ASSERT_OK(lock.status());
+    const std::string out = Run({"status"}).out;
+    EXPECT_THAT(out, StartsWith("covid  3 trials: 2 done, 1 running\n"));
+    EXPECT_THAT(out, HasSubstr("run on a, pid 7, 1 ranks, since "));
+    EXPECT_THAT(out, HasSubstr("without an end so far\n"));
+  }
+  const std::string out = Run({"status"}).out;
+  EXPECT_THAT(out, StartsWith("covid  3 trials: 2 done, 1 pending\n"));
+  EXPECT_THAT(out, HasSubstr("gone without an end: the next run goes on\n"));
 }
 
 TEST_F(ReadingVerbsTest, CompareShowsOnlyParametersThatDiffer) {
