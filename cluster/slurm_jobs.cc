@@ -1,21 +1,13 @@
 #include "cluster/slurm_jobs.h"
 
 #include <algorithm>
-#include <iterator>
 #include <vector>
 
+#include "cluster/job_phase.h"
 #include "pipeline/base/subprocess.h"
 
 namespace besom::cluster {
 namespace {
-
-/// In which no process of the job runs; all others, known to us or not, may
-/// have some.
-constexpr std::string_view kOverStates[] = {
-    "BOOT_FAIL", "CANCELLED", "COMPLETED",     "DEADLINE",
-    "FAILED",    "NODE_FAIL", "PENDING",       "PREEMPTED",
-    "REVOKED",   "TIMEOUT",   "OUT_OF_MEMORY",
-};
 
 std::vector<std::string_view> WordsOf(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
@@ -58,10 +50,12 @@ JobState JobStateOf(std::string_view output, int exit_code) {
   const std::vector<std::string_view> states = WordsOf(output);
   // None: Slurm may hide the jobs of other users.
   if (states.empty()) return JobState::kUnknown;
+  // One that waits ran before, and waits to run again.
   return std::ranges::all_of(states,
                              [](std::string_view state) {
-                               return std::ranges::find(kOverStates, state) !=
-                                      std::end(kOverStates);
+                               const JobPhase phase = PhaseOf(state);
+                               return phase == JobPhase::kEnded ||
+                                      phase == JobPhase::kPending;
                              })
              ? JobState::kOver
              : JobState::kActive;

@@ -84,18 +84,6 @@ double LimitOf(std::string_view text) {
   return days * 86400 + seconds;
 }
 
-JobPhase PhaseOf(const std::string& state) {
-  static const std::set<std::string_view> kOver = {
-      "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED",
-      "NODE_FAIL", "PREEMPTED", "REVOKED",   "TIMEOUT",  "OUT_OF_MEMORY"};
-  static const std::set<std::string_view> kWaits = {
-      "PENDING",     "REQUEUED",     "REQUEUE_HOLD",
-      "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"};
-  if (kOver.contains(state)) return JobPhase::kEnded;
-  if (kWaits.contains(state)) return JobPhase::kPending;
-  return state == "COMPLETING" ? JobPhase::kEnding : JobPhase::kRunning;
-}
-
 }  // namespace
 
 Result<SubmittedJob> ParseSubmitted(std::string_view output) {

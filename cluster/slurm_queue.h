@@ -5,18 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/job_phase.h"
 #include "pipeline/base/files.h"
 #include "pipeline/base/result.h"
 
 namespace besom::cluster {
-
-/// How far a job is.
-enum class JobPhase {
-  kPending,  ///< It waits in the queue.
-  kRunning,  ///< It has its nodes.
-  kEnding,   ///< Slurm ends its processes, whatever they are at.
-  kEnded,    ///< It is over.
-};
 
 /// What Slurm tells of a job. Times in seconds since 1970, 0 = not known.
 struct QueuedJob {

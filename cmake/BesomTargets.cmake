@@ -25,6 +25,10 @@ function(besom_add_library name)
   endforeach()
 endfunction()
 
+# Programs of the tests that builds with sanitizers run: those by
+# besom_add_test, and what adds itself.
+add_custom_target(instrumented_tests)
+
 # besom_add_test(NAME [ENGINE] SOURCES ... DEPS ... [LABELS ...] [TIMEOUT s])
 # One GoogleTest program NAME and its ctest entry.
 function(besom_add_test name)
@@ -40,6 +44,7 @@ function(besom_add_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock
                         GTest::gtest_main besom::warnings)
+  add_dependencies(instrumented_tests ${name})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
   if(arg_LABELS)

@@ -51,10 +51,10 @@ run_ctest() {
   fi
 }
 
-# build_all PRESET FOLDER: a build that fails is a failed test.
-build_all() {
+# build_tests PRESET FOLDER TARGET: a build that fails is a failed test.
+build_tests() {
   local start=$SECONDS
-  if ! (configure "$1" "$2" && build_targets "$2" "all of $1" all); then
+  if ! (configure "$1" "$2" && build_targets "$2" "$3 of $1" "$3"); then
     count_part "$1" 1 1 $((SECONDS - start))
     return 1
   fi
@@ -64,7 +64,7 @@ build_all() {
 sanitized() {
   local folder=$root/build/$1 fixed=()
   lock
-  build_all "$1" "$folder" || return
+  build_tests "$1" "$folder" instrumented_tests || return
   unlock
   # gcc 12's thread sanitizer stops where a kernel spreads addresses over more
   # bits than it knows; some containers do not let that be turned off.
@@ -100,7 +100,7 @@ prepare_tests() {
     "$root/cmake/packages/requirements-test.txt"
   local sources
   sources=$(source_digest)
-  build_all release "$build" || { print_summary && exit 1; }
+  build_tests release "$build" all || { print_summary && exit 1; }
   set_stamp "$build/.ready" "$sources"
   unlock
 }

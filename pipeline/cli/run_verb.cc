@@ -8,6 +8,7 @@
 #include "pipeline/cli/report_status.h"
 #include "pipeline/cli/run_arguments.h"
 #include "pipeline/cli/say_audit.h"
+#include "pipeline/cli/standing_here.h"
 #include "pipeline/cli/start_ranks.h"
 #include "pipeline/cli/sweep_verbs.h"
 #include "pipeline/cli/worker_program.h"
@@ -62,7 +63,7 @@ Result<int> Run(const RunArguments& arguments) {
   BESOM_ASSIGN_OR_RETURN(const run::PreparedSweep sweep,
                          run::ReadSweep(arguments.options));
   BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
-                         StandingOf(arguments.options));
+                         StandingHere(arguments.options));
   if (standing.complete && !standing.to_merge)
     return SayComplete(arguments.options, sweep.spec.name, standing);
   return StartRanks(arguments, sweep);

@@ -9,16 +9,17 @@
 #include <mutex>
 #include <set>
 #include <sstream>
+#include <utility>
 
-#include "cluster/cpu.h"
 #include "cluster/error_relay.h"
 #include "cluster/host_interfaces.h"
 #include "cluster/interrupt.h"
 #include "cluster/job_launcher.h"
 #include "cluster/slurm_allocation.h"
 #include "db/reader.h"
+#include "pipeline/cli/job_nodes.h"
 #include "pipeline/cli/rank_places.h"
-#include "pipeline/cli/slurm/job_nodes.h"
+#include "pipeline/cli/standing_here.h"
 #include "pipeline/cli/worker_program.h"
 
 extern char** environ;
@@ -41,7 +42,7 @@ Result<int> RanksHere(const run::PreparedSweep& sweep) {
 Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
   if (!options.until.empty() || options.limit > 0 || !options.rerun.empty())
     return exit_code;
-  BESOM_ASSIGN_OR_RETURN(const run::Standing standing, StandingOf(options));
+  BESOM_ASSIGN_OR_RETURN(const run::Standing standing, StandingHere(options));
   if (standing.complete) return standing.failed > 0 ? 1 : 0;
   if (exit_code != 0) return exit_code;
   std::fputs(
@@ -145,8 +146,10 @@ class JobRun {
 
  private:
   Result<cluster::JobOutcome> Start(Launcher launcher);
+  bool HasBegun() const { return RunsBegun(arguments_.options) > begun_; }
 
   const RunArguments& arguments_;
+  const std::int64_t begun_ = RunsBegun(arguments_.options);
   const std::string wanted_;
   cluster::MpiJob job_;
   const JobNodes& nodes_;
@@ -169,21 +172,28 @@ Result<cluster::JobOutcome> JobRun::Start(Launcher launcher) {
   return cluster::RunMpiJob(job, interrupt_);
 }
 
+/// mpirun's own failure: it ends with 1 where one of its daemons does not
+/// report back, with more than 100 where it cannot start any. What ranks say
+/// without a run is 2, 3 or 4.
+bool IsOfMpirun(const cluster::JobOutcome& outcome) {
+  return outcome.interrupts == 0 &&
+         (outcome.exit_code == 1 || outcome.exit_code > 100);
+}
+
 Result<int> JobRun::Run() {
   SetWorkerEnvironment();
-  const std::int64_t begun = RunsBegun(arguments_.options);
   const bool has_mpirun =
       ::access(job_.mpi.mpirun.c_str(), X_OK) == 0 || wanted_ == "mpirun";
   const bool first_srun = wanted_ == "srun" || !has_mpirun;
   BESOM_ASSIGN_OR_RETURN(
       cluster::JobOutcome outcome,
       Start(first_srun ? Launcher::kSrun : Launcher::kMpirun));
-  const bool failed_to_start = outcome.exit_code > 100 &&
-                               outcome.interrupts == 0 && lost_.empty() &&
-                               RunsBegun(arguments_.options) == begun;
-  if (failed_to_start && !first_srun && wanted_ == "auto") {
+  if (!first_srun && wanted_ == "auto" && IsOfMpirun(outcome) && !HasBegun()) {
     std::fputs("besom: mpirun could not start ranks; trying srun\n", stderr);
+    std::set<std::string> suspects = std::exchange(lost_, {});
     BESOM_ASSIGN_OR_RETURN(outcome, Start(Launcher::kSrun));
+    // A node that srun reaches was out of mpirun's reach only.
+    if (!HasBegun()) lost_.merge(suspects);
   }
   BESOM_ASSIGN_OR_RETURN(const int code, CodeOf(outcome, arguments_));
   BESOM_RETURN_IF_ERROR(nodes_.RecordLosses(lost_));
@@ -209,12 +219,6 @@ Result<int> RunInJob(const RunArguments& arguments,
 }
 
 }  // namespace
-
-Result<run::Standing> StandingOf(const run::RunOptions& options) {
-  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
-                         NumericsHere());
-  return run::FindStanding(options, cluster::UsableCores(), offered);
-}
 
 Result<int> StartRanks(const RunArguments& arguments,
                        const run::PreparedSweep& sweep) {

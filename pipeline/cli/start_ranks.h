@@ -1,7 +1,6 @@
 #pragma once
 
 #include "pipeline/cli/run_arguments.h"
-#include "pipeline/run/standing.h"
 #include "pipeline/run/sweep_plan.h"
 
 namespace besom::cli {
@@ -14,8 +13,5 @@ namespace besom::cli {
 /// bears out.
 Result<int> StartRanks(const RunArguments& arguments,
                        const run::PreparedSweep& sweep);
-
-/// As run::FindStanding, on this machine.
-Result<run::Standing> StandingOf(const run::RunOptions& options);
 
 }  // namespace besom::cli

@@ -13,7 +13,7 @@ namespace {
 TEST(JobStateOfTest, OverIsWhatHasNoProcessesAnyMore) {
   for (const char* state :
        {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED",
-        "BOOT_FAIL", "DEADLINE", "OUT_OF_MEMORY", "PENDING"})
+        "BOOT_FAIL", "DEADLINE", "OUT_OF_MEMORY", "PENDING", "REQUEUE_HOLD"})
     EXPECT_EQ(JobStateOf(std::string(state) + "\n", 0), JobState::kOver)
         << state;
 }

@@ -14,6 +14,8 @@ from ledger import Ledger
 from marked_job import Job, poll
 
 SPEC = ROOT / "tests/fault/campaign.yaml"
+# Long enough to be met in the middle.
+OPTIONS = ["--progress", "none", "--set", "evaluate.bootstrap=30000"]
 
 
 def whole_text(workspace):
@@ -37,7 +39,7 @@ class StoppedRun(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         reference = Path(cls.folder.name) / "undisturbed"
-        done = besom("run", SPEC, "-w", reference, "--progress", "none")
+        done = besom("run", SPEC, "-w", reference, *OPTIONS)
         assert done.returncode == 0, done.stderr
         cls.rows = same_rows(reference)
         cls.host = select(reference, "select host from runs")[0][0]
@@ -50,12 +52,11 @@ class StoppedRun(unittest.TestCase):
         self.workspace = Path(tempfile.mkdtemp(dir=self.folder.name)) / "runs"
 
     def start(self, ranks=1, **env):
-        return Job("besom", ranks, SPEC, self.workspace, "--progress", "none",
-                   **env)
+        return Job("besom", ranks, SPEC, self.workspace, *OPTIONS, **env)
 
     def run_it(self, *options, **env):
-        return besom("run", SPEC, "-w", self.workspace, "--progress", "none",
-                     *options, **env)
+        return besom("run", SPEC, "-w", self.workspace, *OPTIONS, *options,
+                     **env)
 
     def database_is_free(self):
         connection = sqlite3.connect(self.workspace / "besom.db", timeout=0)

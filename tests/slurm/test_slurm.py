@@ -117,6 +117,19 @@ class SubmitTest(SlurmCase):
                    10, "--set", "cluster.launcher=srun", "--wait")
         self.assertEqual(select(workspace, "select ranks from runs"), [(3,)])
 
+    def test_where_mpirun_starts_no_ranks_srun_does(self):
+        no_program = "PRTE_MCA_plm=nothing"
+        no_answer = "PRTE_MCA_plm=ssh PRTE_MCA_plm_ssh_agent=/bin/false"
+        for setting in (no_program, no_answer):
+            workspace = self.workspace()
+            self.besom("submit", SMOKE, "-w", workspace, "--nodes", 3, "--time",
+                       10, "--setup", f"export {setting}", "--wait")
+            self.assertIn("mpirun could not start ranks; trying srun",
+                          self.log(workspace))
+            self.assertEqual(select(workspace, "select ranks from runs"),
+                             [(3,)])
+            self.assertEqual(self.record(workspace)["losses"], {})
+
     def test_ranks_share_the_cores_of_each_node(self):
         workspace = self.workspace()
         self.besom("submit", SMOKE, "-w", workspace, "--nodes", 2, "--time",
@@ -393,9 +406,11 @@ class SlurmGoneTest(SlurmCase):
         self.assertIn(f"job {job}: Slurm does not know it any more", status)
         self.assertNotIn("running", status)
         lab.until(lambda: lab.usable() == 3, 60, "all nodes")
+        [(done,)] = select(workspace, "select count(*) from attempts where "
+                           "stage = 'fine_tune' and outcome = 'done'")
         self.submit(workspace, *LONG)
-        self.until_ended(workspace)
-        self.check_rows(workspace, LONG)
+        self.until_fits(workspace, done + 1)
+        self.besom("cancel", "smoke", "-w", workspace)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,14 @@
 #include <system_error>
 #include <thread>
 
-#include "cluster/cpu.h"
 #include "cluster/job_link.h"
 #include "cluster/slurm_allocation.h"
 #include "cluster/slurm_queue.h"
 #include "db/reader.h"
 #include "db/results_store.h"
 #include "pipeline/base/clock.h"
-#include "pipeline/cli/rank_places.h"
 #include "pipeline/cli/reading/sweep_summary.h"
-#include "pipeline/run/standing.h"
+#include "pipeline/cli/standing_here.h"
 #include "pipeline/run/sweep_plan.h"
 
 namespace besom::cli {
@@ -114,11 +112,8 @@ Status JobEnd::ReadRecord() {
 /// 0, 1 or 3, by the database alone.
 Result<int> JobEnd::SweepCode() const {
   if (shard_) {
-    BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> offered,
-                           NumericsHere());
     BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
-                           run::FindStanding(arguments_.run.options,
-                                             cluster::UsableCores(), offered));
+                           StandingHere(arguments_.run.options));
     if (!standing.complete) return 3;
     return standing.failed > 0 ? 1 : 0;
   }

@@ -1,4 +1,4 @@
-#include "pipeline/cli/slurm/job_nodes.h"
+#include "pipeline/cli/job_nodes.h"
 
 #include <fmt/format.h>
 
