@@ -22,6 +22,11 @@ std::string WhyOver(const LinkFacts& facts) {
 NextLink DecideNextLink(const LinkFacts& facts) {
   if (facts.complete) return {Kind::kNone, "the sweep is complete", ""};
   if (facts.cancelled) return {Kind::kNone, "cancelled", ""};
+  if (!facts.limit.empty())
+    return {
+        Kind::kGiveUp, facts.limit,
+        "see what failed (besom status); raise the limit or mend the sweep, "
+        "then submit again"};
   if (IsFinal(facts.run_code))
     return {Kind::kGiveUp,
             fmt::format("the run ended with exit code {}", facts.run_code),

@@ -10,6 +10,7 @@ struct LinkFacts {
   bool complete = false;   ///< By the database: every trial has ended.
   int run_code = 3;        ///< How `besom run` ended.
   bool cancelled = false;  ///< By the user, through besom.
+  std::string limit;       ///< Of the spec, that ended the run; "" = none.
   enum class Job {
     kRunning,  ///< It goes on.
     kEnding,   ///< Slurm is ending it.

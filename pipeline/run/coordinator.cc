@@ -363,9 +363,9 @@ void Coordinator::GiveUp(const std::vector<TaskId>& ended,
   recorder_.TrialsFailed(ended, cause);
   const std::size_t failed = recorder_.failed().size();
   if (options_.fail_fast && failed > 0)
-    Stop("a trial failed (--fail-fast)");
+    Stop("a trial failed (--fail-fast)", Stopping::kForGood);
   else if (failed > options_.max_failed_trials)
-    Stop("more trials failed than limits.failures allows");
+    Stop("more trials failed than limits.failures allows", Stopping::kForGood);
 }
 
 Status Coordinator::Release(TaskId task) {

@@ -84,7 +84,12 @@ class Coordinator {
   Status Release(TaskId task);
   void StopIfAsked();
   void StopIfHeldBack();
-  void Stop(std::string why, bool patient = false);
+  enum class Stopping {
+    kNow,
+    kPatient,  ///< What will end before the job does goes on.
+    kForGood,  ///< By a limit of the spec, which the next run would meet, too.
+  };
+  void Stop(std::string why, Stopping how = Stopping::kNow);
   void InterruptRanks();
   Status RecallUnbegun();
   bool MustAbandon() const;

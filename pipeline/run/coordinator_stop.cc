@@ -23,24 +23,24 @@ void Coordinator::StopIfAsked() {
   if (outcome_.interrupted) {
     InterruptRanks();
   } else if (stop_requests_() > 0) {
-    Stop("asked to stop",
-         /*patient=*/budget_ && budget_->SecondsToEnd(now) < kLongestWarning);
+    const bool warned = budget_ && budget_->SecondsToEnd(now) < kLongestWarning;
+    Stop("asked to stop", warned ? Stopping::kPatient : Stopping::kNow);
   } else if (options_.time_limit > 0 && now - start_ > options_.time_limit) {
-    Stop("limits.time is over");
+    Stop("limits.time is over", Stopping::kForGood);
   } else if (budget_ && budget_->Left(now) <= 0) {
     Stop("the job's time is over");
   }
 }
 
-/// `patient`: what will end before the job does goes on.
-void Coordinator::Stop(std::string why, bool patient) {
+void Coordinator::Stop(std::string why, Stopping how) {
   if (outcome_.interrupted) return;
   outcome_.interrupted = true;
   outcome_.why = std::move(why);
-  patient_ = recall_unbegun_ = patient;
+  patient_ = recall_unbegun_ = how == Stopping::kPatient;
   scheduler_->Stop();
   interrupted_.assign(static_cast<std::size_t>(executor_.ranks()), false);
-  recorder_.Event("stopping", {{"why", outcome_.why}});
+  recorder_.Event("stopping", {{"why", outcome_.why},
+                               {"for_good", how == Stopping::kForGood}});
   InterruptRanks();
 }
 

@@ -28,6 +28,15 @@ TEST(NextLinkTest, NothingFollowsACompleteSweep) {
   EXPECT_EQ(DecideNextLink(facts).kind, Kind::kNone);
 }
 
+TEST(NextLinkTest, WhatTheSpecsOwnLimitsStoppedIsNotStartedAgain) {
+  LinkFacts facts = StoppedAtLimit();
+  facts.seconds_left = 3000;
+  facts.limit = "more trials failed than limits.failures allows";
+  const NextLink next = DecideNextLink(facts);
+  EXPECT_EQ(next.kind, Kind::kGiveUp);
+  EXPECT_EQ(next.why, facts.limit);
+}
+
 TEST(NextLinkTest, ARunThatWasStoppedAtTheLimitIsQueuedAgain) {
   EXPECT_EQ(DecideNextLink(StoppedAtLimit()).kind, Kind::kRequeue);
 }

@@ -239,6 +239,18 @@ class TimeLimitTest(SlurmCase):
         self.assertEqual(self.record(workspace)["links"], 2)
         self.assertEqual(lab.job(job)["Restarts"], "0")
 
+    def test_what_ends_a_sweep_ends_the_chain(self):
+        workspace = self.workspace()
+        job = self.submit(
+            workspace, *SLOW, "--set", "limits.failures=0", "--set",
+            "parameters={train.learning_rate: {values: [1.0e+30, 1.1e+30, "
+            "1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3]}}")
+        self.until_ended(workspace)
+        record = self.record(workspace)
+        self.assertIn("limits.failures", record["why"])
+        self.assertEqual((record["links"], record["job"]), (1, job))
+        lab.until_state(job, ("FAILED",))
+
     def test_without_progress_the_chain_ends(self):
         workspace = self.workspace()
         program = Path(self.folder.name) / "worker"

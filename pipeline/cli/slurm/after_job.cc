@@ -53,6 +53,12 @@ Status Insist(const Clock& clock, double end,
   }
 }
 
+/// Where the results of the sweep, or of a shard of it, are while it runs.
+Path DatabaseOf(const WorkspaceLayout& layout, const std::string& sweep,
+                const std::optional<SweepShard>& shard) {
+  return shard ? layout.part(sweep, *shard) : layout.database();
+}
+
 /// When a checkpoint was last written: seconds since 1970, 0 = never.
 double LastCheckpoint(const WorkspaceLayout& layout) {
   double last = 0;
@@ -62,6 +68,21 @@ double LastCheckpoint(const WorkspaceLayout& layout) {
     if (const Result<FileStat> stat = StatFile(entry.path()); stat.ok())
       last = std::max(last, static_cast<double>(stat->mtime_ns) * 1e-9);
   return last;
+}
+
+/// Why the run that began at `since` (seconds since 1970) or later stopped for
+/// good though work is left; "" = it did not.
+std::string LimitSince(const Path& database, const std::string& sweep,
+                       double since) {
+  const auto reader = db::Reader::Open(database);
+  if (!reader.ok()) return "";
+  const auto rows = (*reader)->Query(
+      "SELECT json_extract(text, '$.why') FROM events WHERE sweep = ? AND "
+      "kind = 'stopping' AND json_extract(text, '$.for_good') AND time >= "
+      "strftime('%Y-%m-%dT%H:%M:%f', ?, 'unixepoch') ORDER BY time DESC LIMIT "
+      "1",
+      {sweep, since});
+  return rows.ok() && !rows->rows.empty() ? db::TextOf(rows->rows[0][0]) : "";
 }
 
 /// The end of one run in its job.
@@ -81,6 +102,7 @@ class JobEnd {
 
  private:
   Status ReadRecord();
+  Path Database() const { return DatabaseOf(layout_, record_.sweep, shard_); }
   Result<int> SweepCode() const;
   Result<LinkFacts> Facts(int sweep_code);
   Status Begin(const std::string& why);
@@ -125,6 +147,7 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   facts.complete = sweep_code != 3;
   facts.run_code = *arguments_.after_job;
   facts.cancelled = record_.cancelled;
+  facts.limit = LimitSince(Database(), record_.sweep, record_.started);
   facts.links = record_.links;
   facts.max_links = slurm_.at("max_links");
   facts.may_requeue = slurm_.at("requeue");
@@ -255,8 +278,7 @@ Result<int> JobEnd::Run() {
 
 std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep,
                        const std::optional<SweepShard>& shard) {
-  const auto reader =
-      db::Reader::Open(shard ? layout.part(sweep, *shard) : layout.database());
+  const auto reader = db::Reader::Open(DatabaseOf(layout, sweep, shard));
   if (!reader.ok()) return 0;
   const auto rows = (*reader)->Query(
       "SELECT count(*) FROM attempts WHERE sweep = ? AND outcome = 'done'",

@@ -55,7 +55,7 @@ class TimeLimitTest : public ::testing::Test {
     RunObserver observer;
     Coordinator coordinator(
         sweep_, *executor_, recorder, observer, clock_,
-        [this] { return clock_.now - begin_ >= stop_after_ ? 1 : 0; }, {});
+        [this] { return clock_.now - begin_ >= stop_after_ ? 1 : 0; }, limits_);
     coordinator.SetTimeBudget(&budget);
     return coordinator.Run(targets_).value();
   }
@@ -77,6 +77,7 @@ class TimeLimitTest : public ::testing::Test {
   SweepGraph sweep_;
   testing::FakeForecast forecast_;
   TimeBudgetOptions options_;
+  CoordinatorOptions limits_;
   std::map<TaskId, double> actual_;  ///< Where not as predicted.
   std::set<int> hangs_;
   double stop_after_ = 1e9, begin_ = 0;
@@ -154,6 +155,18 @@ TEST_F(TimeLimitTest, AskedToStopItEndsWhatFitsAndBeginsNothingMore) {
   EXPECT_THAT(Done(), ElementsAre(kSplit, kShort, kLong));
   EXPECT_THAT(executor_->interrupted, IsEmpty());
   EXPECT_NEAR(Passed(), 51, 0.3);
+}
+
+TEST_F(TimeLimitTest, OnlyALimitOfTheSpecEndsTheSweepForGood) {
+  stop_after_ = 3;
+  Run(100);
+  ASSERT_THAT(Events(), ElementsAre("stopping"));
+  EXPECT_EQ(sink_->events[0].second["for_good"], false);
+  stop_after_ = 1e9;
+  limits_.time_limit = 3;
+  EXPECT_EQ(Run(100).why, "limits.time is over");
+  ASSERT_THAT(Events(), ElementsAre("stopping"));
+  EXPECT_EQ(sink_->events[0].second["for_good"], true);
 }
 
 TEST_F(TimeLimitTest, AskedToStopItInterruptsWhatDoesNotFit) {
