@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -90,15 +91,28 @@ bool ErrorRelay::PassOn(std::string& line) const {
   return true;
 }
 
+namespace {
+
+std::string WordAt(std::string_view text) {
+  const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
+  text.remove_prefix(begin);
+  return std::string(text.substr(0, text.find_first_of(" \t\r\n")));
+}
+
+}  // namespace
+
 std::string LostNodeIn(std::string_view line) {
+  constexpr std::string_view kOfSrun = "Node failure on ";
+  if (const std::size_t failed = line.find(kOfSrun);
+      failed != std::string_view::npos && line.starts_with("srun:"))
+    return WordAt(line.substr(failed + kOfSrun.size()));
   const std::size_t daemon = line.find("Remote daemon:");
   constexpr std::string_view kBefore = "] on node ";
   const std::size_t place = line.find(kBefore);
   if (daemon == std::string_view::npos || place == std::string_view::npos ||
       place < daemon)
     return "";
-  const std::string_view node = line.substr(place + kBefore.size());
-  return std::string(node.substr(0, node.find_last_not_of(" \r\n") + 1));
+  return WordAt(line.substr(place + kBefore.size()));
 }
 
 }  // namespace besom::cluster

@@ -37,9 +37,10 @@ class ErrorRelay {
   std::thread thread_;
 };
 
-/// The node that mpirun's words say it has lost: `line` is one of those of
-/// Open MPI 4 and 5 about a daemon that no longer answers. "" = says no such
-/// thing.
+/// The node that `line` says is lost, in Slurm's notation ("node[3-4]") when
+/// there are several: it is one of mpirun's (Open MPI 4 and 5) about a daemon
+/// that no longer answers, or of srun's about a node that failed. "" = says no
+/// such thing.
 std::string LostNodeIn(std::string_view line);
 
 }  // namespace besom::cluster

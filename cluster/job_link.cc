@@ -36,7 +36,7 @@ NextLink DecideNextLink(const LinkFacts& facts) {
   const bool ending = facts.job == LinkFacts::Job::kEnding;
   if (ending && !facts.preempted && facts.seconds_left > 0)
     return {Kind::kNone, "the job was cancelled", ""};
-  if (!facts.progress && !facts.node_lost)
+  if (!facts.progress && !facts.node_lost && !facts.preempted)
     return {Kind::kGiveUp, "nothing was finished since the last start",
             "look into the job's log; give the job more time (slurm.time) if "
             "a task needs more than it had; then submit again"};

@@ -47,7 +47,8 @@ bool IsNoAnswer(std::string_view words) {
   for (const std::string_view sign :
        {"Unable to contact", "Connection refused", "Socket timed out",
         "connect failure", "Zero Bytes were transmitted",
-        "Communication connection failure"})
+        "Communication connection failure", "authentication error",
+        "standby mode", "Unexpected message received"})
     if (words.find(sign) != std::string_view::npos) return true;
   return false;
 }
@@ -61,7 +62,10 @@ Result<std::string> Ask(const std::vector<std::string>& command) {
   if (outcome.exit_code == 0) return outcome.output;
   const std::string said(Trimmed(outcome.output));
   if (outcome.exit_code == 127) return NoSlurm(command[0]);
-  if (said.find("Invalid job id") != std::string::npos)
+  // The second: a task of an array whose others Slurm still knows.
+  if (said.find("Invalid job id") != std::string::npos ||
+      (said.find("Job ") != std::string::npos &&
+       said.find(" not found") != std::string::npos))
     return Status(StatusCode::kNotFound, command[0], said);
   if (IsNoAnswer(said))
     return IoError(command[0], said,
@@ -69,6 +73,15 @@ Result<std::string> Ask(const std::vector<std::string>& command) {
   return InvalidError(
       command[0], said,
       "mend what Slurm says is wrong (`slurm:` in the sweep, or the options)");
+}
+
+/// As Ask, of the job's own cluster.
+Result<std::string> AskOf(const JobName& name, const char* program,
+                          const std::vector<std::string>& words) {
+  std::vector<std::string> command = {program};
+  if (!name.cluster.empty()) command.push_back("--clusters=" + name.cluster);
+  command.insert(command.end(), words.begin(), words.end());
+  return Ask(command);
 }
 
 /// Of a time limit: "10:00", "04:00:00", "2-00:00:00"; 0 = none.
@@ -95,14 +108,36 @@ Result<SubmittedJob> ParseSubmitted(std::string_view output) {
                    parts.size() > 1 ? std::string(parts[1]) : ""};
   if (job.job.empty() ||
       job.job.find_first_not_of("0123456789") != std::string::npos)
-    return IoError("sbatch",
-                   fmt::format("it printed '{}' instead of a job's number",
-                               Trimmed(output)));
+    return InvalidError(
+        "sbatch",
+        fmt::format("it printed '{}' instead of a job's number",
+                    Trimmed(output)),
+        "see with squeue whether the job is there; submit again if it is not");
   return job;
 }
 
+std::vector<std::string> ParseJobsOf(std::string_view output,
+                                     std::string_view script) {
+  std::vector<std::string> jobs;
+  for (const std::string_view line : SplitAt(output, '\n')) {
+    const std::size_t first = line.find('|');
+    const std::size_t second = line.find('|', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos ||
+        Trimmed(line.substr(second + 1)) != script)
+      continue;
+    const std::string_view job = Trimmed(line.substr(0, first));
+    const std::string_view task =
+        Trimmed(line.substr(first + 1, second - first - 1));
+    jobs.push_back(task == "N/A" ? std::string(job)
+                                 : fmt::format("{}_{}", job, task));
+  }
+  return jobs;
+}
+
 Result<QueuedJob> ParseJob(std::string_view output) {
-  const std::string_view line = SplitAt(Trimmed(output), '\n')[0];
+  std::string_view line;
+  for (const std::string_view one : SplitAt(Trimmed(output), '\n'))
+    if (line.empty() && one.starts_with("JobId=")) line = one;
   std::map<std::string, std::string, std::less<>> fields;
   for (const std::string_view word : SplitAt(line, ' ')) {
     const std::size_t equals = word.find('=');
@@ -121,10 +156,11 @@ Result<QueuedJob> ParseJob(std::string_view output) {
   job.state = field("JobState");
   if (job.job.empty() || job.state.empty())
     return IoError("scontrol",
-                   fmt::format("it printed no job, but '{}'", line));
+                   fmt::format("it printed no job, but '{}'", Trimmed(output)));
   job.phase = PhaseOf(job.state);
   job.reason = field("Reason");
   job.nodes = field("NodeList");
+  job.excluded = field("ExcNodeList");
   job.start = SecondsOf(field("StartTime"));
   job.end = SecondsOf(field("EndTime"));
   if (const double limit = LimitOf(field("TimeLimit")); limit > 0)
@@ -133,6 +169,16 @@ Result<QueuedJob> ParseJob(std::string_view output) {
   job.may_requeue = field("Requeue") == "1";
   job.preempted = SecondsOf(field("PreemptTime")) > 0;
   return job;
+}
+
+std::vector<std::string> ParseNodes(std::string_view output) {
+  std::vector<std::string> nodes;
+  for (const std::string_view line : SplitAt(output, '\n')) {
+    const std::string_view node = Trimmed(line);
+    if (!node.empty() && node.find_first_of(" :") == std::string_view::npos)
+      nodes.emplace_back(node);
+  }
+  return nodes;
 }
 
 std::vector<std::string> ParseLost(std::string_view output) {
@@ -160,9 +206,16 @@ Result<SubmittedJob> Submit(const Submission& submission) {
   return ParseSubmitted(output);
 }
 
-Result<QueuedJob> FindJob(const std::string& job) {
+Result<std::vector<std::string>> JobsOf(const Path& script) {
   BESOM_ASSIGN_OR_RETURN(const std::string output,
-                         Ask({"scontrol", "-o", "show", "job", job}));
+                         Ask({"squeue", "--me", "-h", "-o", "%F|%K|%o"}));
+  return ParseJobsOf(output, script.string());
+}
+
+Result<QueuedJob> FindJob(const JobName& name) {
+  BESOM_ASSIGN_OR_RETURN(
+      const std::string output,
+      AskOf(name, "scontrol", {"-o", "show", "job", name.job}));
   return ParseJob(output);
 }
 
@@ -170,26 +223,28 @@ Status Requeue(const std::string& job) {
   return Ask({"scontrol", "requeue", job}).status();
 }
 
-Status Cancel(const std::string& job) { return Ask({"scancel", job}).status(); }
+Status Cancel(const JobName& name) {
+  return AskOf(name, "scancel", {name.job}).status();
+}
 
-Status SignalScript(const std::string& job, const std::string& signal) {
-  return Ask({"scancel", "--batch", "--signal=" + signal, job}).status();
+Status SignalScript(const JobName& name, const std::string& signal) {
+  return AskOf(name, "scancel", {"--batch", "--signal=" + signal, name.job})
+      .status();
 }
 
 Status ExcludeNodes(const std::string& job,
                     const std::vector<std::string>& nodes) {
-  return Ask({"scontrol", "update", "JobId=" + job,
-              fmt::format("ExcNodeList={}", fmt::join(nodes, ","))})
+  BESOM_ASSIGN_OR_RETURN(const QueuedJob known, FindJob({job, ""}));
+  std::string list = fmt::format("{}", fmt::join(nodes, ","));
+  if (!known.excluded.empty()) list = known.excluded + "," + list;
+  return Ask({"scontrol", "update", "JobId=" + job, "ExcNodeList=" + list})
       .status();
 }
 
 Result<std::vector<std::string>> NodesIn(const std::string& list) {
   BESOM_ASSIGN_OR_RETURN(const std::string output,
                          Ask({"scontrol", "show", "hostnames", list}));
-  std::vector<std::string> nodes;
-  for (const std::string_view line : SplitAt(Trimmed(output), '\n'))
-    if (!Trimmed(line).empty()) nodes.emplace_back(Trimmed(line));
-  return nodes;
+  return ParseNodes(output);
 }
 
 Result<std::vector<std::string>> LostAmong(

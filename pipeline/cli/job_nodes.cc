@@ -1,6 +1,7 @@
 #include "pipeline/cli/job_nodes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -19,7 +20,7 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
   nodes.only_here_ = allocation.node_count == 1;
   const Result<std::vector<std::string>> all =
       cluster::NodesIn(allocation.nodes);
-  const Result<cluster::QueuedJob> job = cluster::FindJob(allocation.job);
+  const Result<cluster::QueuedJob> job = cluster::FindJob({allocation.job, ""});
   if (!all.ok() || !job.ok() || job->nodes.empty()) {
     Log(LogLevel::kWarning,
         "Slurm does not say when the job ends and which nodes it has: " +
@@ -52,12 +53,28 @@ Result<JobNodes> JobNodes::Find(const cluster::SlurmAllocation& allocation,
 
 Status JobNodes::RecordLosses(const std::set<std::string>& nodes) const {
   if (nodes.empty()) return Status::Ok();
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> lost, Lost(nodes));
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> record,
                          ReadJobRecord(layout_, sweep_, shard_));
   // A job that the user wrote himself has none.
   if (!record || record->job != job_) return Status::Ok();
-  for (const std::string& node : nodes) ++record->losses[node];
+  for (const std::string& node : lost) ++record->losses[node];
   return WriteJobRecord(layout_, *record, shard_);
+}
+
+/// Of a job that Slurm ends (it needs the nodes, or the time is over) mpirun
+/// loses its daemons on nodes that are as good as ever.
+Result<std::vector<std::string>> JobNodes::Lost(
+    const std::set<std::string>& nodes) const {
+  BESOM_ASSIGN_OR_RETURN(
+      const std::vector<std::string> named,
+      cluster::NodesIn(fmt::format("{}", fmt::join(nodes, ","))));
+  const Result<cluster::QueuedJob> job = cluster::FindJob({job_, ""});
+  if (!job.ok() ||
+      (job->phase == cluster::JobPhase::kRunning && !job->preempted))
+    return named;
+  Result<std::vector<std::string>> lost = cluster::LostAmong(named);
+  return lost.ok() ? std::move(lost) : std::vector<std::string>();
 }
 
 int RanksOfNode(const cluster::SlurmAllocation& allocation,

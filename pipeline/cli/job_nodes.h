@@ -31,10 +31,13 @@ class JobNodes {
   /// When the job's time is over, seconds since 1970; 0 = not known.
   double end() const { return end_; }
 
-  /// Remembers in the job's record that these were lost.
+  /// Remembers in the job's record that these were lost ("node3", "node[3-4]"),
+  /// as far as it was not Slurm that ended what ran on them.
   Status RecordLosses(const std::set<std::string>& nodes) const;
 
  private:
+  Result<std::vector<std::string>> Lost(
+      const std::set<std::string>& nodes) const;
   JobNodes(WorkspaceLayout layout, std::string sweep,
            const std::optional<SweepShard>& shard)
       : layout_(std::move(layout)), sweep_(std::move(sweep)), shard_(shard) {}

@@ -102,14 +102,22 @@ Result<int> RunOnThisHost(const RunArguments& arguments,
   return CodeOf(outcome, arguments);
 }
 
-/// How many runs this workspace has seen begin.
-std::int64_t RunsBegun(const run::RunOptions& options) {
-  const auto reader =
-      db::Reader::Open(WorkspaceLayout(options.workspace).database());
+std::int64_t RunsIn(const Path& database, const std::string& sweep) {
+  const auto reader = db::Reader::Open(database);
   if (!reader.ok()) return 0;
-  const auto rows = (*reader)->Query("SELECT count(*) FROM runs");
-  return rows.ok() ? static_cast<std::int64_t>(db::NumberOf(rows->rows[0][0]))
-                   : 0;
+  const auto rows =
+      (*reader)->Query("SELECT count(*) FROM runs WHERE sweep = ?", {sweep});
+  return rows.ok() ? db::IntegerOf(rows->rows[0][0]) : 0;
+}
+
+/// How many runs of the sweep, or of that shard of it, have begun. A shard's
+/// are in its part until that is merged.
+std::int64_t RunsBegun(const run::RunOptions& options,
+                       const std::string& sweep) {
+  const WorkspaceLayout layout(options.workspace);
+  std::int64_t count = RunsIn(layout.database(), sweep);
+  if (options.shard) count += RunsIn(layout.part(sweep, *options.shard), sweep);
+  return count;
 }
 
 /// Names of the variables that ranks on other nodes need from here.
@@ -129,12 +137,17 @@ class JobRun {
   JobRun(const RunArguments& arguments, const run::PreparedSweep& sweep,
          cluster::MpiJob job, const JobNodes& nodes)
       : arguments_(arguments),
+        sweep_(sweep.spec.name),
         wanted_(sweep.spec.base.at("cluster").at("launcher")),
         job_(std::move(job)),
         nodes_(nodes) {
     job_.single_host = nodes.only_here();
     job_.nodes = nodes.usable();
-    job_.unused_interfaces = cluster::HostOnlyInterfaces();
+    const cluster::Environment environment = cluster::ProcessEnvironment();
+    if (!cluster::NamesTcpInterfaces(
+            job_.extra_options, environment,
+            cluster::MpiParameterFiles(job_.mpi.mpirun, environment)))
+      job_.unused_interfaces = cluster::HostOnlyInterfaces();
     job_.on_error_line = [this](std::string_view line) {
       const std::string node = cluster::LostNodeIn(line);
       const std::lock_guard lock(mutex_);
@@ -146,10 +159,13 @@ class JobRun {
 
  private:
   Result<cluster::JobOutcome> Start(Launcher launcher);
-  bool HasBegun() const { return RunsBegun(arguments_.options) > begun_; }
+  bool HasBegun() const {
+    return RunsBegun(arguments_.options, sweep_) > begun_;
+  }
 
   const RunArguments& arguments_;
-  const std::int64_t begun_ = RunsBegun(arguments_.options);
+  const std::string sweep_;
+  const std::int64_t begun_ = RunsBegun(arguments_.options, sweep_);
   const std::string wanted_;
   cluster::MpiJob job_;
   const JobNodes& nodes_;

@@ -47,6 +47,13 @@ TEST(LostNodeTest, IsNamedByBothOpenMpis) {
             "gpu-17");
 }
 
+TEST(LostNodeTest, IsNamedBySrun) {
+  EXPECT_EQ(LostNodeIn("srun: error: Node failure on node3"), "node3");
+  EXPECT_EQ(LostNodeIn("srun: error: Node failure on node[3-4]\r"),
+            "node[3-4]");
+  EXPECT_EQ(LostNodeIn("rank 1: Node failure on is no word of srun's"), "");
+}
+
 TEST(LostNodeTest, OtherLinesNameNone) {
   EXPECT_EQ(LostNodeIn("  HNP daemon   : [prterun-vm-94@0,0] on node vm"), "");
   EXPECT_EQ(LostNodeIn("Remote daemon: is well"), "");

@@ -18,5 +18,22 @@ TEST(HostInterfacesTest, EveryHostHasItsLoopback) {
   EXPECT_THAT(HostOnlyInterfaces(), ::testing::Contains("lo"));
 }
 
+TEST(HostInterfacesTest, WhoeverChoosesTheNetworkIsHeard) {
+  const Environment none = [](std::string_view) { return std::nullopt; };
+  EXPECT_FALSE(
+      NamesTcpInterfaces({"--mca", "btl", "^ofi"}, none,
+                         {"# btl_tcp_if_include = ib0\nbtl = ^ofi\n"}));
+  EXPECT_TRUE(
+      NamesTcpInterfaces({"--mca", "btl_tcp_if_include", "ib0"}, none, {}));
+  EXPECT_TRUE(NamesTcpInterfaces(
+      {}, none, {"pml = ^ucx\n  btl_tcp_if_exclude = lo,eth9\n"}));
+  const Environment site =
+      [](std::string_view name) -> std::optional<std::string> {
+    if (name == "OMPI_MCA_btl_tcp_if_include") return "10.0.0.0/8";
+    return std::nullopt;
+  };
+  EXPECT_TRUE(NamesTcpInterfaces({}, site, {}));
+}
+
 }  // namespace
 }  // namespace besom::cluster

@@ -48,14 +48,14 @@ TEST(MpirunCommandTest, SomeOfTheNodesCanBeLeftOutAndInterfacesToo) {
   job.single_host = false;
   job.nodes = {"node1", "node3"};
   job.unused_interfaces = {"docker0", "lo"};
-  job.extra_options = {"--mca", "btl_tcp_if_exclude", "eth9"};
+  job.extra_options = {"--mca", "pml", "ucx"};
   job.worker = {"w"};
   EXPECT_THAT(
       MpirunCommand(job),
       ElementsAre("/opt/mpirun", "-n", "1", "--map-by", "node:OVERSUBSCRIBE",
                   "--bind-to", "none", "--host", "node1,node3", "--mca",
                   "btl_tcp_if_exclude", "127.0.0.1/8,docker0,lo", "--mca",
-                  "btl_tcp_if_exclude", "eth9", "w"));
+                  "pml", "ucx", "w"));
 }
 
 TEST(SrunCommandTest, StartsRanksOnTheNodesInTurns) {

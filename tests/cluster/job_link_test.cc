@@ -53,6 +53,16 @@ TEST(NextLinkTest, WithTimeLeftItGoesOnInTheSameJobWhateverTheSignalWas) {
   EXPECT_EQ(DecideNextLink(facts).kind, Kind::kRunAgain);
 }
 
+TEST(NextLinkTest, PreemptedBeforeAnythingWasFinishedIsNoReasonToGiveUp) {
+  LinkFacts facts = StoppedAtLimit();
+  facts.seconds_left = 3000;
+  facts.progress = false;
+  facts.preempted = true;
+  EXPECT_EQ(DecideNextLink(facts).kind, Kind::kRequeue);
+  facts.job = Job::kEnding;
+  EXPECT_EQ(DecideNextLink(facts).kind, Kind::kSubmit);
+}
+
 TEST(NextLinkTest, ALostNodeIsNoReasonToGiveUp) {
   LinkFacts facts = StoppedAtLimit();
   facts.seconds_left = 3000;

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
+
+#include "tests/fakes/programs_on_path.h"
 
 namespace besom::cluster {
 namespace {
@@ -40,27 +40,13 @@ TEST(JobStateOfTest, ASlurmThatDoesNotAnswerSaysNothing) {
   EXPECT_EQ(JobStateOf("", 127), JobState::kUnknown);
 }
 
-/// Real processes: stand-ins for Slurm's programs on a PATH of its own.
 class SlurmJobsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::filesystem::create_directories(folder_);
-    ::setenv("PATH", (folder_.string() + ":" + path_).c_str(), 1);
-  }
-  void TearDown() override {
-    ::setenv("PATH", path_.c_str(), 1);
-    std::filesystem::remove_all(folder_);
-  }
   void Put(const std::string& name, const std::string& script) {
-    std::ofstream(folder_ / name) << "#!/bin/sh\n" << script << "\n";
-    std::filesystem::permissions(folder_ / name,
-                                 std::filesystem::perms::owner_all);
+    programs_.Put(name, script);
   }
 
-  const std::string path_ = std::getenv("PATH");
-  const std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) /
-      ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  testing::ProgramsOnPath programs_;
   SlurmJobs jobs_;
 };
 
@@ -93,7 +79,7 @@ TEST_F(SlurmJobsTest, OnlyNumbersArePassedOn) {
 }
 
 TEST_F(SlurmJobsTest, WithoutSlurmNobodyKnows) {
-  ::setenv("PATH", folder_.c_str(), 1);
+  ::setenv("PATH", programs_.folder().c_str(), 1);
   EXPECT_EQ(jobs_.Find("12", ""), JobState::kUnknown);
 }
 

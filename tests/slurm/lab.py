@@ -64,13 +64,16 @@ PropagateResourceLimits=NONE
 SlurmdParameters=config_overrides
 {nodes}
 PartitionName=lab Nodes=node[1-{count}] Default=YES PriorityTier=1 MaxTime=INFINITE State=UP
+PartitionName=patient Nodes=node[1-{count}] PriorityTier=1 GraceTime=12 MaxTime=INFINITE State=UP
 PartitionName=urgent Nodes=node[1-{count}] PriorityTier=9 MaxTime=INFINITE State=UP
 """
 
 
 def free_ports(count):
-    """`count` ports in a row that nobody listens on."""
-    for base in range(20000, 30000, count):
+    """`count` ports in a row that nobody listens on, and that no other lab of
+    this moment is about to take."""
+    first = 20000 + os.getpid() % 500 * 20
+    for base in range(first, 31000, count):
         sockets = []
         try:
             for port in range(base, base + count):

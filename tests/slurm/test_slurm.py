@@ -77,6 +77,14 @@ class SlurmCase(SmokeCase):
                 return 0
         lab.until(lambda: fits() >= count, seconds, f"{count} fits")
 
+    def stand_in(self, program, script):
+        """A line of setup that puts a program of sh lines first on the PATH."""
+        folder = Path(self.folder.name) / f"bin-{program}"
+        folder.mkdir(exist_ok=True)
+        (folder / program).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / program).chmod(0o755)
+        return ["--setup", f"export PATH={folder}:$PATH"]
+
     def check_complete(self, workspace, code=0):
         self.besom("status", "-w", workspace, "--exit-code", codes=(code,))
 
@@ -129,6 +137,14 @@ class SubmitTest(SlurmCase):
             self.assertEqual(select(workspace, "select ranks from runs"),
                              [(3,)])
             self.assertEqual(self.record(workspace)["losses"], {})
+
+    def test_the_site_may_choose_the_network(self):
+        workspace = self.workspace()
+        self.besom("submit", SMOKE, "-w", workspace, "--nodes", 3, "--time",
+                   10, "--wait", "--set", "cluster.mpi_args=[--mca,pml,ob1,"
+                   "--mca,btl,'tcp,self',--mca,btl_tcp_if_include,lo]")
+        self.assertNotIn("srun", self.log(workspace))
+        self.assertEqual(select(workspace, "select ranks from runs"), [(3,)])
 
     def test_ranks_share_the_cores_of_each_node(self):
         workspace = self.workspace()
@@ -239,6 +255,68 @@ class TimeLimitTest(SlurmCase):
         self.assertEqual(self.record(workspace)["links"], 2)
         self.assertEqual(lab.job(job)["Restarts"], "0")
 
+    def submit_that_is_followed(self, workspace, *arguments):
+        """A job that ends by a warning, and has too little time for another
+        run and no leave to be queued again."""
+        job = self.submit(workspace, *SLOW, "--requeue", "false",
+                          "--signal-seconds", 400, *arguments)
+        self.until_fits(workspace, 2)
+        lab.ask("scancel", "--batch", "--signal=USR1", job)
+        self.until_ended(workspace)
+        return job
+
+    def test_a_follower_that_is_refused_ends_the_chain_in_words(self):
+        workspace = self.workspace()
+        self.submit_that_is_followed(workspace, *self.stand_in(
+            "sbatch", "echo 'sbatch: error: no more jobs today' >&2; exit 1"))
+        self.check_complete(workspace, code=3)
+        self.assertIn("no more jobs today", self.record(workspace)["why"])
+        self.assertEqual(self.record(workspace)["links"], 1)
+        self.assertEqual(
+            select(workspace,
+                   "select count(*) from events where kind = 'slurm_stopped'"),
+            [(1,)])
+
+    def test_a_follower_is_submitted_once_whatever_slurm_answers(self):
+        workspace = self.workspace()
+        asked = Path(self.folder.name) / "asked"
+        job = self.submit_that_is_followed(workspace, *self.stand_in(
+            "sbatch", f"/usr/bin/sbatch \"$@\"; code=$?\n"
+            f"[ -e {asked} ] && exit $code; touch {asked}\n"
+            "echo 'sbatch: error: Batch job submission failed: Socket timed "
+            "out on send/recv operation' >&2; exit 1"))
+        self.check_rows(workspace)
+        self.assertEqual(self.record(workspace)["job"], str(int(job) + 1))
+        self.assertEqual(lab.state(int(job) + 2), "")
+
+    def test_what_follows_is_seen_to_while_slurm_ends_the_job(self):
+        workspace = self.workspace()
+        seen = Path(self.folder.name) / "seen"
+        job = self.submit(workspace, *SLOW, *self.stand_in(
+            "scontrol", "if tr '\\0' ' ' < /proc/$PPID/cmdline | grep -q "
+            f"after-job; then touch {seen}; sleep 2; fi\n"
+            "exec /usr/bin/scontrol \"$@\""))
+        self.until_fits(workspace, 2)
+        lab.ask("scancel", "--batch", "--signal=USR1", job)
+        lab.until(seen.exists, 60, "the question what follows")
+        lab.ask("scancel", "--full", "--signal=TERM", job)
+        self.until_ended(workspace)
+        self.check_rows(workspace)
+
+    def test_what_the_user_excluded_stays_excluded(self):
+        workspace = self.workspace()
+        job = self.besom("submit", SMOKE, "-w", workspace, "--time", 10, *LONG,
+                         "--extra=--exclude=node1", "--signal-seconds", 400
+                         ).stdout.strip()
+        self.addCleanup(lab.ask, "scancel", job)
+        self.until_fits(workspace, 1)
+        record = self.record(workspace)
+        record["losses"] = {"node3": 2}
+        (workspace / "slurm/smoke.job.json").write_text(json.dumps(record))
+        lab.ask("scancel", "--batch", "--signal=USR1", job)
+        lab.until(lambda: lab.job(job).get("ExcNodeList") == "node1,node3",
+                  60, "both are left out")
+
     def test_what_ends_a_sweep_ends_the_chain(self):
         workspace = self.workspace()
         job = self.submit(
@@ -301,6 +379,20 @@ class ArrayTest(SlurmCase):
         self.check_rows(workspace)
 
 
+    def test_a_trial_that_fails_is_no_fault_of_mpirun(self):
+        workspace = self.workspace()
+        done = self.besom(
+            "submit", SMOKE, "-w", workspace, "--array", 2, "--time", 10,
+            "--cpus-per-node", 2, "--set", "resources.threads_per_rank=1",
+            "--set", "limits.failures=100%", "--set",
+            "parameters={train.learning_rate: {values: [1.0e+30, 1.0e-3]}}",
+            "--wait", codes=(1,))
+        self.addCleanup(lab.ask, "scancel", done.stdout.strip())
+        self.assertEqual(select(workspace, "select distinct ranks from runs"),
+                         [(2,)])
+        self.assertNotIn("srun", self.log(workspace))
+
+
 class EndedFromOutsideTest(SlurmCase):
     def test_scancel_leaves_a_sweep_that_can_be_resumed(self):
         workspace = self.workspace()
@@ -335,6 +427,18 @@ class EndedFromOutsideTest(SlurmCase):
         lab.until_state(urgent, ("COMPLETED",))
         self.until_ended(workspace)
         self.assertEqual(lab.job(job)["Restarts"], "1")
+        self.check_rows(workspace)
+
+    def test_nodes_that_slurm_needs_are_not_lost(self):
+        # With time to end: Slurm ends mpirun's daemons of the other nodes first.
+        workspace = self.workspace()
+        self.submit(workspace, *SLOW, "--partition", "patient")
+        self.until_fits(workspace, 2)
+        urgent = lab.ask("sbatch", "--parsable", "-p", "urgent", "-N3",
+                         "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1")
+        lab.until_state(urgent, ("COMPLETED",), 90)
+        self.until_ended(workspace)
+        self.assertEqual(self.record(workspace)["losses"], {})
         self.check_rows(workspace)
 
     def test_a_killed_rank_is_done_without(self):

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <set>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "cluster/job_link.h"
 #include "cluster/slurm_allocation.h"
@@ -38,6 +41,16 @@ constexpr double kRequeueSeconds = 120;
 
 void Sleep(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+/// Of those with which Slurm warns the processes of a job that it ends;
+/// programs that are started inherit it.
+void MaskSignals(int how) {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGUSR1);
+  ::pthread_sigmask(how, &signals, nullptr);
 }
 
 /// Does `call` until Slurm answers, it takes too long, or `end` is near.
@@ -85,6 +98,23 @@ std::string LimitSince(const Path& database, const std::string& sweep,
   return rows.ok() && !rows->rows.empty() ? db::TextOf(rows->rows[0][0]) : "";
 }
 
+/// sbatch's options for one more job of a sweep, after job `after`; `excluded`:
+/// nodes besides those that were lost too often.
+std::vector<std::string> ChainOptions(
+    const JobRecord& record, const std::optional<SweepShard>& shard,
+    const std::string& after, const std::vector<std::string>& excluded) {
+  std::vector<std::string> options;
+  if (!after.empty()) options.push_back("--dependency=afterany:" + after);
+  if (shard) options.push_back(fmt::format("--array={}", shard->index));
+  // It takes the place of what the script says.
+  std::set<std::string> nodes(excluded.begin(), excluded.end());
+  for (std::string& node : record.ExcludedNodes())
+    nodes.insert(std::move(node));
+  if (!nodes.empty())
+    options.push_back(fmt::format("--exclude={}", fmt::join(nodes, ",")));
+  return options;
+}
+
 /// The end of one run in its job.
 class JobEnd {
  public:
@@ -101,7 +131,7 @@ class JobEnd {
   Result<int> Run();
 
  private:
-  Status ReadRecord();
+  Result<bool> TakeRecord();
   Path Database() const { return DatabaseOf(layout_, record_.sweep, shard_); }
   Result<int> SweepCode() const;
   Result<LinkFacts> Facts(int sweep_code);
@@ -109,7 +139,10 @@ class JobEnd {
   Result<int> Finish(const NextLink& next, int code);
   Result<int> GoBack(const NextLink& next);
   Result<int> SubmitNext(const NextLink& next);
-  Status Tell(const std::string& kind, const std::string& why);
+  Result<std::string> Follower() const;
+  std::vector<std::string> Excluded() const;
+  void Tell(const std::string& kind, const std::string& why) const;
+  Status PutEvent(const std::string& kind, const std::string& why) const;
 
   const SubmitArguments& arguments_;
   const WorkspaceLayout layout_;
@@ -121,14 +154,31 @@ class JobEnd {
   double end_ = 0;  // Of the job's time; 0 = not known.
 };
 
-Status JobEnd::ReadRecord() {
+/// The record is this job's from now on. False when it is that of another job
+/// that is there, too: what follows is that one's to say.
+Result<bool> JobEnd::TakeRecord() {
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> known,
                          ReadJobRecord(layout_, record_.sweep, shard_));
-  // Somebody may have handed the script to Slurm himself.
-  if (known) record_ = *std::move(known);
+  const bool others = known && known->job != allocation_.job;
+  if (others && known->ended == 0) {
+    const auto job = cluster::FindJob({known->job, known->cluster});
+    if (job.ok() && (job->phase == cluster::JobPhase::kRunning ||
+                     job->phase == cluster::JobPhase::kPending)) {
+      fmt::print(stderr,
+                 "besom: nothing follows this job: job {} of {} is {}\n",
+                 known->job, record_.sweep, job->state);
+      return false;
+    }
+  }
+  // Somebody may have handed the script to Slurm himself; else it is the next
+  // of the known one's chain.
+  if (known && !(others && known->ended > 0)) {
+    record_ = *std::move(known);
+  } else {
+    record_.submitted = record_.started = clock_.Wall();
+  }
   record_.job = allocation_.job;
-  record_.cluster = allocation_.cluster;
-  return Status::Ok();
+  return true;
 }
 
 /// 0, 1 or 3, by the database alone.
@@ -160,7 +210,7 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   if (facts.complete || facts.cancelled) return facts;
   cluster::QueuedJob job;
   const Status asked = Insist(clock_, end_, [&]() -> Status {
-    BESOM_ASSIGN_OR_RETURN(job, cluster::FindJob(allocation_.job));
+    BESOM_ASSIGN_OR_RETURN(job, cluster::FindJob({allocation_.job, ""}));
     return Status::Ok();
   });
   if (!asked.ok()) {
@@ -179,10 +229,17 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   return facts;
 }
 
+/// For people: what follows does not depend on it.
+void JobEnd::Tell(const std::string& kind, const std::string& why) const {
+  fmt::print(stderr, "besom: {}: {}\n", kind, why);
+  if (const Status put = PutEvent(kind, why); !put.ok())
+    fmt::print(stderr, "besom: this is not in the events: {}\n",
+               put.ToString());
+}
+
 /// An event of the sweep, where it has a database yet. Not of a shard: whoever
 /// ends last may be taking its part away.
-Status JobEnd::Tell(const std::string& kind, const std::string& why) {
-  fmt::print(stderr, "besom: {}: {}\n", kind, why);
+Status JobEnd::PutEvent(const std::string& kind, const std::string& why) const {
   if (shard_ || !StatFile(layout_.database()).ok()) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout_.database()));
@@ -198,6 +255,7 @@ Status JobEnd::Tell(const std::string& kind, const std::string& why) {
 /// Remembers that the job is started once more, before it is.
 Status JobEnd::Begin(const std::string& why) {
   ++record_.links;
+  record_.ended = 0;
   record_.started = clock_.Wall();
   record_.done = TasksDone(layout_, record_.sweep, shard_);
   record_.why = why;
@@ -210,32 +268,66 @@ Result<int> JobEnd::Finish(const NextLink& next, int code) {
   record_.why = next.why;
   BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, shard_));
   if (next.kind == Kind::kNone) return code;
-  BESOM_RETURN_IF_ERROR(Tell("slurm_stopped", next.why));
+  Tell("slurm_stopped", next.why);
   fmt::print(stderr, "  cure: {}\n", next.cure);
   return std::max(code, *arguments_.after_job);
 }
 
+/// Another job of this sweep, or of this shard of it, that is there; "" = none.
+Result<std::string> JobEnd::Follower() const {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<std::string> jobs,
+                         cluster::JobsOf(layout_.job_script(record_.sweep)));
+  for (const std::string& job : jobs) {
+    if (job == allocation_.job) continue;
+    if (!shard_ || job.ends_with(fmt::format("_{}", shard_->index))) return job;
+  }
+  return std::string();
+}
+
+/// What the user, or an earlier link, had the job leave out.
+std::vector<std::string> JobEnd::Excluded() const {
+  const auto job = cluster::FindJob({allocation_.job, ""});
+  if (!job.ok() || job->excluded.empty()) return {};
+  const auto nodes = cluster::NodesIn(job->excluded);
+  return nodes.ok() ? *nodes : std::vector<std::string>();
+}
+
 Result<int> JobEnd::SubmitNext(const NextLink& next) {
-  const std::string before = record_.job;
-  cluster::SubmittedJob job;
+  const JobRecord before = record_;
   BESOM_RETURN_IF_ERROR(Begin(next.why));
+  const std::vector<std::string> options =
+      ChainOptions(record_, shard_, before.job, Excluded());
+  bool asked = false;
+  std::string job;
   const Status submitted = Insist(clock_, end_, [&]() -> Status {
+    // Slurm may have taken the job and not have come to say so.
+    if (std::exchange(asked, true)) {
+      BESOM_ASSIGN_OR_RETURN(job, Follower());
+      if (!job.empty()) return Status::Ok();
+    }
     BESOM_ASSIGN_OR_RETURN(
-        job, cluster::Submit({layout_.job_script(record_.sweep),
-                              ChainOptions(record_, shard_, before)}));
+        const cluster::SubmittedJob sent,
+        cluster::Submit({layout_.job_script(record_.sweep), options}));
+    job = !shard_ ? sent.job : fmt::format("{}_{}", sent.job, shard_->index);
     return Status::Ok();
   });
-  BESOM_RETURN_IF_ERROR(submitted);
-  record_.job =
-      !shard_ ? job.job : fmt::format("{}_{}", job.job, shard_->index);
+  if (!submitted.ok()) {
+    record_ = before;
+    return Finish({Kind::kGiveUp,
+                   fmt::format("no further job could be submitted: {}",
+                               submitted.cause()),
+                   "mend that, then submit again"},
+                  3);
+  }
+  record_.job = job;
   BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, record_, shard_));
-  BESOM_RETURN_IF_ERROR(Tell("slurm_submitted", next.why));
+  Tell("slurm_submitted", next.why);
   return 3;
 }
 
 Result<int> JobEnd::GoBack(const NextLink& next) {
   BESOM_RETURN_IF_ERROR(Begin(next.why));
-  BESOM_RETURN_IF_ERROR(Tell("slurm_requeued", next.why));
+  Tell("slurm_requeued", next.why);
   const Status requeued =
       Insist(clock_, end_, [&] { return cluster::Requeue(allocation_.job); });
   if (!requeued.ok()) {
@@ -246,13 +338,16 @@ Result<int> JobEnd::GoBack(const NextLink& next) {
   const std::vector<std::string> excluded = record_.ExcludedNodes();
   // Where this fails the next run leaves those nodes out by itself.
   if (!excluded.empty()) (void)cluster::ExcludeNodes(allocation_.job, excluded);
+  // Slurm is to end this process without delay.
+  MaskSignals(SIG_UNBLOCK);
   Sleep(kRequeueSeconds);
   return 3;
 }
 
 Result<int> JobEnd::Run() {
-  BESOM_RETURN_IF_ERROR(ReadRecord());
+  BESOM_ASSIGN_OR_RETURN(const bool ours, TakeRecord());
   BESOM_ASSIGN_OR_RETURN(const int code, SweepCode());
+  if (!ours) return code;
   BESOM_ASSIGN_OR_RETURN(const LinkFacts facts, Facts(code));
   const NextLink next = cluster::DecideNextLink(facts);
   switch (next.kind) {
@@ -261,7 +356,7 @@ Result<int> JobEnd::Run() {
       return Finish(next, code);
     case Kind::kRunAgain:
       BESOM_RETURN_IF_ERROR(Begin(next.why));
-      BESOM_RETURN_IF_ERROR(Tell("slurm_again", next.why));
+      Tell("slurm_again", next.why);
       return cluster::kRunAgain;
     case Kind::kRequeue:
       return GoBack(next);
@@ -286,21 +381,12 @@ std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep,
   return rows.ok() ? db::IntegerOf(rows->rows[0][0]) : 0;
 }
 
-std::vector<std::string> ChainOptions(const JobRecord& record,
-                                      const std::optional<SweepShard>& shard,
-                                      const std::string& after) {
-  std::vector<std::string> options;
-  if (!after.empty()) options.push_back("--dependency=afterany:" + after);
-  if (shard) options.push_back(fmt::format("--array={}", shard->index));
-  if (const std::vector<std::string> nodes = record.ExcludedNodes();
-      !nodes.empty())
-    options.push_back(fmt::format("--exclude={}", fmt::join(nodes, ",")));
-  return options;
-}
-
 Result<int> AfterJob(const SubmitArguments& arguments) {
   const std::optional<cluster::SlurmAllocation> allocation =
       cluster::ReadAllocation(cluster::ProcessEnvironment());
+  // Slurm warns all processes of a job that it ends. What follows the job is
+  // written down first; the programs that are asked are not to end, either.
+  MaskSignals(SIG_BLOCK);
   if (!allocation)
     return InvalidError("--after-job", "this is no Slurm job",
                         "submit without it; job scripts call it themselves");

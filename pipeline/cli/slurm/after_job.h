@@ -16,9 +16,4 @@ Result<int> AfterJob(const SubmitArguments& arguments);
 std::int64_t TasksDone(const WorkspaceLayout& layout, const std::string& sweep,
                        const std::optional<SweepShard>& shard);
 
-/// sbatch's options for one more job of a sweep, after job `after` ("" = none).
-std::vector<std::string> ChainOptions(const JobRecord& record,
-                                      const std::optional<SweepShard>& shard,
-                                      const std::string& after);
-
 }  // namespace besom::cli

@@ -32,7 +32,7 @@ class JobStop {
   Status End() const;
 
  private:
-  Result<std::string> MarkedJob();
+  Result<std::optional<JobRecord>> MarkedRecord();
 
   const WorkspaceLayout& layout_;
   const std::string sweep_;
@@ -45,22 +45,22 @@ class JobStop {
 /// The job by its record, which says from now on that nothing is to follow.
 /// Its script may replace the record at the same time, so it is looked at
 /// again at every step.
-Result<std::string> JobStop::MarkedJob() {
+Result<std::optional<JobRecord>> JobStop::MarkedRecord() {
   BESOM_ASSIGN_OR_RETURN(std::optional<JobRecord> record,
                          ReadJobRecord(layout_, sweep_, shard_));
-  if (!record) return std::string();
-  if (!record->cancelled) {
+  if (record && record->ended == 0 && !record->cancelled) {
     record->cancelled = true;
     BESOM_RETURN_IF_ERROR(WriteJobRecord(layout_, *record, shard_));
   }
-  return record->job;
+  return record;
 }
 
 Result<bool> JobStop::Step() {
-  BESOM_ASSIGN_OR_RETURN(const std::string number, MarkedJob());
-  const Result<cluster::QueuedJob> job = cluster::FindJob(number);
-  if (number.empty() || job.status().code() == StatusCode::kNotFound)
-    return true;
+  BESOM_ASSIGN_OR_RETURN(const std::optional<JobRecord> record, MarkedRecord());
+  if (!record || record->ended > 0) return true;
+  const cluster::JobName name = {record->job, record->cluster};
+  const Result<cluster::QueuedJob> job = cluster::FindJob(name);
+  if (job.status().code() == StatusCode::kNotFound) return true;
   if (!job.ok()) return job.status();
   switch (job->phase) {
     case cluster::JobPhase::kEnded:
@@ -68,17 +68,17 @@ Result<bool> JobStop::Step() {
     case cluster::JobPhase::kEnding:
       return false;
     case cluster::JobPhase::kPending:
-      BESOM_RETURN_IF_ERROR(cluster::Cancel(number));
+      BESOM_RETURN_IF_ERROR(cluster::Cancel(name));
       return false;
     case cluster::JobPhase::kRunning:
       break;
   }
-  if (asked_ != number) {
-    asked_ = number;
+  if (asked_ != name.job) {
+    asked_ = name.job;
     deadline_ = clock_.Monotonic() + kStopSeconds;
-    BESOM_RETURN_IF_ERROR(cluster::SignalScript(number, "USR1"));
+    BESOM_RETURN_IF_ERROR(cluster::SignalScript(name, "USR1"));
   } else if (clock_.Monotonic() > deadline_) {
-    BESOM_RETURN_IF_ERROR(cluster::Cancel(number));
+    BESOM_RETURN_IF_ERROR(cluster::Cancel(name));
   }
   return false;
 }
@@ -110,15 +110,18 @@ Status CancelSweep(const WorkspaceLayout& layout, const std::string& sweep) {
     stops.emplace_back(
         layout, sweep,
         alone ? std::nullopt : std::optional(SweepShard{count, i}));
+  Status failed;  // The first; what can be cancelled is, all the same.
   while (!stops.empty()) {
     for (auto stop = stops.begin(); stop != stops.end();) {
-      BESOM_ASSIGN_OR_RETURN(const bool ended, stop->Step());
-      if (ended) BESOM_RETURN_IF_ERROR(stop->End());
-      stop = ended ? stops.erase(stop) : std::next(stop);
+      const Result<bool> ended = stop->Step();
+      const Status said = ended.ok() && *ended ? stop->End() : ended.status();
+      if (failed.ok()) failed = said;
+      stop = !said.ok() || *ended ? stops.erase(stop) : std::next(stop);
     }
     if (!stops.empty())
       std::this_thread::sleep_for(std::chrono::duration<double>(kPause));
   }
+  BESOM_RETURN_IF_ERROR(failed);
   fmt::print("{}: cancelled; submitting or running it again goes on\n", sweep);
   return Status::Ok();
 }

@@ -36,7 +36,8 @@ Result<JobCounts> CountJobs(const WorkspaceLayout& layout,
   for (const JobRecord& record : records) {
     if (record.ended > 0) continue;
     ++counts.open;
-    const Result<cluster::QueuedJob> job = cluster::FindJob(record.job);
+    const Result<cluster::QueuedJob> job =
+        cluster::FindJob({record.job, record.cluster});
     const bool is_over = job.ok()
                              ? job->phase == cluster::JobPhase::kEnded
                              : job.status().code() == StatusCode::kNotFound;

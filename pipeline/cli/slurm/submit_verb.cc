@@ -89,7 +89,8 @@ Status CheckNoneIsActive(const WorkspaceLayout& layout,
   BESOM_ASSIGN_OR_RETURN(const std::vector<JobRecord> records,
                          JobRecordsOf(layout, sweep));
   for (const JobRecord& record : records) {
-    const Result<cluster::QueuedJob> job = cluster::FindJob(record.job);
+    const Result<cluster::QueuedJob> job =
+        cluster::FindJob({record.job, record.cluster});
     if (job.status().code() == StatusCode::kNotFound) continue;
     if (!job.ok()) return job.status();
     if (job->phase != cluster::JobPhase::kEnded)
@@ -101,6 +102,16 @@ Status CheckNoneIsActive(const WorkspaceLayout& layout,
                           sweep, sweep)};
   }
   return Status::Ok();
+}
+
+/// A Slurm that does not answer may have taken the script all the same.
+Result<cluster::SubmittedJob> SubmitOnce(const Path& script) {
+  Result<cluster::SubmittedJob> sent = cluster::Submit({script, {}});
+  if (sent.status().code() != StatusCode::kIo) return sent;
+  const Result<std::vector<std::string>> there = cluster::JobsOf(script);
+  if (!there.ok() || there->empty()) return sent;
+  const std::string& job = there->front();
+  return cluster::SubmittedJob{job.substr(0, job.find('_')), ""};
 }
 
 Status WriteRecords(const WorkspaceLayout& layout, const std::string& sweep,
@@ -138,7 +149,7 @@ Result<int> SubmitSweep(const SubmitArguments& arguments) {
   BESOM_RETURN_IF_ERROR(CheckNoneIsActive(layout, name));
   BESOM_RETURN_IF_ERROR(WriteFileAtomic(layout.job_script(name), script));
   BESOM_ASSIGN_OR_RETURN(const cluster::SubmittedJob job,
-                         cluster::Submit({layout.job_script(name), {}}));
+                         SubmitOnce(layout.job_script(name)));
   BESOM_RETURN_IF_ERROR(RemoveJobRecords(layout, name));
   BESOM_RETURN_IF_ERROR(WriteRecords(layout, name, job, arguments.array));
   fmt::print("{}\n", job.job);
