@@ -26,7 +26,8 @@ std::string JobText(const JobRecord& record) {
   if (record.ended > 0) {
     text += fmt::format("ended {}, {}", Iso8601(record.ended), record.why);
   } else {
-    const Result<cluster::QueuedJob> job = cluster::FindJob({record.job, record.cluster});
+    const Result<cluster::QueuedJob> job =
+        cluster::FindJob({record.job, record.cluster});
     if (job.ok())
       text += QueueText(*job);
     else if (job.status().code() == StatusCode::kNotFound)
