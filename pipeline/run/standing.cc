@@ -74,6 +74,11 @@ Result<Standing> FindStanding(const RunOptions& options, int threads,
   const std::vector<PlannedTrial>& trials = sweep.graph.trials;
   standing.to_merge =
       standing.has_parts && std::ranges::all_of(trials, HasEnded, state_of);
+  standing.left_to_merge =
+      standing.to_merge &&
+      std::ranges::none_of(parts, [](const PartStates& part) {
+        return AnyAlive(part.open_runs);
+      });
   const SweepShard::Block asked =
       options.shard.value_or(SweepShard{}).BlockOf(trials.size());
   standing.trials = asked.end - asked.first;

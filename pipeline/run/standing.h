@@ -21,6 +21,8 @@ struct Standing {
   /// Of a shard: all trials of all shards have ended, so that whoever ends last
   /// merges the parts.
   bool to_merge = false;
+  /// It does not: no shard is alive that would.
+  bool left_to_merge = false;
 };
 /// `offered`: as SweepNumerics::Resolve.
 Result<Standing> FindStanding(const RunOptions& options, int threads,

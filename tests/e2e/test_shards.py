@@ -1,10 +1,12 @@
 """Shards of one sweep: together they are one run, whatever happens to them."""
 
+import fcntl
 import os
 import re
 import shutil
 import signal
 import sqlite3
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -127,6 +129,52 @@ class Shards(SmokeCase):
         self.run_smoke(workspace, "--progress", "none")
         self.check_is_one_run(workspace)
         self.status(workspace, 0)
+
+    def part_states(self, workspace, index):
+        part = workspace / f"parts/smoke/{index}-of-{K}.db"
+        if not part.exists():
+            return []
+        try:
+            with sqlite3.connect(f"file:{part}?mode=ro", uri=True,
+                                 timeout=10) as connection:
+                return [state for state, in connection.execute(
+                    "select state from trials where planned")]
+        except sqlite3.Error:
+            return []  # It is just beginning.
+
+    def test_killed_before_it_merges_it_is_started_again_by_slurm(self):
+        workspace = self.workspace()
+        self.shard(workspace, 0)
+        self.shard(workspace, 1)
+        last = self.start_shard(workspace, 2)
+        wait_for(lambda: self.part_states(workspace, 2), 60, "its part")
+        with (workspace / "store/locks/smoke.parts.lock").open("r+b") as lock:
+            whole = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+
+            def hold():
+                try:
+                    fcntl.fcntl(lock, fcntl.F_OFD_SETLK, whole)
+                    return True
+                except OSError:
+                    return False
+            wait_for(hold, 60, "the lock of parts")
+            wait_for(lambda: set(self.part_states(workspace, 2)) == {"done"},
+                     60, "the end of its trials")
+            self.assertIsNone(last.poll())
+            self.kill(last)
+        # A stand-in for Slurm: the job runs and has time.
+        programs = Path(self.folder.name) / "bin"
+        programs.mkdir()
+        (programs / "scontrol").write_text(
+            "#!/bin/sh\necho JobId=7 JobState=RUNNING Requeue=1\n")
+        (programs / "scontrol").chmod(0o755)
+        after = besom("submit", SMOKE, "-w", workspace, "--shard", f"2/{K}",
+                      "--after-job", "137", SLURM_JOB_ID="9",
+                      SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID="2",
+                      PATH=f"{programs}:{os.environ['PATH']}")
+        self.assertEqual(after.returncode, 75, after.stderr)
+        self.shard(workspace, 2)
+        self.check_is_one_run(workspace)
 
     def test_under_mpirun(self):
         workspace = self.workspace()

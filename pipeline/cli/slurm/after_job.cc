@@ -186,7 +186,7 @@ Result<int> JobEnd::SweepCode() const {
   if (shard_) {
     BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
                            StandingHere(arguments_.run.options));
-    if (!standing.complete) return 3;
+    if (!standing.complete || standing.left_to_merge) return 3;
     return standing.failed > 0 ? 1 : 0;
   }
   return ExitCodeOfSweep(layout_.database(), record_.sweep);
