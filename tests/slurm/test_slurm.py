@@ -237,13 +237,13 @@ class TimeLimitTest(SlurmCase):
         self.until_fits(workspace, 2)
         lab.ask("scancel", "--batch", "--signal=USR1", job)
         self.until_ended(workspace)
+        lab.until_state(job, ("FAILED",))
         self.check_complete(workspace, code=3)
         self.assertIn("slurm.max_links", self.record(workspace)["why"])
         self.assertEqual(
             select(workspace,
                    "select count(*) from events where kind = 'slurm_stopped'"),
             [(1,)])
-        lab.until_state(job, ("FAILED",))
 
     def test_a_signal_without_need_costs_no_place_in_the_queue(self):
         workspace = self.workspace()
@@ -267,8 +267,9 @@ class TimeLimitTest(SlurmCase):
 
     def test_a_follower_that_is_refused_ends_the_chain_in_words(self):
         workspace = self.workspace()
-        self.submit_that_is_followed(workspace, *self.stand_in(
+        job = self.submit_that_is_followed(workspace, *self.stand_in(
             "sbatch", "echo 'sbatch: error: no more jobs today' >&2; exit 1"))
+        lab.until_state(job, ("FAILED",))
         self.check_complete(workspace, code=3)
         self.assertIn("no more jobs today", self.record(workspace)["why"])
         self.assertEqual(self.record(workspace)["links"], 1)
@@ -337,9 +338,9 @@ class TimeLimitTest(SlurmCase):
         job = self.submit(workspace, "--setup",
                           f"export BESOM_WORKER={program}")
         self.until_ended(workspace)
+        lab.until_state(job, ("FAILED",))
         self.assertIn("nothing was finished", self.record(workspace)["why"])
         self.assertIn("cure:", self.log(workspace))
-        lab.until_state(job, ("FAILED",))
 
 
 class ArrayTest(SlurmCase):
