@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,6 +70,7 @@ class Coordinator {
   Status HandOut();
   Status FilterClaimed(std::vector<Assignment>& given);
   Status AskForElsewhere();
+  Status ReleaseUnused();
   Status StartBundle(std::span<const Assignment> bundle);
   Status HandleEvents();
   Status Handle(const ExecutorEvent& event);
@@ -81,7 +83,6 @@ class Coordinator {
   Status HandleExpiry();
   void RemakeInput(TaskId reader, const BlobRef& broken);
   void GiveUp(const std::vector<TaskId>& ended, const Status& cause);
-  Status Release(TaskId task);
   void StopIfAsked();
   void StopIfHeldBack();
   enum class Stopping {
@@ -111,6 +112,7 @@ class Coordinator {
   OrderMaker orders_;
   std::optional<Scheduler> scheduler_;
   std::vector<TaskId> elsewhere_;  // Computed by other runs.
+  std::set<TaskId> claimed_;       // No other run computes them meanwhile.
   std::map<TaskId, int> remade_;   // How often outputs were gone.
   // By task: when it was last handed out and finished, as counts of both.
   std::vector<std::uint64_t> handed_out_, finished_;
