@@ -11,6 +11,9 @@ namespace {
 /// The longest sleep of the loop: bounds how late a time limit is seen.
 constexpr double kLongestWait = 0.2;
 
+/// Seconds after which a pause in listening to the ranks is not their fault.
+constexpr double kLongestDeafness = 1;
+
 /// How often to look for what other runs compute.
 constexpr double kElsewhereSeconds = 0.1;
 
@@ -88,7 +91,7 @@ Status Coordinator::Prepare(const std::vector<TaskId>& targets) {
 
 Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
   BESOM_RETURN_IF_ERROR(Prepare(targets));
-  start_ = clock_.Monotonic();
+  start_ = heard_at_ = clock_.Monotonic();
   while (true) {
     StopIfAsked();
     BESOM_RETURN_IF_ERROR(RecallUnbegun());
@@ -103,7 +106,9 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
       outcome_.abandoned = true;
       break;
     }
+    ForgiveSilence();
     BESOM_RETURN_IF_ERROR(HandleEvents());
+    heard_at_ = clock_.Monotonic();
     BESOM_RETURN_IF_ERROR(HandleExpiry());
     BESOM_RETURN_IF_ERROR(AskForElsewhere());
     BESOM_RETURN_IF_ERROR(recorder_.FlushIfDue());
@@ -402,6 +407,12 @@ Status Coordinator::HandleLostRank(int rank) {
   }
   GiveUp(loss.ended, cause);
   return Status::Ok();
+}
+
+/// While this rank waited for the database or a disk, it heard nobody.
+void Coordinator::ForgiveSilence() {
+  const double deaf = clock_.Monotonic() - heard_at_;
+  if (deaf > kLongestDeafness) scheduler_->Extend(deaf);
 }
 
 Status Coordinator::HandleExpiry() {

@@ -81,6 +81,7 @@ class Coordinator {
   Status HandleNotDone(int rank, const TaskReport& report);
   Status HandleLostRank(int rank);
   Status HandleExpiry();
+  void ForgiveSilence();
   void RemakeInput(TaskId reader, const BlobRef& broken);
   void GiveUp(const std::vector<TaskId>& ended, const Status& cause);
   void StopIfAsked();
@@ -118,7 +119,8 @@ class Coordinator {
   std::vector<std::uint64_t> handed_out_, finished_;
   std::uint64_t moment_ = 0;
   double start_ = 0;
-  double stop_by_ = 0;  // When tasks are abandoned that were interrupted.
+  double heard_at_ = 0;  // When what had come was last listened to.
+  double stop_by_ = 0;   // When tasks are abandoned that were interrupted.
   bool patient_ = false, recall_unbegun_ = false, told_held_back_ = false;
   std::vector<bool> interrupted_;  // By rank, once the run stops.
   double ask_elsewhere_at_ = 0;

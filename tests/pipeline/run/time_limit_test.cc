@@ -54,6 +54,7 @@ class TimeLimitTest : public ::testing::Test {
     options_.ranks = ranks;
     TimeBudget budget(sweep_.graph, forecast_, options_);
     sink_.emplace(sweep_.graph.size(), sweep_.trials.size());
+    sink_->at_commit = at_commit_;
     Recorder recorder(sweep_, *sink_, clock_);
     RunObserver observer;
     Coordinator coordinator(
@@ -84,6 +85,7 @@ class TimeLimitTest : public ::testing::Test {
   CoordinatorOptions limits_;
   std::map<TaskId, double> actual_;  ///< Where not as predicted.
   std::set<int> hangs_;
+  std::function<void()> at_commit_ = [] {};
   std::map<int, double> dies_;  ///< Ranks, and after how many seconds.
   testing::FakeClaims claims_{clock_};
   double stop_after_ = 1e9, begin_ = 0;
@@ -215,6 +217,18 @@ TEST_F(TimeLimitTest, WhatIsHeldBackAfterALossIsFreeForOtherRunsAtOnce) {
   EXPECT_NEAR(Passed(), 61, 0.5);
   ASSERT_THAT(claims_.released, ElementsAre(Key(kLong)));
   EXPECT_NEAR(claims_.released[kLong] - begin_, 40, 0.5);
+}
+
+TEST_F(TimeLimitTest, NoRankIsSilentBecauseNobodyListened) {
+  at_commit_ = [this] {
+    if (executor_->started.contains(kLong) && Passed() < 50) {
+      clock_.now += 2 * limits_.lease_seconds;
+      executor_->says_nothing = true;
+    }
+  };
+  Run(1000, /*ranks=*/2);
+  EXPECT_GT(Passed(), 2 * limits_.lease_seconds);
+  EXPECT_THAT(Events(), IsEmpty());
 }
 
 TEST_F(TimeLimitTest, WhatIsShorterThanItSeemedIsStartedAfterAll) {
