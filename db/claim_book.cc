@@ -46,6 +46,10 @@ ClaimBook::ClaimBook(std::unique_ptr<Connection> connection)
     : connection_(std::move(connection)) {}
 ClaimBook::~ClaimBook() = default;
 
+void ClaimBook::WaitWhileBusy(std::function<bool(double waited)> keep_waiting) {
+  connection_->WaitWhileBusy(std::move(keep_waiting));
+}
+
 Result<std::unique_ptr<ClaimBook>> ClaimBook::Open(
     const Path& path, std::chrono::milliseconds busy_timeout) {
   BESOM_ASSIGN_OR_RETURN(Connection connection, OpenMade(path, busy_timeout));

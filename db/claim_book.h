@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ class ClaimBook {
   ~ClaimBook();
   ClaimBook(const ClaimBook&) = delete;
   ClaimBook& operator=(const ClaimBook&) = delete;
+
+  /// As Connection::WaitWhileBusy.
+  void WaitWhileBusy(std::function<bool(double waited)> keep_waiting);
 
   /// Claims for `run` all of `keys` that are free; answers parallel to `keys`.
   /// An action whose blobs are gone must be forgotten first

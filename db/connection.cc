@@ -4,8 +4,10 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "db/journal_mode.h"
 #include "db/sqlite_error.h"
@@ -69,6 +71,32 @@ bool IsBlank(std::string_view text) {
 }
 
 }  // namespace
+
+struct Connection::BusyWait {
+  /// What SQLite calls; `again` counts from 0 in each wait. 0 = give up.
+  static int Call(void* self, int again) {
+    constexpr int kLongestPause = 50;  // Milliseconds.
+    auto& wait = *static_cast<BusyWait*>(self);
+    const auto now = std::chrono::steady_clock::now();
+    if (again == 0) wait.since = now;
+    const std::chrono::duration<double> waited = now - wait.since;
+    if (!wait.keep_waiting(waited.count())) return 0;
+    sqlite3_sleep(std::min(1 + 2 * again, kLongestPause));
+    return 1;
+  }
+
+  KeepWaiting keep_waiting;
+  std::chrono::steady_clock::time_point since;
+};
+
+void Connection::BusyWaitDeleter::operator()(BusyWait* wait) const {
+  delete wait;
+}
+
+void Connection::WaitWhileBusy(KeepWaiting keep_waiting) {
+  busy_wait_.reset(new BusyWait{std::move(keep_waiting), {}});
+  sqlite3_busy_handler(handle_.get(), &BusyWait::Call, busy_wait_.get());
+}
 
 void Connection::Closer::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);

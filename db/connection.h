@@ -50,6 +50,12 @@ class Connection {
   /// rollback journal all syncs are needed, but for the last one of the folder.
   Status WriteUnsynced();
 
+  /// Asked again and again while another process's transaction is in the way,
+  /// with the seconds that were waited, 0 at first; false: the call fails.
+  using KeepWaiting = std::function<bool(double waited)>;
+  /// From now on `keep_waiting` decides instead of the time-out.
+  void WaitWhileBusy(KeepWaiting keep_waiting);
+
   /// Runs SQL text of ours: one or several statements without results.
   Status Execute(std::string_view sql);
   /// Compiles the first statement of `sql`. kInvalid, with SQLite's words, for
@@ -81,6 +87,12 @@ class Connection {
   static Result<Connection> OpenToRead(const Path& path,
                                        std::chrono::milliseconds timeout);
 
+  struct BusyWait;
+  struct BusyWaitDeleter {
+    void operator()(BusyWait* wait) const;
+  };
+
+  std::unique_ptr<BusyWait, BusyWaitDeleter> busy_wait_;  // Outlives handle_.
   std::unique_ptr<sqlite3, Closer> handle_;
   std::string place_;
   /// By SQL text; finalized before the handle is closed.

@@ -30,6 +30,11 @@ ResultsStore::ResultsStore(std::unique_ptr<Connection> connection)
     : connection_(std::move(connection)) {}
 ResultsStore::~ResultsStore() = default;
 
+void ResultsStore::WaitWhileBusy(
+    std::function<bool(double waited)> keep_waiting) {
+  connection_->WaitWhileBusy(std::move(keep_waiting));
+}
+
 Result<std::unique_ptr<ResultsStore>> ResultsStore::Open(
     const Path& path, const StoreOptions& options) {
   if (path != ":memory:" && !path.parent_path().empty()) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,9 @@ class ResultsStore {
   /// outcome, so also when another run has taken it over (TakeOverRun), it
   /// changes nothing and is kInterrupted.
   void WriteAs(std::string run) { writer_ = std::move(run); }
+
+  /// As Connection::WaitWhileBusy.
+  void WaitWhileBusy(std::function<bool(double waited)> keep_waiting);
 
   /// How several fits become one; else only figures do, by their plain mean.
   void SummarizeBy(FitSummarizer how) { summarizer_ = std::move(how); }

@@ -125,7 +125,8 @@ Result<Path> BlobCourier::FetchFile(const Digest& digest,
   return here;
 }
 
-Result<std::string> BlobCourier::FetchCheckpoint(const Digest& key) {
+Result<std::string> BlobCourier::FetchCheckpoint(const Digest& key,
+                                                 const Progress& progress) {
   const std::int64_t number = NextNumber();
   std::string bytes;
   while (true) {
@@ -137,14 +138,14 @@ Result<std::string> BlobCourier::FetchCheckpoint(const Digest& key) {
                                                   bytes.size()}));
     BESOM_RETURN_IF_ERROR(answer.status);
     bytes += answer.bytes;
+    [[maybe_unused]] const bool stop = progress();
     if (answer.bytes.empty() || bytes.size() >= answer.size) return bytes;
   }
 }
 
-Status BlobCourier::DeliverCheckpoint(const Digest& key,
-                                      std::string_view bytes) {
-  return Give({DigestOf(bytes), bytes.size()}, key, bytes,
-              [] { return false; });
+Status BlobCourier::DeliverCheckpoint(const Digest& key, std::string_view bytes,
+                                      const Progress& progress) {
+  return Give({DigestOf(bytes), bytes.size()}, key, bytes, progress);
 }
 
 Status BlobCourier::Deliver(const BlobRef& blob, std::string_view bytes,
@@ -168,7 +169,6 @@ Status BlobCourier::Give(const BlobRef& blob,
     offset += piece.size();
     if (offset >= bytes.size())
       return InternalError("rank 0", "has all of a blob and does not say so");
-    // The work is done: it is not given up for a wish to stop.
     [[maybe_unused]] const bool stop = progress();
   }
 }

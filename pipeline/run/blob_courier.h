@@ -26,7 +26,7 @@ class BlobCourier {
   /// `wake` is called, from any thread, when there is something to be sent.
   BlobCourier(BlobStore& store, std::function<void()> wake);
 
-  /// Called for each piece that arrives; true = the task must end.
+  /// Called for each piece that came over; true = the task must end.
   using Progress = std::function<bool()>;
 
   /// Brings a blob here. kNotFound: rank 0 lacks it. kCorrupt: what rank 0 has
@@ -37,11 +37,15 @@ class BlobCourier {
   Result<Path> FetchFile(const Digest& digest, const std::string& file,
                          const Progress& progress);
   /// What rank 0 has of the checkpoint of the task of that key; kNotFound where
-  /// it has none. Nothing is checked.
-  Result<std::string> FetchCheckpoint(const Digest& key);
-  /// Has rank 0 put it in the place of what it has.
-  Status DeliverCheckpoint(const Digest& key, std::string_view bytes);
-  /// Has rank 0 store a blob durably; it is in this host's store.
+  /// it has none. Nothing is checked. Does not end when `progress` says so: who
+  /// begins anew instead may put less in its place.
+  Result<std::string> FetchCheckpoint(const Digest& key,
+                                      const Progress& progress);
+  /// Has rank 0 put it in the place of what it has, as Deliver.
+  Status DeliverCheckpoint(const Digest& key, std::string_view bytes,
+                           const Progress& progress);
+  /// Has rank 0 store a blob durably; it is in this host's store. Does not end
+  /// when `progress` says so: the work is done.
   Status Deliver(const BlobRef& blob, std::string_view bytes,
                  const Progress& progress);
 

@@ -11,6 +11,9 @@ namespace {
 /// The longest sleep of the loop: bounds how late a time limit is seen.
 constexpr double kLongestWait = 0.2;
 
+/// Seconds after which a pause in listening to the ranks is not their fault.
+constexpr double kLongestDeafness = 1;
+
 /// How often to look for what other runs compute.
 constexpr double kElsewhereSeconds = 0.1;
 
@@ -88,11 +91,12 @@ Status Coordinator::Prepare(const std::vector<TaskId>& targets) {
 
 Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
   BESOM_RETURN_IF_ERROR(Prepare(targets));
-  start_ = clock_.Monotonic();
+  start_ = heard_at_ = clock_.Monotonic();
   while (true) {
     StopIfAsked();
     BESOM_RETURN_IF_ERROR(RecallUnbegun());
     BESOM_RETURN_IF_ERROR(HandOut());
+    BESOM_RETURN_IF_ERROR(ReleaseUnused());
     if (scheduler_->finished()) {
       StopIfHeldBack();
       break;
@@ -102,7 +106,9 @@ Result<RunOutcome> Coordinator::Run(const std::vector<TaskId>& targets) {
       outcome_.abandoned = true;
       break;
     }
+    ForgiveSilence();
     BESOM_RETURN_IF_ERROR(HandleEvents());
+    heard_at_ = clock_.Monotonic();
     BESOM_RETURN_IF_ERROR(HandleExpiry());
     BESOM_RETURN_IF_ERROR(AskForElsewhere());
     BESOM_RETURN_IF_ERROR(recorder_.FlushIfDue());
@@ -169,9 +175,11 @@ Status Coordinator::FilterClaimed(std::vector<Assignment>& given) {
   std::vector<Assignment> mine;
   for (std::size_t i = 0; i < given.size(); ++i) {
     if (outcomes[i].kind == ClaimOutcome::Kind::kMine) {
+      claimed_.insert(given[i].task);
       mine.push_back(std::move(given[i]));
       continue;
     }
+    claimed_.erase(given[i].task);
     scheduler_->Defer(given[i], TaskState::kElsewhere, clock_.Monotonic());
     // Both kinds are looked at next by AskForElsewhere.
     if (elsewhere_.empty()) ask_elsewhere_at_ = clock_.Monotonic();
@@ -207,9 +215,28 @@ Status Coordinator::AskForElsewhere() {
       }
       BESOM_RETURN_IF_ERROR(claims_->Discard(task));
     }
+    claimed_.insert(task);
     GiveUp(scheduler_->Resume(task), InputFailed());
   }
   elsewhere_ = std::move(still);
+  return Status::Ok();
+}
+
+/// What does not run here once all is handed out may run elsewhere: another run
+/// must not wait for what this one gave up, holds back or has no rank for. What
+/// is handed out later is claimed anew.
+Status Coordinator::ReleaseUnused() {
+  for (auto task = claimed_.begin(); task != claimed_.end();) {
+    const TaskState state = scheduler_->state(*task);
+    if (state == TaskState::kRunning) {
+      ++task;
+      continue;
+    }
+    // Of what is done the commit ends the claim.
+    if (state != TaskState::kDone)
+      BESOM_RETURN_IF_ERROR(claims_->Release(*task));
+    task = claimed_.erase(task);
+  }
   return Status::Ok();
 }
 
@@ -324,7 +351,6 @@ Status Coordinator::HandleNotDone(int rank, const TaskReport& report) {
                                    ? "out_of_memory"
                                    : "failed";
   BESOM_RETURN_IF_ERROR(recorder_.TaskNotDone(report, rank, how));
-  BESOM_RETURN_IF_ERROR(Release(task));
   GiveUp(failure.ended, report.status);
   return Status::Ok();
 }
@@ -368,10 +394,6 @@ void Coordinator::GiveUp(const std::vector<TaskId>& ended,
     Stop("more trials failed than limits.failures allows", Stopping::kForGood);
 }
 
-Status Coordinator::Release(TaskId task) {
-  return claims_ ? claims_->Release(task) : Status::Ok();
-}
-
 Status Coordinator::HandleLostRank(int rank) {
   const RankLoss loss = scheduler_->RankLost(rank);
   recorder_.Event("rank_lost", {{"rank", rank}});
@@ -385,6 +407,12 @@ Status Coordinator::HandleLostRank(int rank) {
   }
   GiveUp(loss.ended, cause);
   return Status::Ok();
+}
+
+/// While this rank waited for the database or a disk, it heard nobody.
+void Coordinator::ForgiveSilence() {
+  const double deaf = clock_.Monotonic() - heard_at_;
+  if (deaf > kLongestDeafness) scheduler_->Extend(deaf);
 }
 
 Status Coordinator::HandleExpiry() {

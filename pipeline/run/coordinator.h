@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,6 +70,7 @@ class Coordinator {
   Status HandOut();
   Status FilterClaimed(std::vector<Assignment>& given);
   Status AskForElsewhere();
+  Status ReleaseUnused();
   Status StartBundle(std::span<const Assignment> bundle);
   Status HandleEvents();
   Status Handle(const ExecutorEvent& event);
@@ -79,9 +81,9 @@ class Coordinator {
   Status HandleNotDone(int rank, const TaskReport& report);
   Status HandleLostRank(int rank);
   Status HandleExpiry();
+  void ForgiveSilence();
   void RemakeInput(TaskId reader, const BlobRef& broken);
   void GiveUp(const std::vector<TaskId>& ended, const Status& cause);
-  Status Release(TaskId task);
   void StopIfAsked();
   void StopIfHeldBack();
   enum class Stopping {
@@ -111,12 +113,14 @@ class Coordinator {
   OrderMaker orders_;
   std::optional<Scheduler> scheduler_;
   std::vector<TaskId> elsewhere_;  // Computed by other runs.
+  std::set<TaskId> claimed_;       // No other run computes them meanwhile.
   std::map<TaskId, int> remade_;   // How often outputs were gone.
   // By task: when it was last handed out and finished, as counts of both.
   std::vector<std::uint64_t> handed_out_, finished_;
   std::uint64_t moment_ = 0;
   double start_ = 0;
-  double stop_by_ = 0;  // When tasks are abandoned that were interrupted.
+  double heard_at_ = 0;  // When what had come was last listened to.
+  double stop_by_ = 0;   // When tasks are abandoned that were interrupted.
   bool patient_ = false, recall_unbegun_ = false, told_held_back_ = false;
   std::vector<bool> interrupted_;  // By rank, once the run stops.
   double ask_elsewhere_at_ = 0;

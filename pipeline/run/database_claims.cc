@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "pipeline/run/busy_database.h"
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/store/run_lock.h"
 
@@ -26,7 +27,10 @@ DatabaseClaims::DatabaseClaims(std::string run, const SweepGraph& sweep,
       sink_(sink),
       blobs_(blobs),
       judge_(judge),
-      clock_(clock) {}
+      clock_(clock) {
+  book_.WaitWhileBusy(
+      WhileOthersWrite(blobs_.layout().database().string(), sink_.stop()));
+}
 
 /// True when `run` has no claims any more because it is dead.
 Result<bool> DatabaseClaims::IsDead(const std::string& run) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pipeline/run/busy_database.h"
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/run/result_rows.h"
 
@@ -22,6 +23,8 @@ DatabaseSink::DatabaseSink(const SweepGraph& sweep, db::SweepId id,
       search_(blobs, longest_wait),
       has_rows_(sweep.trials.size()),
       known_(sweep.graph.size()) {
+  results_.WaitWhileBusy(
+      WhileOthersWrite(blobs_.layout().database().string(), stop_));
   for (std::size_t trial = 0; trial < sweep.trials.size(); ++trial) {
     const std::vector<PlannedFit>& fits = sweep.trials[trial].fits;
     for (std::size_t fit = 0; fit < fits.size(); ++fit) {

@@ -17,7 +17,8 @@ namespace besom::run {
 /// Turns a run's facts into rows of the results database. Reads what
 /// evaluations and splits left behind from the store; what another machine has
 /// just stored may have to be looked for (BlobSearch), at most `longest_wait`
-/// seconds, until `stop` says true. Borrows everything.
+/// seconds, until `stop` says true. Waits for others that write to the database
+/// (WhileOthersWrite): `stop` must outlive `results`. Borrows everything.
 class DatabaseSink final : public RecordSink {
  public:
   DatabaseSink(
@@ -49,6 +50,8 @@ class DatabaseSink final : public RecordSink {
 
   /// The action that finished `task`, when all its blobs are there.
   Result<std::optional<KnownTask>> Find(TaskId task);
+
+  const std::function<bool()>& stop() const { return stop_; }
 
  private:
   struct FitPlace {

@@ -56,7 +56,9 @@ class Executor {
   /// Asks for a task back that `rank` has not begun; if so it returns it, and
   /// all that is in one call with it.
   virtual Status Recall(int rank, TaskId task, int attempt) = 0;
-  /// Waits up to `seconds` for the next event; none when the time is over.
+  /// Waits up to `seconds` for the next event; none when the time is over. A
+  /// rank that says late that it does not see the workspace counts as lost,
+  /// unless it was told to keep a store of its own.
   virtual Result<std::optional<ExecutorEvent>> Wait(double seconds) = 0;
   /// Makes what a rank runs end early with kInterrupted, and what waits there.
   virtual void Interrupt(int rank) = 0;

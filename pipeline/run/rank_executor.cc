@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pipeline/base/log.h"
+
 namespace besom::run {
 namespace {
 
@@ -135,9 +137,25 @@ std::optional<ExecutorEvent> RankExecutor::TakeLostRank() {
   for (const int rank : comm_.FailedRanks())
     if (lost_.insert(rank).second) {
       if (desk_) desk_->Forget(rank);
-      return ExecutorEvent{rank, RankLost{rank}};
+      if (!blind_.contains(rank)) return ExecutorEvent{rank, RankLost{rank}};
     }
   return std::nullopt;
+}
+
+/// The answer of a rank that took too long.
+std::optional<ExecutorEvent> RankExecutor::HearLate(int rank,
+                                                    const TokenAnswer& answer) {
+  if (answer.sees || apart_[static_cast<std::size_t>(rank)])
+    return std::nullopt;
+  Log(LogLevel::kWarning,
+      fmt::format("rank {} is left out: {} does not see what {} writes in {}; "
+                  "put -w on a file system that all nodes share, or set "
+                  "`store: ranks`",
+                  rank, answer.host, runner_.host(),
+                  runner_.store().layout().root().string()));
+  blind_.insert(rank);
+  Interrupt(rank);
+  return ExecutorEvent{rank, RankLost{rank}};
 }
 
 Result<std::optional<ExecutorEvent>> RankExecutor::Read(
@@ -155,9 +173,9 @@ Result<std::optional<ExecutorEvent>> RankExecutor::Read(
     desk_->HandIn(received.from, std::move(*given));
     return std::optional<ExecutorEvent>();
   }
-  // From a rank that took too long.
-  if (std::holds_alternative<TokenAnswer>(message))
-    return std::optional<ExecutorEvent>();
+  if (const auto* answer = std::get_if<TokenAnswer>(&message))
+    return HearLate(received.from, *answer);
+  if (blind_.contains(received.from)) return std::optional<ExecutorEvent>();
   BESOM_ASSIGN_OR_RETURN(ExecutorEvent event,
                          EventOf(received.from, std::move(message)));
   return std::optional(std::move(event));

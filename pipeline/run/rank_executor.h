@@ -38,6 +38,7 @@ class RankExecutor final : public Executor {
 
  private:
   Result<std::optional<ExecutorEvent>> Read(const cluster::Message& received);
+  std::optional<ExecutorEvent> HearLate(int rank, const TokenAnswer& answer);
   Status SendReplies();
   std::optional<ExecutorEvent> TakeLocal();
   std::optional<ExecutorEvent> TakeLostRank();
@@ -51,6 +52,7 @@ class RankExecutor final : public Executor {
   ComputeThread compute_;
   std::deque<TaskReturned> returned_;  // By rank 0's own thread.
   std::set<int> lost_;
+  std::set<int> blind_;     // Left out: what they store is not seen here.
   bool shut_down_ = false;  // The channel is closed.
 };
 

@@ -392,6 +392,11 @@ void Scheduler::Renew(int rank, TaskId task, int attempt, double now) {
   Relist(rank);
 }
 
+void Scheduler::Extend(double seconds) {
+  for (Rank& rank : ranks_) rank.deadline += seconds;
+  next_deadline_ += seconds;
+}
+
 RankLoss Scheduler::RankLost(int number) {
   Rank& rank = ranks_[number];
   RankLoss loss;

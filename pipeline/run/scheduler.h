@@ -61,6 +61,8 @@ class Scheduler {
   /// A unit of work was completed.
   void Renew(int rank, TaskId task, int attempt, double now);
 
+  /// For so many seconds nobody was listened to: they count for no lease.
+  void Extend(double seconds);
   /// The rank is gone; all that it held runs elsewhere.
   RankLoss RankLost(int rank);
   /// Takes the tasks of ranks whose lease is over.
@@ -68,8 +70,7 @@ class Scheduler {
   /// When Expire may next find something.
   double next_deadline() const { return next_deadline_; }
 
-  /// A task that was handed out but not sent, because `why` (as in
-  /// TaskBoard::Defer).
+  /// A task was handed out but not sent, because `why` (TaskBoard::Defer).
   void Defer(const Assignment& assignment, TaskState why, double now);
   /// Another run has computed a deferred task, or it is to run here after all.
   void DoneElsewhere(TaskId task) { board_.Finish(task); }
@@ -89,8 +90,7 @@ class Scheduler {
   const RankQueue& queue(int rank) const { return ranks_[rank]; }
   /// A wanted task that no rank of this job, lost or not, can compute.
   std::optional<TaskId> FirstUnsuited() const;
-  /// Nothing runs, and no rank that could run what is ready is there and
-  /// heard of within its lease.
+  /// Nothing runs, and no rank that is heard of could run what is ready.
   bool helpless() const;
   /// A rank is there that was not heard of since its lease was over.
   bool any_silent_rank() const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <new>
 #include <utility>
@@ -168,15 +169,19 @@ Result<std::unique_ptr<cluster::Group>> TaskRunner::GroupFor(
   return rank_.join(request, shards);
 }
 
+/// `still_there` is called with each piece of one that travels.
 TaskRunner::Checkpoints TaskRunner::CheckpointsOf(
-    const TaskRequest& request) const {
+    const TaskRequest& request,
+    const std::function<bool()>& still_there) const {
   Checkpoints checkpoints;
   const auto add = [&](const Digest& key) {
     CheckpointElsewhere elsewhere;
     if (courier_ != nullptr) {
-      elsewhere.fetch = [this, key] { return courier_->FetchCheckpoint(key); };
-      elsewhere.deliver = [this, key](std::string_view bytes) {
-        return courier_->DeliverCheckpoint(key, bytes);
+      elsewhere.fetch = [this, key, still_there] {
+        return courier_->FetchCheckpoint(key, still_there);
+      };
+      elsewhere.deliver = [this, key, still_there](std::string_view bytes) {
+        return courier_->DeliverCheckpoint(key, bytes, still_there);
       };
     }
     checkpoints.push_back(std::make_unique<CheckpointFile>(
@@ -287,10 +292,17 @@ Status TaskRunner::RunStage(const TaskRequest& request,
     if (group) group->Abort(brought);
     return brought;
   }
-  const Checkpoints checkpoints = CheckpointsOf(request);
+  // A long way to rank 0 is a sign of life, and no progress of the work.
+  std::atomic<double> share = 0;
+  const auto work = [&](double now) {
+    share = now;
+    return progress(now);
+  };
+  const Checkpoints checkpoints =
+      CheckpointsOf(request, [&] { return progress(share); });
   BESOM_ASSIGN_OR_RETURN(const Outputs outputs,
                          RunAll(*stage->second, request, *artifacts, hints,
-                                progress, checkpoints, group.get()));
+                                work, checkpoints, group.get()));
   BESOM_CHECK(outputs.size() == reports.size(),
               fmt::format("{} of {} outputs", outputs.size(), reports.size()));
   const Status unhurt = CheckInputs(*artifacts, broken);

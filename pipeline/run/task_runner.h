@@ -81,7 +81,8 @@ class TaskRunner {
   };
   /// Of the tasks of a request, in their order.
   using Checkpoints = std::vector<std::unique_ptr<CheckpointFile>>;
-  Checkpoints CheckpointsOf(const TaskRequest& request) const;
+  Checkpoints CheckpointsOf(const TaskRequest& request,
+                            const std::function<bool()>& still_there) const;
   Result<Outputs> RunAll(stages::Stage& stage, const TaskRequest& request,
                          const TaskInputs& artifacts, const Json& hints,
                          const std::function<bool(double)>& progress,

@@ -32,8 +32,10 @@ Status CheckWorkspace(const WorkspaceQuestion& question) {
   if (question.executor.ranks() == 1 && patience <= 0) return Status::Ok();
   BESOM_ASSIGN_OR_RETURN(const WorkspaceProbe probe,
                          WorkspaceProbe::Try(blobs.layout()));
-  const double until =
-      question.clock.Monotonic() + question.lease_seconds + patience;
+  // Another rank's folder of that name may be on a network file system, where
+  // it looks so long, though rank 0's is not.
+  const double until = question.clock.Monotonic() + question.lease_seconds +
+                       std::max(patience, Patience::kNetworkSeconds);
   const auto wait = [&] {
     if (question.stop_requests() > 0) return 0.0;
     return std::min(kLongestWait, until - question.clock.Monotonic());

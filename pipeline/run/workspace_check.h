@@ -14,8 +14,9 @@ struct WorkspaceQuestion {
   const BlobStore& blobs;
   const Clock& clock;
   std::function<int()> stop_requests;
-  double lease_seconds = 60;  ///< How long a rank may take to answer.
-  bool store_ranks = false;   ///< `store: ranks`.
+  /// How long a rank may take to answer, beside what it looks for.
+  double lease_seconds = 60;
+  bool store_ranks = false;  ///< `store: ranks`.
 };
 
 /// Tries the file system of the workspace, and whether all ranks see it, before
@@ -23,7 +24,7 @@ struct WorkspaceQuestion {
 /// it writes next tells as much.
 /// Ranks that do not see it keep a store of their own with `store: ranks`; else
 /// kUnavailable, naming their hosts. A rank that does not answer in time is
-/// left to its leases.
+/// left to its leases, and to Executor::Wait.
 Status CheckWorkspace(const WorkspaceQuestion& question);
 
 }  // namespace besom::run

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ class MemorySink final : public run::RecordSink {
   }
   Status Commit() override {
     committed = attempts.size();
+    at_commit();
     return Status::Ok();
   }
 
@@ -40,6 +42,7 @@ class MemorySink final : public run::RecordSink {
   std::vector<std::pair<TaskId, std::string>> attempts;
   std::vector<std::pair<std::string, Json>> events;
   std::size_t committed = 0;  ///< Of the attempts.
+  std::function<void()> at_commit = [] {};
 
  private:
   const std::size_t tasks_, trials_;

@@ -53,6 +53,8 @@ class TimedExecutor final : public run::Executor {
     return Status::Ok();
   }
   Result<std::optional<run::ExecutorEvent>> Wait(double seconds) override {
+    if (std::exchange(says_nothing, false))
+      return std::optional<run::ExecutorEvent>();
     if (events_.empty()) Advance(clock_.now + seconds);
     if (events_.empty()) return std::optional<run::ExecutorEvent>();
     run::ExecutorEvent event = std::move(events_.front());
@@ -70,6 +72,8 @@ class TimedExecutor final : public run::Executor {
   std::map<TaskId, double> started;   ///< When it was last.
   std::map<int, double> interrupted;  ///< Ranks, and when.
   std::set<int> hangs;                ///< These hear no interruption.
+  std::map<int, double> dies;         ///< Ranks, and when.
+  bool says_nothing = false;          ///< At the next Wait.
 
  private:
   struct Call {
@@ -96,7 +100,16 @@ class TimedExecutor final : public run::Executor {
     double next = until;
     for (const std::deque<Call>& calls : calls_)
       if (!calls.empty()) next = std::min(next, NextWord(calls.front()));
+    for (const auto& [rank, when] : dies) next = std::min(next, when);
+    // Rank 0 may have been busy with something else.
+    next = std::max(next, clock_.now);
     clock_.now = next;
+    std::erase_if(dies, [&](const auto& it) {
+      if (it.second > next) return false;
+      calls_[it.first].clear();
+      events_.push_back({it.first, run::RankLost{it.first}});
+      return true;
+    });
     for (std::size_t rank = 0; rank < calls_.size(); ++rank) {
       std::deque<Call>& calls = calls_[rank];
       if (calls.empty() || NextWord(calls.front()) > next) continue;

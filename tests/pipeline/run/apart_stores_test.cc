@@ -13,6 +13,7 @@
 namespace besom::run {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 /// Longer than two pieces, and not the same anywhere.
@@ -50,6 +51,7 @@ class TwoPartStage final : public stages::Stage {
   Result<stages::StageOutput> Run(const stages::StageInput& input) override {
     const std::optional<std::string> first = input.checkpoint->Load();
     if (!first) {
+      EXPECT_FALSE(input.progress(0.5));
       input.checkpoint->Save(LongBytes(3));
       return IoError("two_parts", "cut in the middle");
     }
@@ -99,6 +101,9 @@ class ApartStoresTest : public ::testing::Test {
         const auto next = executor.Wait(10);
         ASSERT_TRUE(next.ok()) << next.status().ToString();
         event = *next;
+        if (!event) continue;
+        if (const auto* told = std::get_if<TaskProgress>(&event->what))
+          shares_.push_back(told->share);
       }
       EXPECT_TRUE(executor.Shutdown().ok());
     });
@@ -120,6 +125,7 @@ class ApartStoresTest : public ::testing::Test {
   TaskNode node_;
   cluster::ThreadFaults faults_;
   std::vector<RankTraits> traits_;
+  std::vector<double> shares_;  ///< As told by the other.
   Status worker_ended_;
 };
 
@@ -172,6 +178,19 @@ TEST_F(ApartStoresTest, ACheckpointOutlivesItsHost) {
   const auto& report = std::get<TaskReport>(event->what);
   ASSERT_TRUE(report.status.ok()) << report.status.ToString();
   EXPECT_EQ(report.outputs[0].blob.digest, DigestOf(LongBytes(3)));
+}
+
+/// Else its rank would count as silent on a slow network.
+TEST_F(ApartStoresTest, EachPieceOfACheckpointIsASignOfLife) {
+  node_.stage = "two_parts";
+  const BlobRef input = *BlobStore(LayoutOf(0)).Put("a");
+  RunAtOther(input);
+  // The input; the work; with the last of three pieces it is there.
+  EXPECT_THAT(shares_, ElementsAre(0, 0.5, 0.5, 0.5));
+  shares_.clear();
+  RunAtOther(input);
+  // Three pieces come, and the output goes.
+  EXPECT_THAT(shares_, ElementsAre(0, 0, 0, 1, 1));
 }
 
 TEST_F(ApartStoresTest, WeightsThatHaveChangedAreRefused) {

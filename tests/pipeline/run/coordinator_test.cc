@@ -7,6 +7,7 @@
 #include "stages/data/pixel_shard.h"
 #include "stages/data/split_table.h"
 #include "stages/metric/evaluation.h"
+#include "tests/fakes/fake_claims.h"
 #include "tests/fakes/fake_executor.h"
 #include "tests/fakes/small_graph.h"
 
@@ -118,6 +119,7 @@ class CoordinatorTest : public ::testing::Test {
     Coordinator coordinator(
         sweep_, executor, recorder, observer, clock_,
         [this] { return stop_requests_(); }, options);
+    coordinator.SetClaims(&claims_);
     return coordinator.Run({kSplit, kViews, kEvalA, kEvalB}).value();
   }
   testing::FakeExecutor Executor(int ranks) {
@@ -141,6 +143,7 @@ class CoordinatorTest : public ::testing::Test {
   db::SweepId id_ = 0;
   std::map<TaskId, std::pair<Status, int>> failures_;
   std::function<int()> stop_requests_ = [] { return 0; };
+  testing::FakeClaims claims_{clock_};
 };
 
 TEST_F(CoordinatorTest, RunsEveryTaskOnceAndRecordsTheTrials) {
@@ -197,6 +200,34 @@ TEST_F(CoordinatorTest, TheTaskOfALostRankRunsElsewhere) {
   const RunOutcome outcome = Run(executor);
   EXPECT_EQ(outcome.trials_done, 2u);
   EXPECT_FALSE(outcome.interrupted);
+}
+
+/// Another run waits for tune_a, which no rank here survives, and computes
+/// tune_b, for which this one waits.
+TEST_F(CoordinatorTest, RunsThatWaitForEachOtherGoOnWhenATaskIsGivenUp) {
+  using Kind = testing::FakeClaims::Kind;
+  claims_.answer = [&](TaskId task) {
+    const bool waits = task == kTuneB && !claims_.released.contains(kTuneA);
+    return waits ? Kind::kElsewhere : Kind::kMine;
+  };
+  stop_requests_ = [&] { return claims_.asked > 20 ? 1 : 0; };
+  CoordinatorOptions options;
+  options.max_failed_trials = 2;
+  options.max_retries = 0;
+  testing::FakeExecutor executor = Executor(2);
+  executor.die_at_task.insert(kTuneA);
+  const RunOutcome outcome = Run(executor, options);
+  EXPECT_FALSE(outcome.interrupted);
+  EXPECT_EQ(outcome.trials_failed, 1u);
+  EXPECT_EQ(outcome.trials_done, 1u);
+  EXPECT_THAT(claims_.released, ::testing::ElementsAre(::testing::Key(kTuneA)));
+}
+
+TEST_F(CoordinatorTest, WhatCanBeTriedAgainAtOnceStaysClaimed) {
+  failures_[kTuneA] = {IoError("disk", "gone for a moment"), 1};
+  testing::FakeExecutor executor = Executor(2);
+  EXPECT_EQ(Run(executor).trials_done, 2u);
+  EXPECT_THAT(claims_.released, ::testing::IsEmpty());
 }
 
 TEST_F(CoordinatorTest, ABrokenInputIsMadeAgainInTheSameRun) {

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "db/blob_book.h"
+#include "db/connection.h"
 #include "db/reader.h"
 #include "pipeline/run/adopt.h"
+#include "pipeline/run/busy_database.h"
 #include "pipeline/run/database_claims.h"
 #include "pipeline/run/known_outputs.h"
 #include "pipeline/store/journal.h"
@@ -252,6 +254,48 @@ TEST_F(SeveralRunsTest, WhatARankSaysItHasStoredIsLookedForAWhile) {
   appears_at_ = 140;
   EXPECT_TRUE(add().ok());
   EXPECT_LT(clock_.now, 141);
+}
+
+/// Another process merges what shards have done, say.
+TEST_F(SeveralRunsTest, ADatabaseThatIsBusyForLongEndsNoRun) {
+  const auto options = db::StoreOptions{{}, std::chrono::milliseconds(1)};
+  results_ = *db::ResultsStore::Open(layout_.database(), options);
+  auto other = *db::Connection::OpenWritable(layout_.database(),
+                                             std::chrono::milliseconds(1));
+  int waits = 0;
+  const auto stop = [&] {
+    const bool ends = ++waits == 3;
+    EXPECT_TRUE(!ends || other.Execute("COMMIT").ok());
+    return false;
+  };
+  DatabaseSink sink(sweep_, id_, *results_, blobs_, clock_, stop);
+  const auto book =
+      *db::ClaimBook::Open(layout_.database(), std::chrono::milliseconds(1));
+  HolderJudge judge({"here", 1, "", "", 0}, jobs_, clock_);
+  DatabaseClaims claims("a", sweep_, *book, *results_, sink, blobs_, judge,
+                        clock_);
+  ASSERT_TRUE(other.Execute("BEGIN IMMEDIATE").ok());
+  const auto claimed = claims.Claim({kData});
+  ASSERT_TRUE(claimed.ok()) << claimed.status().ToString();
+  waits = 0;
+  ASSERT_TRUE(other.Execute("BEGIN IMMEDIATE").ok());
+  const TaskReport report = Computed(kData);
+  ASSERT_TRUE(sink.AddAttempt({report, 0, "done"}).ok());
+  const Status committed = sink.Commit();
+  ASSERT_TRUE(committed.ok()) << committed.ToString();
+  EXPECT_TRUE(
+      results_->FindAction(sweep_.graph[kData].key.Hex()).value().has_value());
+}
+
+TEST(WhileOthersWriteTest, WaitsTenMinutesAndHalfAMinuteToStop) {
+  bool stop = false;
+  const auto wait = WhileOthersWrite("besom.db", [&] { return stop; });
+  EXPECT_TRUE(wait(0));
+  EXPECT_TRUE(wait(599));
+  EXPECT_FALSE(wait(600));
+  stop = true;
+  EXPECT_TRUE(wait(29));
+  EXPECT_FALSE(wait(31));
 }
 
 class AdoptTest : public SeveralRunsTest {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/run/coordinator.h"
+#include "tests/fakes/fake_claims.h"
 #include "tests/fakes/fake_forecast.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/memory_sink.h"
@@ -47,16 +48,20 @@ class TimeLimitTest : public ::testing::Test {
     });
     executor_->hangs = hangs_;
     begin_ = clock_.now;
+    for (const auto& [rank, after] : dies_)
+      executor_->dies[rank] = begin_ + after;
     options_.ends_at = clock_.now + left + TimeBudget::kMargin;
     options_.ranks = ranks;
     TimeBudget budget(sweep_.graph, forecast_, options_);
     sink_.emplace(sweep_.graph.size(), sweep_.trials.size());
+    sink_->at_commit = at_commit_;
     Recorder recorder(sweep_, *sink_, clock_);
     RunObserver observer;
     Coordinator coordinator(
         sweep_, *executor_, recorder, observer, clock_,
         [this] { return clock_.now - begin_ >= stop_after_ ? 1 : 0; }, limits_);
     coordinator.SetTimeBudget(&budget);
+    coordinator.SetClaims(&claims_);
     return coordinator.Run(targets_).value();
   }
   double Passed() const { return clock_.now - begin_; }
@@ -80,6 +85,9 @@ class TimeLimitTest : public ::testing::Test {
   CoordinatorOptions limits_;
   std::map<TaskId, double> actual_;  ///< Where not as predicted.
   std::set<int> hangs_;
+  std::function<void()> at_commit_ = [] {};
+  std::map<int, double> dies_;  ///< Ranks, and after how many seconds.
+  testing::FakeClaims claims_{clock_};
   double stop_after_ = 1e9, begin_ = 0;
   std::optional<testing::TimedExecutor> executor_;
   std::optional<testing::MemorySink> sink_;
@@ -185,6 +193,42 @@ TEST_F(TimeLimitTest, WhatWaitsBehindATaskThatEndsIsCalledBack) {
   Run(100);
   EXPECT_THAT(Done(), ElementsAre(kSplit, kLong));
   EXPECT_THAT(executor_->started, Contains(Key(kShort))) << "it was queued";
+}
+
+TEST_F(TimeLimitTest, WhatIsCalledBackIsFreeForOtherRunsAtOnce) {
+  stop_after_ = 3;
+  Run(100);
+  ASSERT_THAT(claims_.released, ElementsAre(Key(kShort)));
+  EXPECT_NEAR(claims_.released[kShort] - begin_, 3, 0.5);
+}
+
+TEST_F(TimeLimitTest, WhatIsHeldBackAfterALossIsFreeForOtherRunsAtOnce) {
+  sweep_.graph = testing::MakeGraph({{"split", 1, {}, "split"},
+                                     {"long", 50, {"split"}, "features"},
+                                     {"short", 5, {"split"}, "features"},
+                                     {"eval_long", 1, {"long"}, "evaluate"},
+                                     {"eval_short", 1, {"short"}, "evaluate"},
+                                     {"longer", 60, {"split"}, "features"}});
+  Predict();
+  targets_ = {kEvalLong, 5};
+  dies_ = {{1, 40}};
+  Run(80, /*ranks=*/2);
+  EXPECT_THAT(Done(), ElementsAre(kSplit, 5));
+  EXPECT_NEAR(Passed(), 61, 0.5);
+  ASSERT_THAT(claims_.released, ElementsAre(Key(kLong)));
+  EXPECT_NEAR(claims_.released[kLong] - begin_, 40, 0.5);
+}
+
+TEST_F(TimeLimitTest, NoRankIsSilentBecauseNobodyListened) {
+  at_commit_ = [this] {
+    if (executor_->started.contains(kLong) && Passed() < 50) {
+      clock_.now += 2 * limits_.lease_seconds;
+      executor_->says_nothing = true;
+    }
+  };
+  Run(1000, /*ranks=*/2);
+  EXPECT_GT(Passed(), 2 * limits_.lease_seconds);
+  EXPECT_THAT(Events(), IsEmpty());
 }
 
 TEST_F(TimeLimitTest, WhatIsShorterThanItSeemedIsStartedAfterAll) {
