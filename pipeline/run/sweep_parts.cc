@@ -89,8 +89,8 @@ Result<std::vector<SweepShard>> StaleParts(const SweepParts& parts,
                          ReadParts(parts.layout, parts.sweep));
   std::vector<SweepShard> stale;
   for (const PartStates& part : all)
-    if (part.begun &&
-        (part.shard.count != own.count || part.spec_json != spec_json))
+    if (part.begun && (part.shard.count != own.count || !part.unreadable.ok() ||
+                       part.spec_json != spec_json))
       stale.push_back(part.shard);
   return stale;
 }

@@ -49,7 +49,7 @@ struct IdleShard {
 Result<std::vector<SweepShard>> BegunShards(const SweepParts& parts);
 
 /// The parts that `own` cannot go on beside: those of another number of shards,
-/// or of another spec than `spec_json`.
+/// of another spec than `spec_json`, or of an older schema.
 Result<std::vector<SweepShard>> StaleParts(const SweepParts& parts,
                                            const SweepShard& own,
                                            const std::string& spec_json);

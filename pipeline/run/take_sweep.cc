@@ -65,10 +65,11 @@ Status MergeStale(const RunOptions& options, const SweepParts& parts,
   if (idle.status().code() == StatusCode::kInterrupted && !options.wait)
     return InvalidError(
         fmt::format("--shard {}", options.shard->ToText()),
-        fmt::format("{}: {}; it is one of another number of shards, or of "
-                    "another spec",
+        fmt::format("{}: {}; it is one of another number of shards, of "
+                    "another spec, or of another besom",
                     idle.status().place(), idle.status().cause()),
-        "run all shards of a sweep with one spec and one K; or wait until it "
+        "run all shards of a sweep with one spec, one K and one besom; or wait "
+        "until it "
         "has ended: what it has done is taken over then");
   if (!idle.ok()) return idle.status();
   BESOM_ASSIGN_OR_RETURN(held.merged,

@@ -26,9 +26,9 @@ struct HeldSweep {
 
 /// Takes the sweep as a whole, or the shard that `options` name. The whole:
 /// what shards have left is merged. A shard: parts of another number of shards,
-/// or of another spec than `spec_json`, are merged; kInvalid when one of them
-/// is alive. kInterrupted, naming it, while another run is in the way, unless
-/// options say to wait.
+/// of another spec than `spec_json`, or of an older schema are merged; kInvalid
+/// when one of them is alive. kInterrupted, naming it, while another run is in
+/// the way, unless options say to wait.
 Result<HeldSweep> TakeSweep(const RunOptions& options, const SweepParts& parts,
                             const std::string& spec_json);
 

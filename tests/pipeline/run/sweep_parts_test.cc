@@ -1,9 +1,14 @@
 // Parts of a sweep: who may begin, and when they are merged.
 #include "pipeline/run/sweep_parts.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "db/connection.h"
+#include "db/schema.h"
+#include "pipeline/run/part_states.h"
+#include "pipeline/run/standing.h"
 #include "pipeline/run/take_sweep.h"
 #include "tests/db/sample_sweep.h"
 #include "tests/fakes/fake_job_states.h"
@@ -54,6 +59,25 @@ class SweepPartsTest : public ::testing::Test {
       batch.trials.push_back({SampleTrialId(trial), state, ""});
     }
     ASSERT_OK(part->Commit(id, batch));
+  }
+  /// A part of the schema before this one, with one trial that failed.
+  void BeginWithOlder(int shard) {
+    const Path part = layout_.part("covid", {kShards, shard});
+    ASSERT_OK(MakeFolders(part.parent_path()));
+    db::Connection connection =
+        *db::Connection::OpenWritable(part, std::chrono::seconds(1));
+    std::vector<std::string_view> steps = db::TableMigrations();
+    steps.pop_back();
+    ASSERT_OK(db::Migrate(connection, steps, {}));
+    ASSERT_OK(connection.Execute(
+        "INSERT INTO sweep(name, spec_yaml, spec_json, seed, numerics, "
+        "allow_test, version, created, updated) VALUES('covid', '', '{}', 1, "
+        "'', 0, '0', 1, 1)"));
+    ASSERT_OK(connection.Execute(fmt::format(
+        "INSERT INTO trial(sweep_id, trial, ordinal, parameters, config, "
+        "backbone, head, fits, planned, state, error) SELECT sweep_id, '{}', "
+        "{}, '{{}}', '{{}}', '', '', 1, 1, 'failed', 'why' FROM sweep",
+        SampleTrialId(2 * shard), 2 * shard)));
   }
   void Register(db::ResultsStore& results, const std::vector<int>& trials) {
     db::SweepRow row = db::testing::SampleSweep();
@@ -161,6 +185,34 @@ TEST_F(SweepPartsTest, PartsOfAnotherCountOrSpecAreMergedFirst) {
   spec_ = R"({"name":"covid","other":1})";
   EXPECT_EQ(Take(1)->merged, 1u);
   EXPECT_THAT(States(), ElementsAre("done|4"));
+}
+
+/// After an update of besom parts of the one before are merged by whoever
+/// begins next: nothing else would bring them up to date.
+TEST_F(SweepPartsTest, PartsOfAnOlderSchemaAreMergedByWhoeverBegins) {
+  for (const std::optional<int> shard : {std::optional<int>(), {0}, {1}}) {
+    Begin(0);
+    EXPECT_EQ(Take({})->merged, 1u);
+    BeginWithOlder(1);
+    const std::vector<PartStates> parts = *ReadParts(layout_, "covid");
+    ASSERT_EQ(parts.size(), 2u);
+    EXPECT_TRUE(parts[0].unreadable.ok());
+    EXPECT_THAT(parts[1].unreadable.ToString(), HasSubstr("older besom"));
+    RunOptions options = Options(shard);
+    options.workspace = layout_.root();
+    options.spec = folder_ / "covid.yaml";
+    ASSERT_OK(WriteFileAtomic(
+        options.spec,
+        "name: covid\ningest:\n  classes: [covid, normal]\n  sources:\n    - "
+        "{name: p, format: phantom, labels: {clear: normal, hazy: covid, "
+        "consolidation: null}}\nmetric: {name: recall/covid}\n"));
+    const Result<Standing> standing = FindStanding(options, 1, {});
+    ASSERT_OK(standing.status());
+    EXPECT_TRUE(standing->has_parts);
+    EXPECT_FALSE(standing->complete);
+    EXPECT_EQ(Take(shard)->merged, 1u);
+    EXPECT_THAT(States(), ElementsAre("done|2", "failed|1", "pending|1"));
+  }
 }
 
 }  // namespace
