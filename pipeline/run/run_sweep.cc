@@ -130,6 +130,7 @@ class SweepRun {
   Status Register();
   Status RegisterShard(const db::SweepRow& row);
   Status MeetEarlierWork();
+  Status AdoptFromWhole();
   Result<RunOutcome> Execute();
   Status Compare(bool has_news);
   Result<std::unique_ptr<JobTime>> TimeOfJob();
@@ -165,6 +166,7 @@ class SweepRun {
   EarlierWork earlier_;        // Of a shard, as the rest.
   std::vector<bool> shared_tasks_;
   std::size_t failed_before_ = 0;
+  std::size_t adopted_ = 0;  // By AdoptFromWhole.
 };
 
 /// Reads and plans the sweep and takes its lock.
@@ -240,6 +242,7 @@ Status SweepRun::Register() {
 /// own, and with the trials of the shard alone.
 Status SweepRun::RegisterShard(const db::SweepRow& row) {
   BESOM_RETURN_IF_ERROR(MeetEarlierWork());
+  BESOM_RETURN_IF_ERROR(AdoptFromWhole());
   SweepGraph& graph = sweep_.graph;
   std::vector<std::string> keys;
   for (TaskId task = 0; task < graph.graph.size(); ++task)
@@ -271,6 +274,25 @@ Status SweepRun::MeetEarlierWork() {
   return Status::Ok();
 }
 
+/// What dead runs of the workspace's database had finished: of the whole sweep,
+/// or of a part that has been merged since. Nobody else would look there; every
+/// shard finds it from now on.
+Status SweepRun::AdoptFromWhole() {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<db::RunRow> open,
+                         results_->OpenRuns(id_));
+  if (open.empty()) return Status::Ok();
+  DatabaseSink sink(
+      sweep_.graph, id_, *results_, services_.blobs, services_.clock,
+      [this] { return StopRequests() > 0; },
+      HowToRun(sweep_, options_).lease_seconds / 2);
+  Recorder recorder(sweep_.graph, sink, services_.clock);
+  BESOM_RETURN_IF_ERROR(recorder.FindDone());
+  BESOM_ASSIGN_OR_RETURN(
+      adopted_, AdoptFinished(sweep_.graph, id_, *results_, services_.blobs,
+                              recorder, services_.clock));
+  return Status::Ok();
+}
+
 /// What is done before the first task: by earlier runs, dead ones, the planner.
 /// `claims` of a shard, else null.
 Status SweepRun::TakeOverFinished(Recorder& recorder,
@@ -280,9 +302,10 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
   if (claims) BESOM_RETURN_IF_ERROR(FindSharedScans(recorder, *claims));
   BESOM_RETURN_IF_ERROR(RecordScans(sweep_.graph, recorder, services_.blobs));
   BESOM_ASSIGN_OR_RETURN(
-      const std::size_t adopted,
+      std::size_t adopted,
       AdoptFinished(sweep_.graph, id_, *results_, services_.blobs, recorder,
                     services_.clock));
+  adopted += adopted_;
   if (adopted > 0)
     observer.Say(
         fmt::format("took over {} tasks that a killed run finished", adopted));

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/run/adopt.h"
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/part_states.h"
@@ -138,6 +139,8 @@ Result<std::size_t> MergeEndedShards(SweepParts parts) {
   if (!idle.ok()) return idle.status();
   BESOM_ASSIGN_OR_RETURN(const std::size_t merged,
                          MergeParts(parts, *std::move(idle), *results));
+  BESOM_RETURN_IF_ERROR(
+      EndDeadRuns(parts.layout, stored->id, *results, parts.clock));
   results.reset();
   BESOM_RETURN_IF_ERROR(
       RecordComparisons(parts.layout.database(), parts.sweep));

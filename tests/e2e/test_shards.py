@@ -184,6 +184,25 @@ class Shards(SmokeCase):
         self.assertFalse(self.parts(workspace))
         self.assertEqual(kept & set(ledger.keys("begin", position)), set())
 
+    def test_what_a_killed_run_of_the_whole_finished_is_not_done_again(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, "--progress", "none")
+        # As if it had been killed before it committed its last tasks.
+        with sqlite3.connect(workspace / "besom.db") as connection:
+            connection.executescript("""
+                pragma foreign_keys = on;
+                delete from action where stage in ('fine_tune', 'evaluate');
+                delete from fit; delete from metric; delete from confusion;
+                update trial set state = 'running';
+                update run set ended = null, outcome = null;""")
+        self.shard(workspace, 0, count=1)
+        begun = Ledger(workspace).keys("begin")
+        self.assertEqual({k: n for k, n in begun.items() if n > 1}, {})
+        self.assertEqual(same_rows(workspace), self.rows)
+        self.assertEqual(
+            select(workspace, "select * from run where ended is null"), [])
+        self.assertNotIn("without an end", self.status(workspace, 0))
+
 
 if __name__ == "__main__":
     unittest.main()

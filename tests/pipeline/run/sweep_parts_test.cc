@@ -187,6 +187,25 @@ TEST_F(SweepPartsTest, PartsOfAnotherCountOrSpecAreMergedFirst) {
   EXPECT_THAT(States(), ElementsAre("done|4"));
 }
 
+/// A run that was killed when all its trials had ended has nothing to go on
+/// with.
+TEST_F(SweepPartsTest, WhoeverMergesLastEndsWhatDiedWithoutAnEnd) {
+  Begin(0);
+  Begin(1);
+  {
+    const auto part =
+        *db::ResultsStore::Open(layout_.part("covid", {kShards, 0}));
+    db::RunRow run;
+    run.run = "dead";
+    run.host = "host";
+    ASSERT_OK(part->PutRun(part->FindSweep("covid").value()->id, run));
+  }
+  EXPECT_EQ(*MergeEndedShards(Parts()), 2u);
+  EXPECT_THAT(
+      db::testing::Lines(layout_.database(), "SELECT run, outcome FROM runs"),
+      ElementsAre("dead|killed"));
+}
+
 /// After an update of besom parts of the one before are merged by whoever
 /// begins next: nothing else would bring them up to date.
 TEST_F(SweepPartsTest, PartsOfAnOlderSchemaAreMergedByWhoeverBegins) {
