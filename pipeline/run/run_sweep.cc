@@ -133,6 +133,7 @@ class SweepRun {
   Status AdoptFromWhole();
   Result<RunOutcome> Execute();
   Status Compare(bool has_news);
+  Status LearnRatesHere();
   Result<std::unique_ptr<JobTime>> TimeOfJob();
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer,
                           FileClaims* claims);
@@ -162,6 +163,7 @@ class SweepRun {
   db::RunRow run_;
   // What the workspace's database knew at the beginning.
   PriorRows priors_;
+  TaskRates rates_;            // Also what a shard's own part knows.
   std::vector<TaskId> views_;  // To be made whoever reads them.
   EarlierWork earlier_;        // Of a shard, as the rest.
   std::vector<bool> shared_tasks_;
@@ -252,6 +254,7 @@ Status SweepRun::RegisterShard(const db::SweepRow& row) {
   shared_tasks_ = SharedTasks(graph, options_.shard->count);
   failed_before_ = KeepWorkOf(graph, *options_.shard, earlier_,
                               options_.rerun == "failed", services_.blobs);
+  BESOM_RETURN_IF_ERROR(LearnRatesHere());
   database_ = layout_.part(sweep_.spec.name, *options_.shard);
   BESOM_ASSIGN_OR_RETURN(results_, OpenResults(database_));
   BESOM_ASSIGN_OR_RETURN(id_, results_->PutSweep(row));
@@ -327,13 +330,20 @@ Status SweepRun::FindSharedScans(Recorder& recorder, FileClaims& claims) {
   return Status::Ok();
 }
 
+/// How long tasks took that `results_` knows of; only a job that ends asks.
+Status SweepRun::LearnRatesHere() {
+  return options_.end_by > 0 ? LearnRates(*results_, rates_) : Status::Ok();
+}
+
 /// The coordinator's budget of time; null where the job does not end.
 Result<std::unique_ptr<JobTime>> SweepRun::TimeOfJob() {
   if (options_.end_by <= 0) return std::unique_ptr<JobTime>();
   const Clock& clock = services_.clock;
   const RunBegins begins = BeginningOf(sweep_, run_.run);
-  return JobTime::Make(sweep_.graph.graph, *results_,
-                       {clock.Monotonic() + options_.end_by - clock.Wall(),
+  BESOM_RETURN_IF_ERROR(LearnRatesHere());
+  return std::make_unique<JobTime>(
+      sweep_.graph.graph, std::move(rates_),
+      TimeBudgetOptions{clock.Monotonic() + options_.end_by - clock.Wall(),
                         services_.executor.ranks(),
                         begins.threads > 0 ? begins.threads : services_.threads,
                         begins.checkpoint_seconds});

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -202,6 +203,20 @@ class Shards(SmokeCase):
         self.assertEqual(
             select(workspace, "select * from run where ended is null"), [])
         self.assertNotIn("without an end", self.status(workspace, 0))
+
+    def test_a_shard_knows_how_long_tasks_took_in_the_workspace(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, "--progress", "none")
+        with sqlite3.connect(workspace / "besom.db") as connection:
+            connection.execute("update action set seconds = 1000 "
+                               "where stage = 'fine_tune'")
+        self.shard(workspace, 0, "--set", "train.epochs=4", "--end-by",
+                   time.time() + 30, count=1, code=3)
+        self.assertEqual(self.parts(workspace), ["0-of-1.db"])
+        with sqlite3.connect(
+                next(workspace.glob("parts/*/0-of-1.db"))) as connection:
+            self.assertIn(("held_back",), connection.execute(
+                "select kind from event").fetchall())
 
 
 if __name__ == "__main__":
