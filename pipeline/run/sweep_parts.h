@@ -70,4 +70,12 @@ Result<std::size_t> MergeParts(const SweepParts& parts,
                                std::vector<IdleShard> shards,
                                db::ResultsStore& main);
 
+/// Whether there is a folder of parts, be it without any.
+bool HasLeftovers(const SweepParts& parts);
+
+/// Once no part is left, what shards told each other means nothing any more,
+/// and would mislead those that begin: removes it, all of it at once. REQUIRES:
+/// PartsLock.
+Status RemoveLeftovers(const SweepParts& parts);
+
 }  // namespace besom::run

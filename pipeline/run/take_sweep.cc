@@ -46,7 +46,7 @@ Status TakeWhole(const RunOptions& options, const SweepParts& parts,
   BESOM_RETURN_IF_ERROR(TakeLock(options, parts, held));
   // A shard that begins from now on finds the lock of the sweep held.
   BESOM_ASSIGN_OR_RETURN(std::vector<SweepShard> begun, BegunShards(parts));
-  if (begun.empty()) return ShareWorkspace(parts, held);
+  if (begun.empty() && !HasLeftovers(parts)) return ShareWorkspace(parts, held);
   BESOM_ASSIGN_OR_RETURN(const PartsLock merging, PartsLock::Take(parts));
   BESOM_ASSIGN_OR_RETURN(begun, BegunShards(parts));
   BESOM_ASSIGN_OR_RETURN(std::vector<IdleShard> idle, HoldIdle(parts, begun));
@@ -61,7 +61,7 @@ Status MergeStale(const RunOptions& options, const SweepParts& parts,
                   const std::string& spec_json, HeldSweep& held) {
   BESOM_ASSIGN_OR_RETURN(const std::vector<SweepShard> stale,
                          StaleParts(parts, *options.shard, spec_json));
-  if (stale.empty()) return Status::Ok();
+  if (stale.empty()) return RemoveLeftovers(parts);
   Result<std::vector<IdleShard>> idle = HoldIdle(parts, stale, *options.shard);
   if (idle.status().code() == StatusCode::kInterrupted && !options.wait)
     return InvalidError(
@@ -117,7 +117,10 @@ Result<std::size_t> MergeEndedShards(SweepParts parts) {
   BESOM_ASSIGN_OR_RETURN(const PartsLock merging, PartsLock::Take(parts));
   BESOM_ASSIGN_OR_RETURN(const std::vector<PartStates> all,
                          ReadParts(parts.layout, parts.sweep));
-  if (all.empty()) return kNone;
+  if (all.empty()) {
+    BESOM_RETURN_IF_ERROR(RemoveLeftovers(parts));
+    return kNone;
+  }
   BESOM_ASSIGN_OR_RETURN(auto results, OpenResults(parts.layout.database()));
   BESOM_ASSIGN_OR_RETURN(const auto stored, results->FindSweep(parts.sweep));
   if (!stored) return kNone;

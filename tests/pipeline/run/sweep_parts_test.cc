@@ -10,6 +10,7 @@
 #include "pipeline/run/part_states.h"
 #include "pipeline/run/standing.h"
 #include "pipeline/run/take_sweep.h"
+#include "pipeline/store/task_notes.h"
 #include "tests/db/sample_sweep.h"
 #include "tests/fakes/fake_job_states.h"
 #include "tests/fakes/manual_clock.h"
@@ -185,6 +186,36 @@ TEST_F(SweepPartsTest, PartsOfAnotherCountOrSpecAreMergedFirst) {
   spec_ = R"({"name":"covid","other":1})";
   EXPECT_EQ(Take(1)->merged, 1u);
   EXPECT_THAT(States(), ElementsAre("done|4"));
+}
+
+/// Killed while it removed the folder of the last part, a run may leave the
+/// second note of a task without its first.
+TEST_F(SweepPartsTest, NotesThatARemovalHasLeftMisleadNobody) {
+  const Digest key = DigestOf("task");
+  const Path notes = layout_.task_notes("covid");
+  const Path ended = layout_.ended_parts_of("covid");
+  const auto leave = [&] {
+    for (const Path& folder : {notes, ended}) {
+      ASSERT_OK(MakeFolders(folder));
+      ASSERT_OK(WriteFileAtomic(folder / (key.Hex() + ".2"), R"({"run":"x"})"));
+    }
+  };
+  leave();
+  {
+    const HeldSweep shard = *Take(0);
+    ASSERT_OK(MakeFolders(notes));
+    TaskNotes first(notes), second(notes);
+    EXPECT_EQ(first.Last(key)->number, 0);
+    EXPECT_TRUE(*first.Add(key, 0, {0, "first", "", {}}));
+    EXPECT_EQ(second.Last(key)->run, "first");
+  }
+  leave();
+  std::filesystem::remove(layout_.shard_lock("covid", {kShards, 0}));
+  EXPECT_TRUE(Take({}).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.parts()));
+  leave();
+  EXPECT_EQ(*MergeEndedShards(Parts()), 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.parts()));
 }
 
 /// A run that was killed when all its trials had ended has nothing to go on
