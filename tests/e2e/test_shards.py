@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -217,6 +218,18 @@ class Shards(SmokeCase):
                 next(workspace.glob("parts/*/0-of-1.db"))) as connection:
             self.assertIn(("held_back",), connection.execute(
                 "select kind from event").fetchall())
+
+    def test_more_shards_than_files_may_be_open(self):
+        workspace = self.workspace()
+        self.shard(workspace, 0)
+        few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        locks = next(workspace.glob("**/smoke.0-of-3.lock")).parent
+        for index in range(400):
+            (locks / f"smoke.{index}-of-400.lock").touch()
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (few, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+        self.run_smoke(workspace, "--progress", "none")
+        self.check_is_one_run(workspace)
 
 
 if __name__ == "__main__":
