@@ -131,6 +131,7 @@ class SweepRun {
   Status RegisterShard(const db::SweepRow& row);
   Status MeetEarlierWork();
   Status AdoptFromWhole();
+  Status ClearOldAudit();
   Result<RunOutcome> Execute();
   Status Compare(bool has_news);
   Status LearnRatesHere();
@@ -245,6 +246,7 @@ Status SweepRun::Register() {
 Status SweepRun::RegisterShard(const db::SweepRow& row) {
   BESOM_RETURN_IF_ERROR(MeetEarlierWork());
   BESOM_RETURN_IF_ERROR(AdoptFromWhole());
+  BESOM_RETURN_IF_ERROR(ClearOldAudit());
   SweepGraph& graph = sweep_.graph;
   std::vector<std::string> keys;
   for (TaskId task = 0; task < graph.graph.size(); ++task)
@@ -294,6 +296,15 @@ Status SweepRun::AdoptFromWhole() {
       adopted_, AdoptFinished(sweep_.graph, id_, *results_, services_.blobs,
                               recorder, services_.clock));
   return Status::Ok();
+}
+
+/// A part can only bring an audit, not say that there is none any more.
+Status SweepRun::ClearOldAudit() {
+  const std::vector<PlannedData>& data = sweep_.graph.data;
+  if (data.empty() || data[0].audit) return Status::Ok();
+  db::CommitBatch batch;
+  batch.audit = db::AuditTable{};
+  return results_->Commit(id_, batch);
 }
 
 /// What is done before the first task: by earlier runs, dead ones, the planner.

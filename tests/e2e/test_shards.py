@@ -231,6 +231,15 @@ class Shards(SmokeCase):
         self.run_smoke(workspace, "--progress", "none")
         self.check_is_one_run(workspace)
 
+    def test_without_an_audit_the_one_before_is_cleared(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, "--progress", "none")
+        audit = "select * from audit"
+        self.assertTrue(select(workspace, audit))
+        self.shard(workspace, 0, "--set", "evaluate.audit=false", count=1)
+        self.assertFalse(self.parts(workspace))
+        self.assertEqual(select(workspace, audit), [])
+
 
 if __name__ == "__main__":
     unittest.main()
