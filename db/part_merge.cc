@@ -55,9 +55,12 @@ class PartMerger {
     if (!any) return Status::Ok();
     BESOM_RETURN_IF_ERROR(MergeImages());
     BESOM_RETURN_IF_ERROR(MergeTrials());
+    BESOM_RETURN_IF_ERROR(NoteLaterSets());
     for (const char* table : kFitTables)
       BESOM_RETURN_IF_ERROR(MergeFits(table));
-    BESOM_RETURN_IF_ERROR(Run("DROP TABLE temp.moved"));
+    BESOM_RETURN_IF_ERROR(
+        Run("DROP TABLE temp.moved; DROP TABLE temp.later; "
+            "DROP TABLE temp.same"));
     BESOM_RETURN_IF_ERROR(MergeActions());
     return MergeRecords();
   }
@@ -157,15 +160,46 @@ class PartMerger {
         columns));
   }
 
-  /// The part's rows of a fit take the place of those that are there.
+  /// Notes the sets that trials have been evaluated on since the part was
+  /// merged before, and the fits (all of a trial: kAllFits) whose head is the
+  /// one that they were evaluated with.
+  Status NoteLaterSets() {
+    return Run(fmt::format(
+        "CREATE TEMP TABLE later(split TEXT PRIMARY KEY); "
+        "INSERT INTO temp.later SELECT x.split FROM main.image_split x JOIN "
+        "main.image i ON i.image_id = x.image_id WHERE i.sweep_id = {{main}} "
+        "AND i.later EXCEPT SELECT split FROM part.metric; "
+        "CREATE TEMP TABLE same(main_id INTEGER, repeat INTEGER, fold INTEGER, "
+        "PRIMARY KEY(main_id, repeat, fold)); "
+        "INSERT INTO temp.same SELECT v.main_id, p.repeat, p.fold FROM "
+        "temp.moved v JOIN part.fit p ON p.trial_id = v.part_id JOIN main.fit "
+        "m ON m.trial_id = v.main_id AND m.repeat = p.repeat AND m.fold = "
+        "p.fold AND m.head_digest = p.head_digest; "
+        "INSERT INTO temp.same SELECT main_id, {0}, {0} FROM temp.moved v "
+        "WHERE (SELECT count(*) FROM temp.same s WHERE s.main_id = v.main_id) "
+        "= (SELECT count(*) FROM part.fit WHERE trial_id = part_id)",
+        kAllFits));
+  }
+
+  /// The part's rows of a fit take the place of those that are there, but for
+  /// later sets of the same head, of which the part knows nothing.
   Status MergeFits(std::string_view table) {
+    BESOM_ASSIGN_OR_RETURN(
+        const std::int64_t has_sets,
+        connection_.QueryInteger(fmt::format(
+            "SELECT count(*) FROM pragma_table_info('{}') WHERE name = 'split'",
+            table)));
     BESOM_RETURN_IF_ERROR(Run(fmt::format(
         "DELETE FROM main.{0} WHERE trial_id IN (SELECT main_id FROM "
         "temp.moved) AND (repeat = {1} AND trial_id IN (SELECT main_id FROM "
         "temp.moved WHERE whole) OR (trial_id, repeat, fold) IN (SELECT "
         "main_id, repeat, fold FROM temp.moved JOIN part.fit ON trial_id = "
-        "part_id))",
-        table, kAllFits)));
+        "part_id)){2}",
+        table, kAllFits,
+        has_sets == 0 ? ""
+                      : " AND NOT (split IN (SELECT split FROM temp.later) AND "
+                        "(trial_id, repeat, fold) IN (SELECT main_id, repeat, "
+                        "fold FROM temp.same))")));
     const bool of_images = table == "prediction";
     BESOM_ASSIGN_OR_RETURN(const std::string columns,
                            Columns(table, "'trial_id', 'image_id'"));

@@ -122,8 +122,9 @@ class ResultsStore {
 
   /// Adds all that `part`, a database of its own, holds of the sweep, as if it
   /// had been written here: in one transaction, and again without effect. Rows
-  /// of fits take the place of those that are here; comparisons are not taken
-  /// over. Makes the sweep where it is missing. Nobody may write to `part`.
+  /// of fits take the place of those that are here, but for later sets of the
+  /// same head; comparisons are not taken over. Makes the sweep where it is
+  /// missing. Nobody may write to `part`.
   Status MergePart(std::string_view sweep, const Path& part);
 
   /// Makes `rows` the comparisons of the sweep.

@@ -1,8 +1,11 @@
 // besom-worker: the program that mpirun starts; links MPI and NCCL,
 // and loads the engines when the first is needed.
+#include <sys/resource.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -78,6 +81,18 @@ Result<JobPlaces> PlaceJob(cluster::MpiSession& session) {
   return PlaceRanks(cards, session.hosts());
 }
 
+/// Whoever merges the parts of a sweep holds a lock file of each of its shards,
+/// and often no more than 1024 files are allowed until one asks.
+void AllowManyFiles() {
+  constexpr rlim_t kEnough = 65536;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kEnough)
+    return;
+  limit.rlim_cur = std::min(limit.rlim_max, kEnough);
+  // Where that is refused, few shards need few files.
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int RunAlone(const run::RunOptions& options) {
   cluster::SelfCommunicator comm;
   cluster::Interrupt interrupt;
@@ -140,6 +155,7 @@ int RunAsMpiRank(const run::RunOptions& options) {
 }
 
 int Main(int argc, char** argv) {
+  AllowManyFiles();
   CLI::App app{"The computing program of besom; started by besom",
                "besom-worker"};
   GlobalOptions global;

@@ -14,4 +14,9 @@ Result<std::size_t> AdoptFinished(const SweepGraph& sweep, db::SweepId id,
                                   const BlobStore& blobs, Recorder& recorder,
                                   const Clock& clock);
 
+/// Ends the records of runs that died, of a sweep that needs nothing any more
+/// of what they had finished.
+Status EndDeadRuns(const WorkspaceLayout& layout, db::SweepId id,
+                   db::ResultsStore& results, const Clock& clock);
+
 }  // namespace besom::run

@@ -50,6 +50,11 @@ Result<std::vector<PartStates>> ReadParts(const WorkspaceLayout& layout,
     const auto reader = db::Reader::Open(layout.part(sweep, shard));
     // Not begun, or merged a moment ago.
     if (reader.status().code() == StatusCode::kNotFound) continue;
+    if (reader.status().code() == StatusCode::kUnavailable) {
+      part.begun = true;
+      part.unreadable = reader.status();
+      continue;
+    }
     if (!reader.ok()) return reader.status();
     BESOM_RETURN_IF_ERROR(ReadPart(**reader, layout, sweep, part));
   }

@@ -14,7 +14,10 @@ namespace besom::run {
 /// How one shard of a sweep stands, as its part of the database says.
 struct PartStates {
   SweepShard shard;
-  bool begun = false;     ///< There is a part of it.
+  bool begun = false;  ///< There is a part of it.
+  /// Why a part that has begun tells nothing: an older besom wrote it, so it
+  /// is to be merged, which brings it up to date first.
+  Status unreadable = Status::Ok();
   std::string spec_json;  ///< The spec that it has; as SweepRow.
   /// Trials that it has to compute, in the order of the plan. None is running
   /// when no run of the part is alive: it is pending then.

@@ -130,8 +130,11 @@ class SweepRun {
   Status Register();
   Status RegisterShard(const db::SweepRow& row);
   Status MeetEarlierWork();
+  Status AdoptFromWhole();
+  Status ClearOldAudit();
   Result<RunOutcome> Execute();
   Status Compare(bool has_news);
+  Status LearnRatesHere();
   Result<std::unique_ptr<JobTime>> TimeOfJob();
   Status TakeOverFinished(Recorder& recorder, ProgressObserver& observer,
                           FileClaims* claims);
@@ -161,10 +164,12 @@ class SweepRun {
   db::RunRow run_;
   // What the workspace's database knew at the beginning.
   PriorRows priors_;
+  TaskRates rates_;            // Also what a shard's own part knows.
   std::vector<TaskId> views_;  // To be made whoever reads them.
   EarlierWork earlier_;        // Of a shard, as the rest.
   std::vector<bool> shared_tasks_;
   std::size_t failed_before_ = 0;
+  std::size_t adopted_ = 0;  // By AdoptFromWhole.
 };
 
 /// Reads and plans the sweep and takes its lock.
@@ -240,6 +245,8 @@ Status SweepRun::Register() {
 /// own, and with the trials of the shard alone.
 Status SweepRun::RegisterShard(const db::SweepRow& row) {
   BESOM_RETURN_IF_ERROR(MeetEarlierWork());
+  BESOM_RETURN_IF_ERROR(AdoptFromWhole());
+  BESOM_RETURN_IF_ERROR(ClearOldAudit());
   SweepGraph& graph = sweep_.graph;
   std::vector<std::string> keys;
   for (TaskId task = 0; task < graph.graph.size(); ++task)
@@ -249,6 +256,7 @@ Status SweepRun::RegisterShard(const db::SweepRow& row) {
   shared_tasks_ = SharedTasks(graph, options_.shard->count);
   failed_before_ = KeepWorkOf(graph, *options_.shard, earlier_,
                               options_.rerun == "failed", services_.blobs);
+  BESOM_RETURN_IF_ERROR(LearnRatesHere());
   database_ = layout_.part(sweep_.spec.name, *options_.shard);
   BESOM_ASSIGN_OR_RETURN(results_, OpenResults(database_));
   BESOM_ASSIGN_OR_RETURN(id_, results_->PutSweep(row));
@@ -271,6 +279,34 @@ Status SweepRun::MeetEarlierWork() {
   return Status::Ok();
 }
 
+/// What dead runs of the workspace's database had finished: of the whole sweep,
+/// or of a part that has been merged since. Nobody else would look there; every
+/// shard finds it from now on.
+Status SweepRun::AdoptFromWhole() {
+  BESOM_ASSIGN_OR_RETURN(const std::vector<db::RunRow> open,
+                         results_->OpenRuns(id_));
+  if (open.empty()) return Status::Ok();
+  DatabaseSink sink(
+      sweep_.graph, id_, *results_, services_.blobs, services_.clock,
+      [this] { return StopRequests() > 0; },
+      HowToRun(sweep_, options_).lease_seconds / 2);
+  Recorder recorder(sweep_.graph, sink, services_.clock);
+  BESOM_RETURN_IF_ERROR(recorder.FindDone());
+  BESOM_ASSIGN_OR_RETURN(
+      adopted_, AdoptFinished(sweep_.graph, id_, *results_, services_.blobs,
+                              recorder, services_.clock));
+  return Status::Ok();
+}
+
+/// A part can only bring an audit, not say that there is none any more.
+Status SweepRun::ClearOldAudit() {
+  const std::vector<PlannedData>& data = sweep_.graph.data;
+  if (data.empty() || data[0].audit) return Status::Ok();
+  db::CommitBatch batch;
+  batch.audit = db::AuditTable{};
+  return results_->Commit(id_, batch);
+}
+
 /// What is done before the first task: by earlier runs, dead ones, the planner.
 /// `claims` of a shard, else null.
 Status SweepRun::TakeOverFinished(Recorder& recorder,
@@ -280,9 +316,10 @@ Status SweepRun::TakeOverFinished(Recorder& recorder,
   if (claims) BESOM_RETURN_IF_ERROR(FindSharedScans(recorder, *claims));
   BESOM_RETURN_IF_ERROR(RecordScans(sweep_.graph, recorder, services_.blobs));
   BESOM_ASSIGN_OR_RETURN(
-      const std::size_t adopted,
+      std::size_t adopted,
       AdoptFinished(sweep_.graph, id_, *results_, services_.blobs, recorder,
                     services_.clock));
+  adopted += adopted_;
   if (adopted > 0)
     observer.Say(
         fmt::format("took over {} tasks that a killed run finished", adopted));
@@ -304,13 +341,20 @@ Status SweepRun::FindSharedScans(Recorder& recorder, FileClaims& claims) {
   return Status::Ok();
 }
 
+/// How long tasks took that `results_` knows of; only a job that ends asks.
+Status SweepRun::LearnRatesHere() {
+  return options_.end_by > 0 ? LearnRates(*results_, rates_) : Status::Ok();
+}
+
 /// The coordinator's budget of time; null where the job does not end.
 Result<std::unique_ptr<JobTime>> SweepRun::TimeOfJob() {
   if (options_.end_by <= 0) return std::unique_ptr<JobTime>();
   const Clock& clock = services_.clock;
   const RunBegins begins = BeginningOf(sweep_, run_.run);
-  return JobTime::Make(sweep_.graph.graph, *results_,
-                       {clock.Monotonic() + options_.end_by - clock.Wall(),
+  BESOM_RETURN_IF_ERROR(LearnRatesHere());
+  return std::make_unique<JobTime>(
+      sweep_.graph.graph, std::move(rates_),
+      TimeBudgetOptions{clock.Monotonic() + options_.end_by - clock.Wall(),
                         services_.executor.ranks(),
                         begins.threads > 0 ? begins.threads : services_.threads,
                         begins.checkpoint_seconds});

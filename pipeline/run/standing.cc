@@ -51,11 +51,17 @@ Result<Standing> FindStanding(const RunOptions& options, int threads,
       !StatFile(layout.database()).ok())
     return standing;
   BESOM_ASSIGN_OR_RETURN(PreparedSweep sweep, ReadSweep(options));
+  BESOM_ASSIGN_OR_RETURN(const std::vector<SweepShard> begun,
+                         layout.ListParts(sweep.spec.name));
+  standing.has_parts = !begun.empty();
+  if (standing.has_parts && !options.shard) return standing;
   // Before the database: what is merged meanwhile is then in either.
   BESOM_ASSIGN_OR_RETURN(const std::vector<PartStates> parts,
                          ReadParts(layout, sweep.spec.name));
-  standing.has_parts = !parts.empty();
-  if (standing.has_parts && !options.shard) return standing;
+  const auto is_readable = [](const PartStates& part) {
+    return part.unreadable.ok();
+  };
+  if (!std::ranges::all_of(parts, is_readable)) return standing;
   BESOM_ASSIGN_OR_RETURN(const auto results,
                          db::ResultsStore::Open(layout.database()));
   BESOM_ASSIGN_OR_RETURN(const auto stored,

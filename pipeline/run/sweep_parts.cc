@@ -29,17 +29,17 @@ Status EndRobbed(const SweepParts& parts, const IdleShard& idle) {
   return Status::Ok();
 }
 
-/// Once no part is left, what shards told each other means nothing any more.
-Status RemoveEmptyFolder(const SweepParts& parts) {
-  BESOM_ASSIGN_OR_RETURN(const std::vector<SweepShard> left,
-                         parts.layout.ListParts(parts.sweep));
-  if (!left.empty()) return Status::Ok();
-  const Path folder = parts.layout.parts_of(parts.sweep);
+Status RemoveFolder(const Path& folder) {
   std::error_code error;
   std::filesystem::remove_all(folder, error);
   if (!error) return Status::Ok();
   return IoError(folder.string(),
                  fmt::format("cannot remove: {}", error.message()));
+}
+
+bool IsFolder(const Path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
 }
 
 }  // namespace
@@ -89,8 +89,8 @@ Result<std::vector<SweepShard>> StaleParts(const SweepParts& parts,
                          ReadParts(parts.layout, parts.sweep));
   std::vector<SweepShard> stale;
   for (const PartStates& part : all)
-    if (part.begun &&
-        (part.shard.count != own.count || part.spec_json != spec_json))
+    if (part.begun && (part.shard.count != own.count || !part.unreadable.ok() ||
+                       part.spec_json != spec_json))
       stale.push_back(part.shard);
   return stale;
 }
@@ -147,8 +147,30 @@ Result<std::size_t> MergeParts(const SweepParts& parts,
     }
     if (idle.lock) idle.lock->RemoveFile();
   }
-  BESOM_RETURN_IF_ERROR(RemoveEmptyFolder(parts));
+  BESOM_RETURN_IF_ERROR(RemoveLeftovers(parts));
   return merged;
+}
+
+bool HasLeftovers(const SweepParts& parts) {
+  return IsFolder(parts.layout.parts_of(parts.sweep)) ||
+         IsFolder(parts.layout.ended_parts_of(parts.sweep));
+}
+
+Status RemoveLeftovers(const SweepParts& parts) {
+  const Path ended = parts.layout.ended_parts_of(parts.sweep);
+  BESOM_RETURN_IF_ERROR(RemoveFolder(ended));
+  BESOM_ASSIGN_OR_RETURN(const std::vector<SweepShard> left,
+                         parts.layout.ListParts(parts.sweep));
+  const Path folder = parts.layout.parts_of(parts.sweep);
+  if (!left.empty() || !IsFolder(folder)) return Status::Ok();
+  // Whole: of a task's notes, those that are left would hold.
+  std::error_code error;
+  std::filesystem::rename(folder, ended, error);
+  if (error)
+    return IoError(folder.string(),
+                   fmt::format("cannot rename: {}", error.message()));
+  BESOM_RETURN_IF_ERROR(SyncFolder(parts.layout.parts()));
+  return RemoveFolder(ended);
 }
 
 }  // namespace besom::run

@@ -49,7 +49,7 @@ struct IdleShard {
 Result<std::vector<SweepShard>> BegunShards(const SweepParts& parts);
 
 /// The parts that `own` cannot go on beside: those of another number of shards,
-/// or of another spec than `spec_json`.
+/// of another spec than `spec_json`, or of an older schema.
 Result<std::vector<SweepShard>> StaleParts(const SweepParts& parts,
                                            const SweepShard& own,
                                            const std::string& spec_json);
@@ -69,5 +69,13 @@ Status CheckNoWholeRun(const SweepParts& parts);
 Result<std::size_t> MergeParts(const SweepParts& parts,
                                std::vector<IdleShard> shards,
                                db::ResultsStore& main);
+
+/// Whether there is a folder of parts, be it without any.
+bool HasLeftovers(const SweepParts& parts);
+
+/// Once no part is left, what shards told each other means nothing any more,
+/// and would mislead those that begin: removes it, all of it at once. REQUIRES:
+/// PartsLock.
+Status RemoveLeftovers(const SweepParts& parts);
 
 }  // namespace besom::run

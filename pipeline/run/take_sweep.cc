@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/run/adopt.h"
 #include "pipeline/run/fit_summaries.h"
 #include "pipeline/run/leader_comparisons.h"
 #include "pipeline/run/part_states.h"
@@ -45,7 +46,7 @@ Status TakeWhole(const RunOptions& options, const SweepParts& parts,
   BESOM_RETURN_IF_ERROR(TakeLock(options, parts, held));
   // A shard that begins from now on finds the lock of the sweep held.
   BESOM_ASSIGN_OR_RETURN(std::vector<SweepShard> begun, BegunShards(parts));
-  if (begun.empty()) return ShareWorkspace(parts, held);
+  if (begun.empty() && !HasLeftovers(parts)) return ShareWorkspace(parts, held);
   BESOM_ASSIGN_OR_RETURN(const PartsLock merging, PartsLock::Take(parts));
   BESOM_ASSIGN_OR_RETURN(begun, BegunShards(parts));
   BESOM_ASSIGN_OR_RETURN(std::vector<IdleShard> idle, HoldIdle(parts, begun));
@@ -60,15 +61,16 @@ Status MergeStale(const RunOptions& options, const SweepParts& parts,
                   const std::string& spec_json, HeldSweep& held) {
   BESOM_ASSIGN_OR_RETURN(const std::vector<SweepShard> stale,
                          StaleParts(parts, *options.shard, spec_json));
-  if (stale.empty()) return Status::Ok();
+  if (stale.empty()) return RemoveLeftovers(parts);
   Result<std::vector<IdleShard>> idle = HoldIdle(parts, stale, *options.shard);
   if (idle.status().code() == StatusCode::kInterrupted && !options.wait)
     return InvalidError(
         fmt::format("--shard {}", options.shard->ToText()),
-        fmt::format("{}: {}; it is one of another number of shards, or of "
-                    "another spec",
+        fmt::format("{}: {}; it is one of another number of shards, of "
+                    "another spec, or of another besom",
                     idle.status().place(), idle.status().cause()),
-        "run all shards of a sweep with one spec and one K; or wait until it "
+        "run all shards of a sweep with one spec, one K and one besom; or wait "
+        "until it "
         "has ended: what it has done is taken over then");
   if (!idle.ok()) return idle.status();
   BESOM_ASSIGN_OR_RETURN(held.merged,
@@ -115,7 +117,10 @@ Result<std::size_t> MergeEndedShards(SweepParts parts) {
   BESOM_ASSIGN_OR_RETURN(const PartsLock merging, PartsLock::Take(parts));
   BESOM_ASSIGN_OR_RETURN(const std::vector<PartStates> all,
                          ReadParts(parts.layout, parts.sweep));
-  if (all.empty()) return kNone;
+  if (all.empty()) {
+    BESOM_RETURN_IF_ERROR(RemoveLeftovers(parts));
+    return kNone;
+  }
   BESOM_ASSIGN_OR_RETURN(auto results, OpenResults(parts.layout.database()));
   BESOM_ASSIGN_OR_RETURN(const auto stored, results->FindSweep(parts.sweep));
   if (!stored) return kNone;
@@ -137,6 +142,8 @@ Result<std::size_t> MergeEndedShards(SweepParts parts) {
   if (!idle.ok()) return idle.status();
   BESOM_ASSIGN_OR_RETURN(const std::size_t merged,
                          MergeParts(parts, *std::move(idle), *results));
+  BESOM_RETURN_IF_ERROR(
+      EndDeadRuns(parts.layout, stored->id, *results, parts.clock));
   results.reset();
   BESOM_RETURN_IF_ERROR(
       RecordComparisons(parts.layout.database(), parts.sweep));

@@ -26,14 +26,15 @@ struct HeldSweep {
 
 /// Takes the sweep as a whole, or the shard that `options` name. The whole:
 /// what shards have left is merged. A shard: parts of another number of shards,
-/// or of another spec than `spec_json`, are merged; kInvalid when one of them
-/// is alive. kInterrupted, naming it, while another run is in the way, unless
-/// options say to wait.
+/// of another spec than `spec_json`, or of an older schema are merged; kInvalid
+/// when one of them is alive. kInterrupted, naming it, while another run is in
+/// the way, unless options say to wait.
 Result<HeldSweep> TakeSweep(const RunOptions& options, const SweepParts& parts,
                             const std::string& spec_json);
 
-/// Merges the parts of all shards and compares the trials, when all trials of
-/// all shards have ended and nobody is alive; returns how many. 0 otherwise:
+/// Merges the parts of all shards, ends what runs died without an end and
+/// compares the trials, when all trials of all shards have ended and nobody is
+/// alive; returns how many parts. 0 otherwise:
 /// whoever is alive does it when it ends. To be called by a shard that has
 /// given back its own lock.
 Result<std::size_t> MergeEndedShards(SweepParts parts);

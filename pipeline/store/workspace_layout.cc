@@ -77,6 +77,11 @@ Path WorkspaceLayout::parts_of(std::string_view name) const {
   return parts() / FileNameOf(name);
 }
 
+Path WorkspaceLayout::ended_parts_of(std::string_view name) const {
+  // No sweep has this name: theirs begin with another character.
+  return parts() / fmt::format(".{}", FileNameOf(name));
+}
+
 Path WorkspaceLayout::part(std::string_view name,
                            const SweepShard& shard) const {
   return parts_of(name) / fmt::format("{}{}", shard.FileName(), kPartSuffix);

@@ -49,6 +49,8 @@ class WorkspaceLayout {
   Path parts() const { return root_ / "parts"; }
   /// Those of sweep `name`.
   Path parts_of(std::string_view name) const;
+  /// What that folder is called while it is being removed.
+  Path ended_parts_of(std::string_view name) const;
   /// The database of one shard: parts/NAME/0-of-3.db.
   Path part(std::string_view name, const SweepShard& shard) const;
   /// What shards tell each other of the tasks that several of them need; see

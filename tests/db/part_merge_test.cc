@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include "db/connection.h"
 #include "db/results_store.h"
@@ -266,6 +267,51 @@ TEST_F(PartMergeTest, AFitOfThePartTakesThePlaceOfTheOneThatIsThere) {
   EXPECT_NE(RowsOf(main_), before);
   ASSERT_OK(main->MergePart("covid", part));
   EXPECT_EQ(RowsOf(main_), before);
+}
+
+/// Killed between the merge and the removal of the part, a run merges it again
+/// when trials of it may have been evaluated on further sets.
+TEST_F(PartMergeTest, MergedAgainSetsThatWereEvaluatedLaterStay) {
+  const auto main = Main();
+  const Path part = Part(0);
+  ASSERT_OK(main->MergePart("covid", part));
+  const SweepId sweep = main->FindSweep("covid").value()->id;
+  CommitBatch batch;
+  for (const auto& [trial, fold] : {std::pair(0, 0), {0, 1}, {1, 0}}) {
+    FitRow& fit = batch.later_sets.emplace_back();
+    fit.trial = SampleTrialId(trial);
+    fit.fold = fold;
+    fit.classes = {"covid", "normal"};
+    SetRow& set = fit.sets.emplace_back();
+    set.split = "ward";
+    set.metrics = {{"recall", "covid", 0.5}};
+    set.decided = {{"recall", "covid", 0.25}};
+    set.confusion = {{1, 0}, {0, 0}};
+    set.predictions = {{"ward", "w.png", 0, 0, {0.75, 0.25}}};
+    set.curves = {{"covid", "roc", 0, 1, 0.75}};
+  }
+  ImageRow image = SampleImage("w.png", "ward");
+  image.source = "ward";
+  batch.later_images = ImageTable{1, {image}};
+  ASSERT_OK(main->Commit(sweep, batch));
+  const Rows before = RowsOf(main_);
+  ASSERT_OK(main->MergePart("covid", part));
+  EXPECT_EQ(RowsOf(main_), before);
+
+  // Another head has not been evaluated on them, nor the mean of its trial.
+  {
+    const auto store = *ResultsStore::Open(part);
+    FitRow again = WorkOf(0).fits[0];
+    again.head_digest = std::string(64, 'e');
+    CommitBatch change;
+    change.fits = {again};
+    ASSERT_OK(store->Commit(store->FindSweep("covid").value()->id, change));
+  }
+  ASSERT_OK(main->MergePart("covid", part));
+  EXPECT_THAT(Lines(main_,
+                    "SELECT trial, fold FROM metrics WHERE split = 'ward' AND "
+                    "rule = 'largest' ORDER BY 1, 2"),
+              ElementsAre(SampleTrialId(0) + "|1", SampleTrialId(1) + "|0"));
 }
 
 TEST_F(PartMergeTest, APartOfNothingAndAMissingOne) {

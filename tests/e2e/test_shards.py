@@ -3,11 +3,13 @@
 import fcntl
 import os
 import re
+import resource
 import shutil
 import signal
 import sqlite3
 import struct
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -231,6 +233,60 @@ class Shards(SmokeCase):
         self.assertEqual(same_rows(workspace), self.rows)
         self.assertFalse(self.parts(workspace))
         self.assertEqual(kept & set(ledger.keys("begin", position)), set())
+
+    def test_what_a_killed_run_of_the_whole_finished_is_not_done_again(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, "--progress", "none")
+        # As if it had been killed before it committed its last tasks.
+        with sqlite3.connect(workspace / "besom.db") as connection:
+            connection.executescript("""
+                pragma foreign_keys = on;
+                delete from action where stage in ('fine_tune', 'evaluate');
+                delete from fit; delete from metric; delete from confusion;
+                update trial set state = 'running';
+                update run set ended = null, outcome = null;""")
+        self.shard(workspace, 0, count=1)
+        begun = Ledger(workspace).keys("begin")
+        self.assertEqual({k: n for k, n in begun.items() if n > 1}, {})
+        self.assertEqual(same_rows(workspace), self.rows)
+        self.assertEqual(
+            select(workspace, "select * from run where ended is null"), [])
+        self.assertNotIn("without an end", self.status(workspace, 0))
+
+    def test_a_shard_knows_how_long_tasks_took_in_the_workspace(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, "--progress", "none")
+        with sqlite3.connect(workspace / "besom.db") as connection:
+            connection.execute("update action set seconds = 1000 "
+                               "where stage = 'fine_tune'")
+        self.shard(workspace, 0, "--set", "train.epochs=4", "--end-by",
+                   time.time() + 30, count=1, code=3)
+        self.assertEqual(self.parts(workspace), ["0-of-1.db"])
+        with sqlite3.connect(
+                next(workspace.glob("parts/*/0-of-1.db"))) as connection:
+            self.assertIn(("held_back",), connection.execute(
+                "select kind from event").fetchall())
+
+    def test_more_shards_than_files_may_be_open(self):
+        workspace = self.workspace()
+        self.shard(workspace, 0)
+        few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        locks = next(workspace.glob("**/smoke.0-of-3.lock")).parent
+        for index in range(400):
+            (locks / f"smoke.{index}-of-400.lock").touch()
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (few, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+        self.run_smoke(workspace, "--progress", "none")
+        self.check_is_one_run(workspace)
+
+    def test_without_an_audit_the_one_before_is_cleared(self):
+        workspace = self.workspace()
+        self.run_smoke(workspace, "--progress", "none")
+        audit = "select * from audit"
+        self.assertTrue(select(workspace, audit))
+        self.shard(workspace, 0, "--set", "evaluate.audit=false", count=1)
+        self.assertFalse(self.parts(workspace))
+        self.assertEqual(select(workspace, audit), [])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ namespace {
 
 std::string CountsText(const run::PartStates& part) {
   if (!part.begun) return "not begun";
+  if (!part.unreadable.ok())
+    return fmt::format("cannot be read: {}; {}", part.unreadable.cause(),
+                       part.unreadable.cure());
   SweepSummary summary;
   summary.planned = static_cast<std::int64_t>(part.trials.size());
   for (const db::TrialStatus& trial : part.trials)

@@ -1,10 +1,16 @@
 // Parts of a sweep: who may begin, and when they are merged.
 #include "pipeline/run/sweep_parts.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "db/connection.h"
+#include "db/schema.h"
+#include "pipeline/run/part_states.h"
+#include "pipeline/run/standing.h"
 #include "pipeline/run/take_sweep.h"
+#include "pipeline/store/task_notes.h"
 #include "tests/db/sample_sweep.h"
 #include "tests/fakes/fake_job_states.h"
 #include "tests/fakes/manual_clock.h"
@@ -54,6 +60,25 @@ class SweepPartsTest : public ::testing::Test {
       batch.trials.push_back({SampleTrialId(trial), state, ""});
     }
     ASSERT_OK(part->Commit(id, batch));
+  }
+  /// A part of the schema before this one, with one trial that failed.
+  void BeginWithOlder(int shard) {
+    const Path part = layout_.part("covid", {kShards, shard});
+    ASSERT_OK(MakeFolders(part.parent_path()));
+    db::Connection connection =
+        *db::Connection::OpenWritable(part, std::chrono::seconds(1));
+    std::vector<std::string_view> steps = db::TableMigrations();
+    steps.pop_back();
+    ASSERT_OK(db::Migrate(connection, steps, {}));
+    ASSERT_OK(connection.Execute(
+        "INSERT INTO sweep(name, spec_yaml, spec_json, seed, numerics, "
+        "allow_test, version, created, updated) VALUES('covid', '', '{}', 1, "
+        "'', 0, '0', 1, 1)"));
+    ASSERT_OK(connection.Execute(fmt::format(
+        "INSERT INTO trial(sweep_id, trial, ordinal, parameters, config, "
+        "backbone, head, fits, planned, state, error) SELECT sweep_id, '{}', "
+        "{}, '{{}}', '{{}}', '', '', 1, 1, 'failed', 'why' FROM sweep",
+        SampleTrialId(2 * shard), 2 * shard)));
   }
   void Register(db::ResultsStore& results, const std::vector<int>& trials) {
     db::SweepRow row = db::testing::SampleSweep();
@@ -161,6 +186,83 @@ TEST_F(SweepPartsTest, PartsOfAnotherCountOrSpecAreMergedFirst) {
   spec_ = R"({"name":"covid","other":1})";
   EXPECT_EQ(Take(1)->merged, 1u);
   EXPECT_THAT(States(), ElementsAre("done|4"));
+}
+
+/// Killed while it removed the folder of the last part, a run may leave the
+/// second note of a task without its first.
+TEST_F(SweepPartsTest, NotesThatARemovalHasLeftMisleadNobody) {
+  const Digest key = DigestOf("task");
+  const Path notes = layout_.task_notes("covid");
+  const Path ended = layout_.ended_parts_of("covid");
+  const auto leave = [&] {
+    for (const Path& folder : {notes, ended}) {
+      ASSERT_OK(MakeFolders(folder));
+      ASSERT_OK(WriteFileAtomic(folder / (key.Hex() + ".2"), R"({"run":"x"})"));
+    }
+  };
+  leave();
+  {
+    const HeldSweep shard = *Take(0);
+    ASSERT_OK(MakeFolders(notes));
+    TaskNotes first(notes), second(notes);
+    EXPECT_EQ(first.Last(key)->number, 0);
+    EXPECT_TRUE(*first.Add(key, 0, {0, "first", "", {}}));
+    EXPECT_EQ(second.Last(key)->run, "first");
+  }
+  leave();
+  std::filesystem::remove(layout_.shard_lock("covid", {kShards, 0}));
+  EXPECT_TRUE(Take({}).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.parts()));
+  leave();
+  EXPECT_EQ(*MergeEndedShards(Parts()), 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(layout_.parts()));
+}
+
+/// A run that was killed when all its trials had ended has nothing to go on
+/// with.
+TEST_F(SweepPartsTest, WhoeverMergesLastEndsWhatDiedWithoutAnEnd) {
+  Begin(0);
+  Begin(1);
+  {
+    const auto part =
+        *db::ResultsStore::Open(layout_.part("covid", {kShards, 0}));
+    db::RunRow run;
+    run.run = "dead";
+    run.host = "host";
+    ASSERT_OK(part->PutRun(part->FindSweep("covid").value()->id, run));
+  }
+  EXPECT_EQ(*MergeEndedShards(Parts()), 2u);
+  EXPECT_THAT(
+      db::testing::Lines(layout_.database(), "SELECT run, outcome FROM runs"),
+      ElementsAre("dead|killed"));
+}
+
+/// After an update of besom parts of the one before are merged by whoever
+/// begins next: nothing else would bring them up to date.
+TEST_F(SweepPartsTest, PartsOfAnOlderSchemaAreMergedByWhoeverBegins) {
+  for (const std::optional<int> shard : {std::optional<int>(), {0}, {1}}) {
+    Begin(0);
+    EXPECT_EQ(Take({})->merged, 1u);
+    BeginWithOlder(1);
+    const std::vector<PartStates> parts = *ReadParts(layout_, "covid");
+    ASSERT_EQ(parts.size(), 2u);
+    EXPECT_TRUE(parts[0].unreadable.ok());
+    EXPECT_THAT(parts[1].unreadable.ToString(), HasSubstr("older besom"));
+    RunOptions options = Options(shard);
+    options.workspace = layout_.root();
+    options.spec = folder_ / "covid.yaml";
+    ASSERT_OK(WriteFileAtomic(
+        options.spec,
+        "name: covid\ningest:\n  classes: [covid, normal]\n  sources:\n    - "
+        "{name: p, format: phantom, labels: {clear: normal, hazy: covid, "
+        "consolidation: null}}\nmetric: {name: recall/covid}\n"));
+    const Result<Standing> standing = FindStanding(options, 1, {});
+    ASSERT_OK(standing.status());
+    EXPECT_TRUE(standing->has_parts);
+    EXPECT_FALSE(standing->complete);
+    EXPECT_EQ(Take(shard)->merged, 1u);
+    EXPECT_THAT(States(), ElementsAre("done|2", "failed|1", "pending|1"));
+  }
 }
 
 }  // namespace
