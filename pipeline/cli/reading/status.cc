@@ -91,8 +91,10 @@ Result<std::string> SweepText(db::Reader& reader, const WorkspaceLayout& layout,
     text += Indented(TieNotice(best) + SelectionNotice(best));
   }
   std::string runs;
+  // One that died after its last trial has left nothing to go on with.
+  const bool has_work = summary.ExitCode() == 3;
   for (const run::OpenRun& run : open_runs)
-    runs += fmt::format("  {}\n", OpenRunText(run));
+    if (run.alive || has_work) runs += fmt::format("  {}\n", OpenRunText(run));
   BESOM_ASSIGN_OR_RETURN(const std::string failures,
                          FailuresText(reader, summary.sweep));
   BESOM_ASSIGN_OR_RETURN(const std::string jobs,

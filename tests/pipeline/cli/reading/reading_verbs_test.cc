@@ -224,6 +224,9 @@ TEST_F(ReadingVerbsTest, StatusSaysWhetherSomebodyWorks) {
   const std::string out = Run({"status"}).out;
   EXPECT_THAT(out, StartsWith("covid  3 trials: 2 done, 1 pending\n"));
   EXPECT_THAT(out, HasSubstr("gone without an end: the next run goes on\n"));
+  batch.trials = {{SampleTrialId(3), db::TrialState::kFailed, "NaN"}};
+  ASSERT_OK(store_->Commit(sweep, batch));
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("gone")));
 }
 
 TEST_F(ReadingVerbsTest, CompareShowsOnlyParametersThatDiffer) {
