@@ -71,9 +71,8 @@ Result<std::vector<std::string>> NodesIn(const std::string& list);
 Result<std::vector<std::string>> LostAmong(
     const std::vector<std::string>& nodes);
 
-// The same as plain functions of what the programs print.
-
-// What a site adds to it (warnings of the loader, say) is passed over.
+// The same as plain functions of what the programs print. What a site adds to
+// it (warnings of the loader, say) is passed over.
 
 /// `sbatch --parsable`: "12" or "12;alpha".
 Result<SubmittedJob> ParseSubmitted(std::string_view output);

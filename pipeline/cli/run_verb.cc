@@ -39,7 +39,7 @@ Result<int> SayComplete(const run::RunOptions& options,
   fmt::print("\n");
   std::fflush(stdout);
   SayAudit(layout, sweep);
-  return standing.failed > 0 ? 1 : 0;
+  return standing.ExitCode();
 }
 
 /// What options cannot mean together.

@@ -43,8 +43,7 @@ Result<int> CheckedExitCode(const run::RunOptions& options, int exit_code) {
   if (!options.until.empty() || options.limit > 0 || !options.rerun.empty())
     return exit_code;
   BESOM_ASSIGN_OR_RETURN(const run::Standing standing, StandingHere(options));
-  if (standing.complete && !standing.left_to_merge)
-    return standing.failed > 0 ? 1 : 0;
+  if (const int code = standing.ExitCode(); code != 3) return code;
   if (exit_code != 0) return exit_code;
   std::fputs(
       "besom: the job ended before the sweep was complete\n"

@@ -34,4 +34,13 @@ bool AnyAlive(const std::vector<OpenRun>& runs) {
   return std::ranges::any_of(runs, &OpenRun::alive);
 }
 
+db::TrialState StateWith(const std::vector<OpenRun>& runs,
+                         std::string_view state) {
+  const db::TrialState known =
+      db::TrialStateOf(state).value_or(db::TrialState::kPending);
+  return known == db::TrialState::kRunning && !AnyAlive(runs)
+             ? db::TrialState::kPending
+             : known;
+}
+
 }  // namespace besom::run

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "db/reader.h"
+#include "db/sweep_rows.h"
 #include "pipeline/base/result.h"
 #include "pipeline/store/workspace_layout.h"
 
@@ -27,7 +29,11 @@ Result<std::vector<OpenRun>> OpenRunsOf(db::Reader& reader,
                                         const WorkspaceLayout& layout,
                                         const std::string& sweep);
 
-/// Whether somebody works on what the database calls running.
 bool AnyAlive(const std::vector<OpenRun>& runs);
+
+/// How a trial stands that the database calls `state` (db::NameOf): what none
+/// of `runs` works on any more is pending.
+db::TrialState StateWith(const std::vector<OpenRun>& runs,
+                         std::string_view state);
 
 }  // namespace besom::run

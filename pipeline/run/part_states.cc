@@ -24,10 +24,7 @@ Status ReadPart(db::Reader& reader, const WorkspaceLayout& layout,
   for (const auto& row : trials.rows) {
     db::TrialStatus& trial = part.trials.emplace_back();
     trial.trial = db::TextOf(row[0]);
-    trial.state =
-        db::TrialStateOf(db::TextOf(row[1])).value_or(db::TrialState::kPending);
-    if (trial.state == db::TrialState::kRunning && !AnyAlive(part.open_runs))
-      trial.state = db::TrialState::kPending;
+    trial.state = StateWith(part.open_runs, db::TextOf(row[1]));
     if (!db::IsNull(row[2])) trial.error = db::TextOf(row[2]);
   }
   return Status::Ok();

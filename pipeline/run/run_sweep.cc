@@ -130,6 +130,7 @@ class SweepRun {
   Status Register();
   Status RegisterShard(const db::SweepRow& row);
   Status MeetEarlierWork();
+  DatabaseSink MakeSink();
   Status AdoptFromWhole();
   Status ClearOldAudit();
   Result<RunOutcome> Execute();
@@ -279,6 +280,18 @@ Status SweepRun::MeetEarlierWork() {
   return Status::Ok();
 }
 
+/// What writes into `results_`.
+DatabaseSink SweepRun::MakeSink() {
+  // Half a lease: no rank is taken for hung while this one looks for a blob.
+  return {sweep_.graph,
+          id_,
+          *results_,
+          services_.blobs,
+          services_.clock,
+          [this] { return StopRequests() > 0; },
+          HowToRun(sweep_, options_).lease_seconds / 2};
+}
+
 /// What dead runs of the workspace's database had finished: of the whole sweep,
 /// or of a part that has been merged since. Nobody else would look there; every
 /// shard finds it from now on.
@@ -286,10 +299,7 @@ Status SweepRun::AdoptFromWhole() {
   BESOM_ASSIGN_OR_RETURN(const std::vector<db::RunRow> open,
                          results_->OpenRuns(id_));
   if (open.empty()) return Status::Ok();
-  DatabaseSink sink(
-      sweep_.graph, id_, *results_, services_.blobs, services_.clock,
-      [this] { return StopRequests() > 0; },
-      HowToRun(sweep_, options_).lease_seconds / 2);
+  DatabaseSink sink = MakeSink();
   Recorder recorder(sweep_.graph, sink, services_.clock);
   BESOM_RETURN_IF_ERROR(recorder.FindDone());
   BESOM_ASSIGN_OR_RETURN(
@@ -388,9 +398,7 @@ Result<RunOutcome> SweepRun::Execute() {
   const auto stop_requests = [this] { return StopRequests(); };
   const auto must_stop = [this] { return StopRequests() > 0; };
   const CoordinatorOptions how = HowToRun(sweep_, options_);
-  // Half a lease: no rank is taken for hung while this one looks for a blob.
-  DatabaseSink sink(sweep_.graph, id_, *results_, services_.blobs,
-                    services_.clock, must_stop, how.lease_seconds / 2);
+  DatabaseSink sink = MakeSink();
   std::unique_ptr<db::ClaimBook> book;
   std::optional<DatabaseClaims> by_database;
   std::optional<FileClaims> by_files;

@@ -43,6 +43,11 @@ Result<bool> LacksAudit(const RunOptions& options,
 
 }  // namespace
 
+int Standing::ExitCode() const {
+  if (!complete || left_to_merge) return 3;
+  return failed > 0 ? 1 : 0;
+}
+
 Result<Standing> FindStanding(const RunOptions& options, int threads,
                               const std::vector<std::string>& offered) {
   const WorkspaceLayout layout(options.workspace);

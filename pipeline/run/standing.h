@@ -23,6 +23,10 @@ struct Standing {
   bool to_merge = false;
   /// It does not: no shard is alive that would.
   bool left_to_merge = false;
+
+  /// 0 all done or pruned, 1 some failed, 3 not complete or not merged yet by
+  /// who is alive no more.
+  int ExitCode() const;
 };
 /// `offered`: as SweepNumerics::Resolve.
 Result<Standing> FindStanding(const RunOptions& options, int threads,

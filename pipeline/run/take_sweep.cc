@@ -70,8 +70,7 @@ Status MergeStale(const RunOptions& options, const SweepParts& parts,
                     "another spec, or of another besom",
                     idle.status().place(), idle.status().cause()),
         "run all shards of a sweep with one spec, one K and one besom; or wait "
-        "until it "
-        "has ended: what it has done is taken over then");
+        "until it has ended: what it has done is taken over then");
   if (!idle.ok()) return idle.status();
   BESOM_ASSIGN_OR_RETURN(held.merged,
                          MergeParts(parts, *std::move(idle), *held.results));

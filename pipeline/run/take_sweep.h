@@ -34,9 +34,8 @@ Result<HeldSweep> TakeSweep(const RunOptions& options, const SweepParts& parts,
 
 /// Merges the parts of all shards, ends what runs died without an end and
 /// compares the trials, when all trials of all shards have ended and nobody is
-/// alive; returns how many parts. 0 otherwise:
-/// whoever is alive does it when it ends. To be called by a shard that has
-/// given back its own lock.
+/// alive; returns how many parts. 0 otherwise: whoever is alive does it when it
+/// ends. To be called by a shard that has given back its own lock.
 Result<std::size_t> MergeEndedShards(SweepParts parts);
 
 }  // namespace besom::run

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/cli/reading/run_status.h"
 #include "pipeline/cli/reading/table_text.h"
-#include "pipeline/run/run_targets.h"
 
 namespace besom::cli {
 namespace {
@@ -21,40 +21,6 @@ std::string CountsText(const run::PartStates& part) {
 }
 
 }  // namespace
-
-std::string OpenRunText(const run::OpenRun& run) {
-  return fmt::format("run on {}, pid {}, {} ranks{}, since {}, {}",
-                     PlainText(run.host), run.pid, run.ranks,
-                     run.job.empty() ? "" : ", job " + PlainText(run.job),
-                     run.started,
-                     run.alive ? "without an end so far"
-                               : "gone without an end: the next run goes on");
-}
-
-Status CountTrials(db::Reader& reader,
-                   const std::vector<run::OpenRun>& open_runs,
-                   const std::vector<run::PartStates>& parts,
-                   SweepSummary& summary) {
-  BESOM_ASSIGN_OR_RETURN(
-      const db::Table rows,
-      reader.Query("SELECT trial, state FROM trials WHERE sweep = ? AND "
-                   "planned",
-                   {summary.sweep}));
-  const bool alive = run::AnyAlive(open_runs);
-  run::TrialStates states;
-  for (const auto& row : rows.rows) {
-    db::TrialState& state = states[db::TextOf(row[0])];
-    state =
-        db::TrialStateOf(db::TextOf(row[1])).value_or(db::TrialState::kPending);
-    if (state == db::TrialState::kRunning && !alive)
-      state = db::TrialState::kPending;
-  }
-  run::AddPartStates(parts, states);
-  summary.states.clear();
-  for (const auto& [trial, state] : states)
-    ++summary.states[std::string(db::NameOf(state))];
-  return Status::Ok();
-}
 
 std::string ShardsText(const std::vector<run::PartStates>& parts) {
   std::string text, failures;

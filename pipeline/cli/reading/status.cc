@@ -9,6 +9,7 @@
 
 #include "pipeline/cli/reading/jobs_text.h"
 #include "pipeline/cli/reading/reading_verbs.h"
+#include "pipeline/cli/reading/run_status.h"
 #include "pipeline/cli/reading/shard_status.h"
 #include "pipeline/cli/reading/sweep_summary.h"
 #include "pipeline/cli/reading/table_text.h"

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -98,23 +97,6 @@ std::string LimitSince(const Path& database, const std::string& sweep,
   return rows.ok() && !rows->rows.empty() ? db::TextOf(rows->rows[0][0]) : "";
 }
 
-/// sbatch's options for one more job of a sweep, after job `after`; `excluded`:
-/// nodes besides those that were lost too often.
-std::vector<std::string> ChainOptions(
-    const JobRecord& record, const std::optional<SweepShard>& shard,
-    const std::string& after, const std::vector<std::string>& excluded) {
-  std::vector<std::string> options;
-  if (!after.empty()) options.push_back("--dependency=afterany:" + after);
-  if (shard) options.push_back(fmt::format("--array={}", shard->index));
-  // It takes the place of what the script says.
-  std::set<std::string> nodes(excluded.begin(), excluded.end());
-  for (std::string& node : record.ExcludedNodes())
-    nodes.insert(std::move(node));
-  if (!nodes.empty())
-    options.push_back(fmt::format("--exclude={}", fmt::join(nodes, ",")));
-  return options;
-}
-
 /// The end of one run in its job.
 class JobEnd {
  public:
@@ -132,7 +114,6 @@ class JobEnd {
 
  private:
   Result<bool> TakeRecord();
-  Path Database() const { return DatabaseOf(layout_, record_.sweep, shard_); }
   Result<int> SweepCode() const;
   Result<LinkFacts> Facts(int sweep_code);
   Status Begin(const std::string& why);
@@ -140,7 +121,7 @@ class JobEnd {
   Result<int> GoBack(const NextLink& next);
   Result<int> SubmitNext(const NextLink& next);
   Result<std::string> Follower() const;
-  std::vector<std::string> Excluded() const;
+  std::vector<std::string> FollowerOptions() const;
   void Tell(const std::string& kind, const std::string& why) const;
   Status PutEvent(const std::string& kind, const std::string& why) const;
 
@@ -151,7 +132,8 @@ class JobEnd {
   const cluster::SlurmAllocation allocation_;
   const SystemClock clock_;
   JobRecord record_;
-  double end_ = 0;  // Of the job's time; 0 = not known.
+  double end_ = 0;        // Of the job's time; 0 = not known.
+  std::string excluded_;  // Nodes that the job leaves out, as Slurm has them.
 };
 
 /// The record is this job's from now on. False when it is that of another job
@@ -170,13 +152,12 @@ Result<bool> JobEnd::TakeRecord() {
       return false;
     }
   }
-  // Somebody may have handed the script to Slurm himself; else it is the next
-  // of the known one's chain.
-  if (known && !(others && known->ended > 0)) {
-    record_ = *std::move(known);
-  } else {
+  // Somebody may have handed the script to Slurm himself; else this job is the
+  // known one, or the next of its chain.
+  if (!known || (others && known->ended > 0))
     record_.submitted = record_.started = clock_.Wall();
-  }
+  else
+    record_ = *std::move(known);
   record_.job = allocation_.job;
   return true;
 }
@@ -186,8 +167,7 @@ Result<int> JobEnd::SweepCode() const {
   if (shard_) {
     BESOM_ASSIGN_OR_RETURN(const run::Standing standing,
                            StandingHere(arguments_.run.options));
-    if (!standing.complete || standing.left_to_merge) return 3;
-    return standing.failed > 0 ? 1 : 0;
+    return standing.ExitCode();
   }
   return ExitCodeOfSweep(layout_.database(), record_.sweep);
 }
@@ -197,7 +177,6 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   facts.complete = sweep_code != 3;
   facts.run_code = *arguments_.after_job;
   facts.cancelled = record_.cancelled;
-  facts.limit = LimitSince(Database(), record_.sweep, record_.started);
   facts.links = record_.links;
   facts.max_links = slurm_.at("max_links");
   facts.may_requeue = slurm_.at("requeue");
@@ -208,6 +187,8 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
   for (const auto& [node, count] : record_.losses)
     facts.node_lost |= count > record_.told_losses[node];
   if (facts.complete || facts.cancelled) return facts;
+  facts.limit = LimitSince(DatabaseOf(layout_, record_.sweep, shard_),
+                           record_.sweep, record_.started);
   cluster::QueuedJob job;
   const Status asked = Insist(clock_, end_, [&]() -> Status {
     BESOM_ASSIGN_OR_RETURN(job, cluster::FindJob({allocation_.job, ""}));
@@ -217,6 +198,7 @@ Result<LinkFacts> JobEnd::Facts(int sweep_code) {
     fmt::print(stderr, "besom: {}\n", asked.ToString());
     return facts;
   }
+  excluded_ = job.excluded;
   const bool runs = job.phase == cluster::JobPhase::kRunning;
   end_ = runs ? job.end : job.limit;
   facts.job = runs ? LinkFacts::Job::kRunning : LinkFacts::Job::kEnding;
@@ -284,19 +266,23 @@ Result<std::string> JobEnd::Follower() const {
   return std::string();
 }
 
-/// What the user, or an earlier link, had the job leave out.
-std::vector<std::string> JobEnd::Excluded() const {
-  const auto job = cluster::FindJob({allocation_.job, ""});
-  if (!job.ok() || job->excluded.empty()) return {};
-  const auto nodes = cluster::NodesIn(job->excluded);
-  return nodes.ok() ? *nodes : std::vector<std::string>();
+/// sbatch's options for it.
+std::vector<std::string> JobEnd::FollowerOptions() const {
+  std::vector<std::string> options = {"--dependency=afterany:" +
+                                      allocation_.job};
+  if (shard_) options.push_back(fmt::format("--array={}", shard_->index));
+  std::vector<std::string> nodes = record_.ExcludedNodes();
+  // It takes the place of what the script, or an earlier link, says.
+  if (!excluded_.empty()) nodes.push_back(excluded_);
+  if (!nodes.empty())
+    options.push_back(fmt::format("--exclude={}", fmt::join(nodes, ",")));
+  return options;
 }
 
 Result<int> JobEnd::SubmitNext(const NextLink& next) {
   const JobRecord before = record_;
   BESOM_RETURN_IF_ERROR(Begin(next.why));
-  const std::vector<std::string> options =
-      ChainOptions(record_, shard_, before.job, Excluded());
+  const std::vector<std::string> options = FollowerOptions();
   bool asked = false;
   std::string job;
   const Status submitted = Insist(clock_, end_, [&]() -> Status {
