@@ -153,6 +153,20 @@ class SubmitTest(SlurmCase):
                    "--cpus-per-node", 2, "--wait")
         self.assertEqual(select(workspace, "select ranks from runs"), [(4,)])
 
+    def test_each_rank_starts_in_its_container(self):
+        workspace = self.workspace()
+        started = Path(self.folder.name) / "started"
+        container = Path(self.folder.name) / "container"
+        container.write_text("#!/bin/sh\n[ \"$1 $2\" = 'exec --nv' ] || exit 1\n"
+                             f"shift 2; echo one >> {started}; exec \"$@\"\n")
+        container.chmod(0o755)
+        self.besom("submit", SMOKE, "-w", workspace, "--nodes", 2, "--time",
+                   10, "--setup",
+                   f"export BESOM_RANK_PREFIX='{container} exec --nv'",
+                   "--wait")
+        self.assertEqual(select(workspace, "select ranks from runs"), [(2,)])
+        self.assertEqual(started.read_text().split(), ["one", "one"])
+
     def test_a_job_that_waits_is_shown_and_cancelled(self):
         workspace = self.workspace()
         job = self.submit(workspace, "--extra=--hold")
